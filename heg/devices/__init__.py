@@ -1,0 +1,1 @@
+"""The communication manager: driver contract, registry, handles, quality and staleness."""

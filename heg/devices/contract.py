@@ -1,0 +1,114 @@
+"""The driver contract: what a driver gets, what it owes (spec field-protocols.md, What every driver owes).
+
+Up: `DriverContext.attach()` gives a `DeviceHandle`; every value goes through its `report()`. Down: a driver hands an
+`Actuator` to `attach()`; only the control cycle calls it, under a lease.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from heg.model.capabilities import Capability
+from heg.model.instance import Quality
+from heg.model.leases import SetPoint
+from heg.model.refusals import Refusal
+from heg.runtime.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceInfo:
+    """Who a device is. `identity` is what stays when its address changes (maker, model and serial number, a UUID, an EUI-64)."""
+
+    identity: str
+    maker: str
+    model: str
+    serial: str
+    version: str
+    protocol: str
+    address: str
+    capabilities: tuple[Capability, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """What a device says it has been told: `power_kw` and limits as `SetPoint`, or nothing commanded (`active` False)."""
+
+    active: bool
+    set_point: SetPoint
+    measured_kw: float | None = None
+
+
+class Actuator(Protocol):
+    """What control may do to a device. A call waits for the device's own answer and never longer than its time limit."""
+
+    async def apply(self, set_point: SetPoint) -> Refusal | None:
+        """Write a set-point; None when the device acknowledged it."""
+
+    async def read_back(self) -> ReadBack | Refusal:
+        """Read what the device is set to now."""
+
+    async def release(self) -> Refusal | None:
+        """Give the device back to its own default behaviour; None when acknowledged."""
+
+
+class DeviceHandle(Protocol):
+    """A driver's end of one attached device."""
+
+    @property
+    def name(self) -> str:
+        """The device's name in locations: the owner's, or one made from its role (`battery`, `meter`, `pv`)."""
+
+    def report(
+        self,
+        variable: str,
+        value: float | str | bool,
+        *,
+        part: str = "",
+        device_time: datetime | None = None,
+        quality: Quality = Quality.GOOD,
+    ) -> None:
+        """Hand in one measured value; implausible ones are refused and counted, never raised."""
+
+    def alive(self) -> None:
+        """The device answered; ends `lost`."""
+
+    def lost(self, why: str) -> None:
+        """The driver knows the device to be gone (its own staleness limit does the same by itself)."""
+
+    def moved(self, address: str) -> None:
+        """The device answers under another address now."""
+
+    def detach(self) -> None:
+        """The device is removed for good."""
+
+
+class DriverContext(Protocol):
+    """What the unit gives a driver."""
+
+    @property
+    def clock(self) -> Clock:
+        """The only clock."""
+
+    def attach(self, info: DeviceInfo, *, interval_s: float, actuator: Actuator | None = None) -> DeviceHandle:
+        """Announce a device that reports about every `interval_s`; attaching a known identity again returns its handle."""
+
+
+class Driver(Protocol):
+    """A running driver: one supervised task."""
+
+    async def run(self) -> None:
+        """Find, read and keep devices until cancelled; a fault of one device never ends it."""
+
+
+@dataclass(frozen=True, slots=True)
+class DriverSpec:
+    """What a driver package exports as `DRIVER` from an import-light module, registered under entry point `heg.drivers`.
+
+    `config_type` is the frozen msgspec struct of its section in heg.toml (named as `name`); `build` imports the rest.
+    """
+
+    name: str
+    summary: str
+    config_type: type[Any]
+    build: Callable[[Any, DriverContext], Driver]

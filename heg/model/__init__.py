@@ -1,0 +1,1 @@
+"""The vocabulary as small immutable types. No I/O, no clock."""

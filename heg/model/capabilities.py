@@ -1,0 +1,74 @@
+"""What a device can do, as data. A service asks for a capability, never for a make."""
+
+from dataclasses import dataclass, field
+
+from heg.model.regimes import Regime
+
+
+@dataclass(frozen=True, slots=True)
+class MeterCapability:
+    """A meter of `phases` phases; `at_connection_point` marks the one the envelope is held against."""
+
+    phases: int = 1
+    at_connection_point: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProducerCapability:
+    """A producer (PV) of `rated_kw`; `curtailable` when its power can be limited."""
+
+    rated_kw: float
+    phases: int = 1
+    curtailable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WriteBudget:
+    """How a register may be written: volatile ones at will, others at most `per_day` times a day."""
+
+    volatile: bool = False
+    per_day: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class StorageCapability:
+    """A storage: rates at its terminals in kW (charging positive, `min_rate_kw` <= 0 <= `max_rate_kw`).
+
+    `native` are the regimes the device does by itself (only mode and limits are written); `set_power` says that a kW
+    can be commanded. `revert_s` is the device's own dead-man time after a command, 0 where it has none.
+    """
+
+    capacity_kwh: float
+    min_rate_kw: float
+    max_rate_kw: float
+    round_trip_efficiency: float = 0.9
+    reserve_share: float = 0.0
+    phases: int = 3
+    set_power: bool = True
+    native: frozenset[Regime] = frozenset({Regime.HOLD})
+    writes: WriteBudget = field(default_factory=WriteBudget)
+    revert_s: float = 0.0
+    response_lag_s: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleCapability:
+    """A vehicle's charger: rates in kW, smallest charging power and the step it moves in (amperes a phase)."""
+
+    min_rate_kw: float
+    max_rate_kw: float
+    smallest_charge_kw: float = 0.0
+    step_a: float = 0.0
+    phases: int = 3
+    writes: WriteBudget = field(default_factory=WriteBudget)
+
+
+@dataclass(frozen=True, slots=True)
+class ApplianceCapability:
+    """A switchable appliance of `rated_kw`."""
+
+    rated_kw: float
+    phases: int = 1
+
+
+Capability = MeterCapability | ProducerCapability | StorageCapability | VehicleCapability | ApplianceCapability

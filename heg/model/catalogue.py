@@ -1,0 +1,184 @@
+"""The catalogue: every variable that may pass the data interface, declared once with unit, kind, sign and range.
+
+Variables are predefined; an unknown one is refused (spec data-interface.md, Operations).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from heg.model.envelope import Envelope
+from heg.model.leases import Claim, LeaseRecord
+from heg.model.records import AlarmRecord, ConfigurationRecord, DeviceRecord, EvidenceRecord, HealthRecord
+
+
+class Kind(StrEnum):
+    """The kinds of instance (DESIGN.md, The door)."""
+
+    SCALAR = "scalar"
+    COUNTER = "counter"
+    STATE = "state"
+    PROFILE = "profile"
+    RECORD = "record"
+    COMMAND = "command"
+
+
+class Durability(StrEnum):
+    """How an instance reaches the disk: with the next flush, at once, or not at all."""
+
+    FLUSHED = "flushed"
+    AT_ONCE = "at_once"
+    MEMORY = "memory"
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One catalogued variable. `low` and `high` bound what is plausible; outside it a value is refused, not clipped."""
+
+    id: str
+    kind: Kind
+    unit: str
+    description: str
+    low: float = float("-inf")
+    high: float = float("inf")
+    states: frozenset[str] = frozenset()
+    record_type: type | None = None
+    durability: Durability = Durability.FLUSHED
+
+
+def _scalar(id_: str, unit: str, description: str, low: float, high: float) -> Variable:
+    return Variable(id_, Kind.SCALAR, unit, description, low, high)
+
+
+def _counter(id_: str, unit: str, description: str) -> Variable:
+    return Variable(id_, Kind.COUNTER, unit, description, 0.0, 1e12)
+
+
+def _state(id_: str, description: str, *states: str) -> Variable:
+    return Variable(id_, Kind.STATE, "", description, states=frozenset(states))
+
+
+def _record(id_: str, description: str, type_: type, durability: Durability = Durability.AT_ONCE) -> Variable:
+    return Variable(id_, Kind.RECORD, "", description, record_type=type_, durability=durability)
+
+
+def _command(id_: str, description: str) -> Variable:
+    return Variable(id_, Kind.COMMAND, "", description, durability=Durability.AT_ONCE)
+
+
+def _profile(id_: str, unit: str, description: str) -> Variable:
+    return Variable(id_, Kind.PROFILE, unit, description)
+
+
+_MEASURED = (
+    _scalar(
+        "power.active", "kW", "active power: house + importing, storage + charging, producer + producing", -1e3, 1e3
+    ),
+    _scalar(
+        "power.reactive", "kvar", "reactive power, + lagging (inductive) in the direction of power.active", -1e3, 1e3
+    ),
+    _scalar("power.apparent", "kVA", "apparent power", 0.0, 1e3),
+    _scalar("power.factor", "1", "power factor, -1 to 1", -1.0, 1.0),
+    _counter("energy.import", "kWh", "energy taken from the grid (meter) or charged (storage)"),
+    _counter("energy.export", "kWh", "energy given to the grid (meter) or discharged (storage)"),
+    _counter("energy.production", "kWh", "energy produced"),
+    _scalar("voltage", "V", "voltage, part phase.a, phase.b, phase.c (to neutral) or phase.ab ...", 0.0, 1500.0),
+    _scalar("current", "A", "current, part phase.a, phase.b, phase.c; + importing, charging, producing", -5e3, 5e3),
+    _scalar("frequency", "Hz", "grid frequency", 0.0, 100.0),
+    _scalar("voltage.dc", "V", "DC voltage, part string.1 ...", -2e3, 2e3),
+    _scalar("current.dc", "A", "DC current, part string.1 ...", -5e3, 5e3),
+    _scalar("power.dc", "kW", "DC power, part string.1 ...", -1e3, 1e3),
+    _scalar("temperature", "degC", "temperature of a device or its part", -60.0, 250.0),
+    _scalar("soc", "1", "state of charge as a share of the capacity, 0 to 1", 0.0, 1.0),
+    _scalar("soh", "1", "state of health as a share, 0 to 1", 0.0, 1.0),
+    _scalar("energy.capacity", "kWh", "usable capacity of a storage", 0.0, 1e4),
+    _scalar("energy.stored", "kWh", "energy now in a storage", 0.0, 1e4),
+)
+_MARKET_AND_WEATHER = (
+    _scalar("price.import", "EUR/kWh", "price of energy taken from the grid", -20.0, 20.0),
+    _scalar("price.export", "EUR/kWh", "price paid for energy given to the grid", -20.0, 20.0),
+    _scalar("co2.intensity", "kg/kWh", "CO2 of grid energy", 0.0, 5.0),
+    _scalar("price.co2", "EUR/kWh", "cost of the CO2 of grid energy", -20.0, 20.0),
+    _scalar("weather.temperature", "degC", "outdoor temperature", -80.0, 70.0),
+    _scalar("weather.irradiance", "W/m2", "global horizontal irradiance", 0.0, 1600.0),
+    _scalar("weather.cloud", "1", "cloud cover as a share", 0.0, 1.0),
+    _scalar("weather.wind", "m/s", "wind speed", 0.0, 120.0),
+)
+_SETPOINTS_AND_LIMITS = (
+    _scalar("setpoint.power", "kW", "power commanded to a device, sign as its power.active", -1e3, 1e3),
+    _scalar("setpoint.reactive", "kvar", "reactive power commanded", -1e3, 1e3),
+    _scalar("setpoint.voltage", "V", "voltage reference commanded", 0.0, 1500.0),
+    _scalar("setpoint.power_factor", "1", "power factor commanded", -1.0, 1.0),
+    _scalar("limit.charge", "kW", "largest charging power now possible", 0.0, 1e3),
+    _scalar("limit.discharge", "kW", "largest discharging power now possible (magnitude)", 0.0, 1e3),
+    _scalar("limit.production", "kW", "largest producing power allowed", 0.0, 1e3),
+    _scalar("limit.import", "kW", "largest import the envelope allows", -1e3, 1e3),
+    _scalar("limit.export", "kW", "largest export the envelope allows (magnitude)", -1e3, 1e3),
+)
+_STATES = (
+    _state(
+        "state.operating",
+        "what a device is doing",
+        *("off", "sleeping", "starting", "running", "throttled", "stopping", "fault", "standby", "test", "other"),
+    ),
+    _state(
+        "state.storage",
+        "what a storage is doing",
+        *("off", "empty", "discharging", "charging", "full", "holding", "testing", "initializing", "fault", "other"),
+    ),
+    _state("state.connection", "whether a vehicle is plugged", "unplugged", "plugged", "charging"),
+    _state("state.events", "a device's raw event bits as names, comma separated"),
+    _state(
+        "regime",
+        "the regime an actuator follows",
+        *("hold", "balance", "cover", "absorb", "charge", "discharge", "limit"),
+    ),
+    _state("hands_off", "the owner's switch that releases everything but a configured DSO limit", "on", "off"),
+)
+_PROFILES = (
+    _profile("profile.demand", "kW", "forecast demand"),
+    _profile("profile.production", "kW", "forecast production"),
+    _profile("profile.plan", "kW", "planned grid power"),
+    _profile("profile.desired", "kW", "profile desired by the parent unit"),
+    _profile("profile.price.import", "EUR/kWh", "coming import prices"),
+    _profile("profile.price.export", "EUR/kWh", "coming export prices"),
+    _profile("profile.tube.low", "kW", "lower edge of the profile tube"),
+    _profile("profile.tube.high", "kW", "upper edge of the profile tube"),
+)
+_RECORDS = (
+    _record("device", "an attached device", DeviceRecord),
+    _record("alarm", "a condition somebody should know of", AlarmRecord),
+    _record("health", "a supervised task", HealthRecord, Durability.MEMORY),
+    _record("claim", "a wish about an actuator", Claim),
+    _record("lease", "what an actuator does, and why", LeaseRecord, Durability.FLUSHED),
+    _record("envelope", "the interval left to the connection point", Envelope),
+    _record("evidence", "a change of envelope or lease with the meter before and after", EvidenceRecord),
+    _record("configuration", "the configuration that came into force", ConfigurationRecord),
+)
+_SELF = (
+    _scalar("self.loop_lag", "s", "how late the event loop wakes (real seconds)", 0.0, 1e6),
+    _scalar("self.cycle_time", "s", "duration of a control cycle (real seconds)", 0.0, 1e6),
+    _counter("self.refusals", "1", "inputs refused, part is the reason"),
+    _scalar("self.bytes_written", "B", "bytes this process has written to disk", 0.0, 1e18),
+    _scalar("self.memory", "MiB", "resident memory", 0.0, 1e6),
+)
+_COMMANDS = (
+    _command("command.try", "commissioning step test of an actuator"),
+    _command("command.scan", "look for devices now"),
+    _command("command.test_write", "write a device's register and read it back"),
+    _command("command.profile_read", "read a meter's own load profile"),
+    _command("command.hands_off", "release everything (on) or take control again (off)"),
+    _command("command.manual", "the owner's manual order for an actuator"),
+    _command("command.backup", "write a consistent copy of the store"),
+    _command("command.permit_join", "open a network for joining for a bounded time"),
+)
+
+
+def _index(variables: Iterable[Variable]) -> Mapping[str, Variable]:
+    return MappingProxyType({variable.id: variable for variable in variables})
+
+
+CATALOGUE: Mapping[str, Variable] = _index(
+    (*_MEASURED, *_MARKET_AND_WEATHER, *_SETPOINTS_AND_LIMITS, *_STATES, *_PROFILES, *_RECORDS, *_SELF, *_COMMANDS)
+)

@@ -1,0 +1,106 @@
+"""Claims and leases: who may move an actuator, why, and until when (DESIGN.md, Two clocks 3 and 4)."""
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+from heg.model.regimes import Regime, RegimeOrder
+
+
+class Claimant(IntEnum):
+    """Who claims, in the fixed order in which claims narrow an actuator's interval: the smallest first."""
+
+    SAFETY = 0
+    ENVELOPE = 1
+    MANUAL = 2
+    APPLIANCE = 3
+    UTILITY = 4
+    PLAN = 5
+    AUTOMATION = 6
+    IDLE = 7
+
+
+class ReasonCode(StrEnum):
+    """Why an actuator does what it does; each has a sentence for people in `Reason.text`."""
+
+    SELF_CONSUMPTION = "self_consumption"
+    PLAN = "plan"
+    MANUAL = "manual"
+    COMMISSIONING = "commissioning"
+    ENVELOPE = "envelope"
+    SOC_LIMIT = "soc_limit"
+    RATE_LIMIT = "rate_limit"
+    METER_LOST = "meter_lost"
+    METER_STALE = "meter_stale"
+    STORAGE_LOST = "storage_lost"
+    SOC_UNKNOWN = "soc_unknown"
+    HANDS_OFF = "hands_off"
+    RELEASED = "released"
+    WRITE_BUDGET = "write_budget"
+    RECOVERED = "recovered"
+    SHUTDOWN = "shutdown"
+    UTILITY = "utility"
+    AUTOMATION = "automation"
+    APPLIANCE = "appliance"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A code for programs and a sentence for people."""
+
+    code: ReasonCode
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A wish about one actuator: an interval, a regime, or both. It dies `valid_s` seconds after it arrived (monotonic).
+
+    Written through the door as a record instance of variable `claim` at the actuator's location.
+    """
+
+    claimant: Claimant
+    reason: Reason
+    valid_s: float
+    min_kw: float | None = None
+    max_kw: float | None = None
+    order: RegimeOrder | None = None
+
+
+class LeaseState(StrEnum):
+    """What reading back says of a held lease; the owner sees it."""
+
+    SETTLING = "settling"
+    CONFIRMED = "confirmed"
+    OVERRIDDEN = "overridden"
+    IGNORED = "ignored"
+
+
+@dataclass(frozen=True, slots=True)
+class SetPoint:
+    """What is written to a device: a native regime or a power, within limits, for at most `revert_s` seconds.
+
+    `power_kw` is at the device's terminals, positive charging (storage) or positive producing (a producer's limit).
+    """
+
+    regime: Regime | None = None
+    power_kw: float | None = None
+    min_kw: float | None = None
+    max_kw: float | None = None
+    revert_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRecord:
+    """The record instance of variable `lease` at an actuator's location: what it is doing and why."""
+
+    held: bool
+    owner: Claimant
+    regime: Regime
+    set_kw: float | None
+    reason: Reason
+    expires_in_s: float
+    state: LeaseState
+    native: bool = False
+    read_back_kw: float | None = None
+    writes_today: int = 0
+    writes_left: int | None = None
