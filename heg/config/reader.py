@@ -1,0 +1,155 @@
+"""Reading `heg.toml`: every fault of the file is found in one go and named by file, key, what came and what was expected."""
+
+import difflib
+import tomllib
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+
+import msgspec
+
+from heg.config.schema import HegConfig
+
+LARGEST_FILE_BYTES = 1_000_000
+_STRUCT = TypeVar("_STRUCT", bound=msgspec.Struct)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFault:
+    """One fault: where, what came, what was expected."""
+
+    where: str
+    came: str
+    expected: str
+
+    def __str__(self) -> str:
+        came = f" = {self.came}" if self.came else ""
+        return f"{self.where}{came}: expected {self.expected}"
+
+
+class ConfigError(Exception):
+    """The configuration can't be used; `faults` lists all that is wrong with it."""
+
+    def __init__(self, file: str, faults: tuple[ConfigFault, ...]) -> None:
+        super().__init__("\n".join(f"{file}: {fault}" for fault in faults))
+        self.file = file
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedConfig:
+    """The unit's sections, and each driver's section by driver name."""
+
+    path: Path
+    text: str
+    unit: HegConfig
+    drivers: Mapping[str, msgspec.Struct]
+
+
+def load(path: Path, driver_types: Mapping[str, type[msgspec.Struct]]) -> LoadedConfig:
+    """Read and validate the file; `driver_types` gives the section type of each known driver.
+
+    Raises `ConfigError` with all faults.
+    """
+    text = _read(path)
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(path.name, (ConfigFault("file", "", f"valid TOML ({error})"),)) from error
+    faults: list[ConfigFault] = []
+    own_names = {field.name for field in msgspec.structs.fields(HegConfig)}
+    known = own_names | set(driver_types)
+    faults.extend(_unknown(key, known, "a section") for key in raw if key not in known)
+    unit = _struct({key: value for key, value in raw.items() if key in own_names}, HegConfig, (), faults)
+    drivers = {
+        name: section
+        for name, type_ in driver_types.items()
+        if name in raw and (section := _struct(raw[name], type_, (name,), faults)) is not None
+    }
+    if faults or unit is None:
+        raise ConfigError(path.name, tuple(faults))
+    return LoadedConfig(path, text, unit, types.MappingProxyType(drivers))
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.stat().st_size > LARGEST_FILE_BYTES:
+            fault = ConfigFault("file", f"{path.stat().st_size} bytes", f"at most {LARGEST_FILE_BYTES} bytes")
+            raise ConfigError(path.name, (fault,))
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        fault = ConfigFault(str(path), "", "this file to exist; name another with --config FILE")
+        raise ConfigError(path.name, (fault,)) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(path.name, (ConfigFault(str(path), "", f"a readable UTF-8 file ({error})"),)) from error
+
+
+def _struct(raw: object, type_: type[_STRUCT], where: tuple[str, ...], faults: list[ConfigFault]) -> _STRUCT | None:
+    """Convert a table field by field, so that one fault does not hide the next; None when anything was wrong."""
+    if not isinstance(raw, dict):
+        faults.append(ConfigFault(_key(where), _shown(raw), "a table ([section] with keys below it)"))
+        return None
+    fields = {field.name: field for field in msgspec.structs.fields(type_)}
+    before = len(faults)
+    faults.extend(_unknown(_key((*where, key)), set(fields), "a key", key) for key in raw if key not in fields)
+    values = {key: _field(raw[key], fields[key].type, (*where, key), faults) for key in raw if key in fields}
+    faults.extend(
+        ConfigFault(_key((*where, name)), "", f"{_described(field.type)}; this key is required")
+        for name, field in fields.items()
+        if field.required and name not in raw
+    )
+    return type_(**values) if len(faults) == before else None
+
+
+def _field(raw: object, type_: Any, where: tuple[str, ...], faults: list[ConfigFault]) -> Any:
+    inner = _inner_struct(type_)
+    if inner is not None and isinstance(raw, dict):
+        return _struct(raw, inner, where, faults)
+    if get_origin(type_) is dict and isinstance(raw, dict) and (inner := _inner_struct(get_args(type_)[1])) is not None:
+        return {key: _struct(value, inner, (*where, key), faults) for key, value in raw.items()}
+    if get_origin(type_) in (list, tuple) and isinstance(raw, list) and (inner := _inner_struct(get_args(type_)[0])):
+        items = [_struct(value, inner, (*where, str(index)), faults) for index, value in enumerate(raw)]
+        return tuple(items) if get_origin(type_) is tuple else items
+    try:
+        return msgspec.convert(raw, type_)
+    except msgspec.ValidationError as error:
+        faults.append(ConfigFault(_key(where), _shown(raw), _described(type_) or str(error)))
+        return None
+
+
+def _inner_struct(type_: Any) -> type[msgspec.Struct] | None:
+    for candidate in (type_, *(get_args(type_) if get_origin(type_) in (Union, types.UnionType) else ())):
+        if isinstance(candidate, type) and issubclass(candidate, msgspec.Struct):
+            return candidate
+    return None
+
+
+def _described(type_: Any) -> str:
+    """The phrase of the field's `Meta.description`, or a plain name of its type."""
+    if get_origin(type_) is Annotated:
+        for extra in type_.__metadata__:
+            if isinstance(extra, msgspec.Meta) and extra.description:
+                return extra.description
+        return _described(type_.__origin__)
+    if get_origin(type_) in (Union, types.UnionType):
+        return next((text for part in get_args(type_) if (text := _described(part))), "")
+    plain = {bool: "true or false", str: "a text in quotes", int: "a whole number", float: "a number"}
+    return plain.get(type_, "") if isinstance(type_, type) else ""
+
+
+def _unknown(where: str, known: set[str], what: str, key: str | None = None) -> ConfigFault:
+    close = difflib.get_close_matches(key or where, sorted(known), n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else f"; known are {', '.join(sorted(known))}"
+    return ConfigFault(where if key else f"[{where}]", "", f"{what} that heg knows{hint}")
+
+
+def _key(where: tuple[str, ...]) -> str:
+    *section, key = where
+    return f"[{'.'.join(section)}] {key}" if section else f"[{key}]"
+
+
+def _shown(raw: object) -> str:
+    text = repr(raw).replace("'", '"') if isinstance(raw, str) else repr(raw)
+    return text if len(text) <= 60 else text[:57] + "..."

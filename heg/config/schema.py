@@ -1,0 +1,123 @@
+"""The sections of `heg.toml` that belong to the unit itself. Drivers bring their own (`DriverSpec.config_type`).
+
+Each field's `Meta.description` is the phrase that an error shows after "expected".
+"""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+Share = Annotated[float, Meta(ge=0.0, le=1.0, description="a share between 0 and 1, such as 0.1")]
+Efficiency = Annotated[float, Meta(ge=0.5, le=1.0, description="a share between 0.5 and 1, such as 0.9")]
+Kilowatts = Annotated[float, Meta(ge=0.0, le=1000.0, description="kilowatts from 0 to 1000, such as 5.0")]
+Days = Annotated[int, Meta(ge=1, le=36500, description="a number of days, at least 1")]
+Name = Annotated[
+    str,
+    Meta(pattern=r"^[a-z][a-z0-9-]{0,31}$", description="a name of small letters, digits and '-', such as \"battery\""),
+]
+PortNumber = Annotated[int, Meta(ge=1, le=65535, description="a TCP port from 1 to 65535, such as 8462")]
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every section is: immutable, named fields only, nothing unknown."""
+
+
+class UnitSection(Section, frozen=True):
+    """`[unit]`: who this management unit is and where it keeps its files."""
+
+    id: Name = "home"
+    state_dir: Annotated[str, Meta(min_length=1, description="a folder that heg may write to")] = "/var/lib/heg"
+    time_zone: Annotated[str, Meta(description='a time zone such as "Europe/Rome", used only where people read')] = (
+        "UTC"
+    )
+
+
+class ClockSection(Section, frozen=True):
+    """`[clock]`: only for demonstrations: house time = `house_utc` + (real time - `real_epoch_s`) * `speed`."""
+
+    speed: Annotated[float, Meta(gt=0.0, le=600.0, description="a speed above 0 and at most 600, such as 60")] = 1.0
+    house_utc: Annotated[str, Meta(description='a UTC time such as "2024-07-29T05:00:00Z"')] = ""
+    real_epoch_s: Annotated[float, Meta(ge=0.0, description="seconds since 1970 (UTC)")] = 0.0
+
+
+class ContractSection(Section, frozen=True):
+    """`[contract]`: the supply contract at the connection point (kW, amperes per phase)."""
+
+    max_import_kw: Kilowatts
+    max_export_kw: Kilowatts
+    phases: Annotated[int, Meta(ge=1, le=3, description="1 or 3 phases")] = 3
+    max_a_per_phase: Annotated[float, Meta(gt=0.0, le=1000.0, description="amperes per phase, such as 25")] = 1000.0
+
+
+class ControlSection(Section, frozen=True):
+    """`[control]`: the control cycle. Age limits, lease expiry and revert times follow from it."""
+
+    cycle_s: Annotated[float, Meta(ge=0.2, le=300.0, description="seconds from 0.2 to 300, such as 1.0")] = 1.0
+
+
+class DeviceSection(Section, frozen=True):
+    """`[device.NAME]`: the owner's name for a device, found by its serial number or identity, and what the owner knows of it."""
+
+    serial: str = ""
+    identity: str = ""
+    role: Annotated[str, Meta(pattern=r"^(|meter|producer|storage)$", description="meter, producer or storage")] = ""
+    capacity_kwh: Annotated[float, Meta(gt=0.0, le=10000.0, description="kWh above 0, such as 10")] | None = None
+    max_charge_kw: Kilowatts | None = None
+    max_discharge_kw: Kilowatts | None = None
+    round_trip_efficiency: Efficiency | None = None
+    reserve_share: Share | None = None
+    volatile: bool | None = None
+    writes_per_day: Annotated[int, Meta(ge=1, le=100000, description="writes a day, such as 200")] | None = None
+    own_mode: (
+        Annotated[str, Meta(pattern=r"^(none|self-consumption)$", description='"none" or "self-consumption"')] | None
+    ) = None
+
+
+class RetentionSection(Section, frozen=True):
+    """`[store.retention]`: how many days each resolution is kept."""
+
+    raw_days: Days = 14
+    minute_days: Days = 62
+    quarter_days: Days = 750
+    hour_days: Days = 3650
+    day_days: Days = 36500
+
+
+class StoreSection(Section, frozen=True):
+    """`[store]`: the history on disk."""
+
+    flush_s: Annotated[float, Meta(ge=1.0, le=3600.0, description="seconds from 1 to 3600, such as 60")] = 60.0
+    max_size_mb: Annotated[int, Meta(ge=16, le=1000000, description="megabytes, at least 16")] = 2000
+    retention: RetentionSection = RetentionSection()
+
+
+class WebSection(Section, frozen=True):
+    """`[web]`: the live page, on loopback only until there is a login."""
+
+    port: PortNumber = 8462
+    host: Annotated[
+        str, Meta(pattern=r"^(127\.0\.0\.1|::1)$", description='"127.0.0.1" or "::1" until there is a login')
+    ] = "127.0.0.1"
+
+
+class LogSection(Section, frozen=True):
+    """`[log]`: how loud, and in which shape."""
+
+    level: Annotated[
+        str, Meta(pattern=r"^(debug|info|warning|error)$", description="debug, info, warning or error")
+    ] = "info"
+    format: Annotated[str, Meta(pattern=r"^(text|json)$", description="text or json")] = "text"
+
+
+class HegConfig(Section, frozen=True):
+    """The whole file but for the drivers' sections."""
+
+    contract: ContractSection
+    unit: UnitSection = UnitSection()
+    clock: ClockSection | None = None
+    control: ControlSection = ControlSection()
+    device: dict[str, DeviceSection] = {}
+    store: StoreSection = StoreSection()
+    web: WebSection = WebSection()
+    log: LogSection = LogSection()

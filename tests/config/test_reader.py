@@ -1,0 +1,79 @@
+"""`heg.toml`: what is right is typed, what is wrong is named, all at once."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from heg.config.reader import ConfigError, load
+
+GOOD = """
+[contract]
+max_import_kw = 10
+max_export_kw = 8.5
+
+[device.battery]
+serial = "B1"
+round_trip_efficiency = 0.9
+
+[bus]
+hosts = ["127.0.0.1:5020"]
+"""
+
+
+class BusSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A driver's section, as a driver would declare it."""
+
+    hosts: tuple[str, ...]
+    timeout_s: float = 1.0
+
+
+DRIVERS: dict[str, type[msgspec.Struct]] = {"bus": BusSection}
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "heg.toml"
+    path.write_text(text)
+    return path
+
+
+def faults_of(tmp_path: Path, text: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(written(tmp_path, text), DRIVERS)
+    return str(caught.value)
+
+
+def test_a_good_file_is_typed(tmp_path: Path) -> None:
+    config = load(written(tmp_path, GOOD), DRIVERS)
+    assert config.unit.contract.max_import_kw == 10.0
+    assert config.unit.device["battery"].round_trip_efficiency == 0.9
+    assert config.drivers["bus"] == BusSection(hosts=("127.0.0.1:5020",))
+
+
+def test_an_error_says_where_what_came_and_what_was_expected(tmp_path: Path) -> None:
+    text = GOOD.replace("= 0.9", "= 90")
+    expected = "heg.toml: [device.battery] round_trip_efficiency = 90: expected a share between 0.5 and 1, such as 0.9"
+    assert faults_of(tmp_path, text) == expected
+
+
+def test_all_faults_are_listed_at_once(tmp_path: Path) -> None:
+    text = "[contract]\nmax_import_kv = 3\nmax_export_kw = -1\n[bus]\ntimeout_s = 'x'\n[moddbus]\n"
+    lines = faults_of(tmp_path, text).splitlines()
+    assert "heg.toml: [contract] max_import_kv: expected a key that heg knows (did you mean 'max_import_kw'?)" in lines
+    assert "heg.toml: [contract] max_export_kw = -1: expected kilowatts from 0 to 1000, such as 5.0" in lines
+    assert any('[bus] timeout_s = "x": expected a number' in line for line in lines)
+    assert any("[bus] hosts" in line and "required" in line for line in lines)
+    assert any("[moddbus]" in line for line in lines)
+    assert len(lines) == 6
+
+
+@pytest.mark.parametrize(
+    "text", ["[contract", "contract = 3", "", "[contract]\nmax_import_kw = true\nmax_export_kw = 1"]
+)
+def test_broken_files_are_refused_in_words(tmp_path: Path, text: str) -> None:
+    assert "expected" in faults_of(tmp_path, text)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="nowhere.toml"):
+        load(tmp_path / "nowhere.toml", DRIVERS)
