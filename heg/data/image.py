@@ -1,0 +1,78 @@
+"""The process image: the newest instance of each series in memory, the truth for control (DESIGN.md, The door)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from heg.model.catalogue import Variable
+from heg.model.instance import Instance, Location
+from heg.model.policy import OWNER_ONLY, Policy, Stakeholder
+
+SERIES_LIMIT = 20_000
+
+
+@dataclass(slots=True, eq=False)
+class Series:
+    """One variable at one place: whose it is, the policy in force, and the newest instance."""
+
+    variable: Variable
+    location: Location
+    owner: Stakeholder
+    policy: Policy = OWNER_ONLY
+    newest: Instance | None = None
+    last_record: bytes | None = field(default=None, repr=False)
+
+    @property
+    def key(self) -> tuple[str, Location]:
+        """Name of the series inside this unit."""
+        return self.variable.id, self.location
+
+
+class Image:
+    """All series by variable and place. Knows no rights and no disk."""
+
+    def __init__(self) -> None:
+        self._by_variable: dict[str, dict[Location, Series]] = {}
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def find(self, variable: str, location: Location) -> Series | None:
+        """Return the series, or None while nobody has written it."""
+        places = self._by_variable.get(variable)
+        return None if places is None else places.get(location)
+
+    def add(self, series: Series) -> bool:
+        """Take a new series in; False when the image is full (a flood of invented places must not fill the memory)."""
+        if self._count >= SERIES_LIMIT:
+            return False
+        self._by_variable.setdefault(series.variable.id, {})[series.location] = series
+        self._count += 1
+        return True
+
+    def under(self, variable: str, pattern: Location) -> Iterator[Series]:
+        """Yield the series of a variable under a place pattern, in the order in which they were first written."""
+        for location, series in self._by_variable.get(variable, {}).items():
+            if location.matches(pattern):
+                yield series
+
+    def everything(self) -> Iterator[Series]:
+        """Yield every series."""
+        for places in self._by_variable.values():
+            yield from places.values()
+
+    def drop(self, series: Series) -> None:
+        """Forget a series (its owner had it erased)."""
+        if self._by_variable.get(series.variable.id, {}).pop(series.location, None) is not None:
+            self._count -= 1
+
+
+def is_newest(current: Instance | None, time_lag_s: float, candidate: Instance) -> bool:
+    """Tell whether a candidate replaces the newest instance, or is a late row that only belongs into the history.
+
+    Labels alone do not decide, because the clock may have jumped: a row is late only if its label lies before the
+    newest one's *and* it was measured (arrival minus `time_lag_s`) before the newest one arrived.
+    """
+    if current is None or candidate.time >= current.time:
+        return True
+    return candidate.arrived_s - max(0.0, time_lag_s) >= current.arrived_s

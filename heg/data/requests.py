@@ -1,0 +1,426 @@
+"""The request processor with data access control: the single door for every request (spec data-interface.md, Modules)."""
+
+import itertools
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from heg.data.access import Access, AccessControl, Principal, owner_of_new
+from heg.data.commands import CommandDesk, CommandRecord, Registration, checked_arguments, refused
+from heg.data.door import (
+    Answer,
+    CommandAnswer,
+    CommandHandler,
+    Condition,
+    Function,
+    HistoryPage,
+    MailboxKind,
+    Notification,
+    Receipt,
+    Resolution,
+    Subscription,
+)
+from heg.data.encoding import encode
+from heg.data.history import PAGE_LIMIT, SPAN, HistoryRequest, Store
+from heg.data.image import Image, Series, is_newest
+from heg.data.mailbox import Mailbox, PeriodicMailbox
+from heg.data.refusals import RefusalBook
+from heg.data.subscriptions import EventSubscription, PeriodicKey, Switchboard, deliver
+from heg.data.validation import checked_value, location_refusal, time_refusal
+from heg.model.catalogue import CATALOGUE, Durability, Kind, Variable
+from heg.model.instance import ANY, Instance, Location, Quality
+from heg.model.policy import CUSTOMER, OWNER_ONLY, Policy, Right
+from heg.model.refusals import Refusal, RefusalCode, RefusedError
+from heg.runtime.clock import Clock
+
+SHORTEST_PERIOD_S = 0.1
+
+
+class RequestProcessor:
+    """Checks every request (who, what, right, delay, value), keeps the image, feeds subscribers and the store."""
+
+    def __init__(self, clock: Clock, unit: str, store: Store) -> None:
+        self.image = Image()
+        self.refusals = RefusalBook(clock.monotonic_s, self._publish_refusals)
+        self._clock = clock
+        self._unit = unit
+        self._store = store
+        self._admitted: set[Principal] = set()
+        self._itself = self.admit(Principal(CUSTOMER, "data"))
+        self._access = AccessControl()
+        self._switchboard = Switchboard()
+        self._desk = CommandDesk()
+        self._policies: list[tuple[str, Location, Policy]] = []
+        self._requests = itertools.count(1)
+        self._sequence = itertools.count(1)
+
+    def admit(self, who: Principal) -> Principal:
+        """Know this principal from now on."""
+        self._admitted.add(who)
+        return who
+
+    def set_policy(self, variable: str, pattern: Location, policy: Policy) -> None:
+        """Put the customer's policy in force for a variable (or `*`) under a pattern, for series now and later."""
+        self._policies.append((variable, pattern, policy))
+        for series in self.image.everything():
+            fits = variable in (ANY, series.variable.id) and series.location.matches(pattern)
+            if fits and series.owner == CUSTOMER:
+                series.policy = policy
+
+    def close(self) -> None:
+        """End all subscriptions."""
+        self._switchboard.close_all()
+
+    def write(
+        self,
+        who: Principal,
+        variable: str,
+        location: Location,
+        value: object,
+        time: datetime | None = None,
+        quality: Quality = Quality.GOOD,
+        policy: Policy | None = None,
+    ) -> Receipt:
+        """See `Door.write`."""
+        request = next(self._requests)
+        entry = CATALOGUE.get(variable)
+        refusal = self._principal_refusal(who) or _variable_refusal(entry, variable)
+        if refusal is None and entry is not None:
+            if entry.kind is Kind.COMMAND:
+                refusal = Refusal(RefusalCode.WRONG_KIND, f"command() for {variable}", "write()")
+            else:
+                refusal = self._checked_write(who, entry, location, value, time, quality, policy)
+        return self._receipt(request, refusal)
+
+    def latest(self, who: Principal, variable: str, location: Location) -> Instance | None:
+        """See `Door.latest`."""
+        if (refusal := self._read_refusal(who, variable, location)) is not None:
+            raise RefusedError(self.refusals.count(refusal))
+        series = self.image.find(variable, location)
+        return None if series is None else series.newest
+
+    def latest_all(self, who: Principal, variable: str, pattern: Location) -> tuple[Instance, ...]:
+        """See `Door.latest_all`."""
+        refusal = self._principal_refusal(who) or _variable_refusal(CATALOGUE.get(variable), variable)
+        if refusal is not None:
+            raise RefusedError(self.refusals.count(refusal))
+        return tuple(self._readable_under(who, variable, pattern))
+
+    async def query(
+        self, who: Principal, variable: str, location: Location, condition: Condition, function: Function
+    ) -> Answer:
+        """See `Door.query`."""
+        request = next(self._requests)
+        if (refusal := self._read_refusal(who, variable, location)) is not None:
+            return Answer(request, refusal=self.refusals.count(refusal))
+        if function is Function.NEWEST:
+            series = self.image.find(variable, location)
+            newest = None if series is None else series.newest
+            if newest is not None and condition.holds(newest):
+                return Answer(request, newest.value, newest.time)
+        answer = await self._store.query(request, variable, location, condition, function)
+        if answer.refusal is not None:
+            self.refusals.count(answer.refusal)
+        return answer
+
+    async def history(
+        self,
+        who: Principal,
+        variable: str,
+        location: Location,
+        start: datetime,
+        end: datetime,
+        resolution: Resolution,
+        cursor: str | None,
+        limit: int,
+    ) -> HistoryPage:
+        """See `Door.history`."""
+        refusal = self._history_refusal(who, variable, location, start, end, resolution, following=cursor is not None)
+        if refusal is not None:
+            return HistoryPage((), refusal=self.refusals.count(refusal))
+        bounded = max(1, min(limit, PAGE_LIMIT))
+        utc_start, utc_end = start.astimezone(UTC), end.astimezone(UTC)
+        page = await self._store.history(
+            HistoryRequest(variable, location, utc_start, utc_end, resolution, cursor, bounded)
+        )
+        if page.refusal is not None:
+            self.refusals.count(page.refusal)
+        return page
+
+    def event(
+        self,
+        who: Principal,
+        variable: str,
+        pattern: Location,
+        condition: Condition,
+        kind: MailboxKind,
+        size: int,
+    ) -> Subscription:
+        """See `Door.event`."""
+        receipt = self._receipt(next(self._requests), self._subscription_refusal(who, variable, pattern))
+        mailbox = Mailbox(receipt, kind, size, self._switchboard.forget)
+        if receipt.accepted:
+            self._switchboard.add_event(EventSubscription(who, variable, pattern, condition, mailbox))
+        return mailbox
+
+    def periodic(self, who: Principal, variable: str, pattern: Location, period_s: float) -> Subscription:
+        """See `Door.periodic`."""
+        refusal = self._subscription_refusal(who, variable, pattern)
+        if refusal is None and not SHORTEST_PERIOD_S <= period_s < float("inf"):
+            expected = f"a period of at least {SHORTEST_PERIOD_S:g} s"
+            refusal = Refusal(RefusalCode.OUT_OF_RANGE, expected, f"{period_s:g}")
+        receipt = self._receipt(next(self._requests), refusal)
+
+        def newest() -> tuple[Notification, ...]:
+            return tuple(Notification(receipt.request, i) for i in self._readable_under(who, variable, pattern))
+
+        mailbox = PeriodicMailbox(
+            receipt, max(period_s, SHORTEST_PERIOD_S), self._clock.monotonic_s, newest, self._switchboard.forget
+        )
+        if receipt.accepted:
+            owner = self._access_of(who, variable, pattern).owner
+            self._switchboard.add_periodic(PeriodicKey(who, variable, owner), mailbox)
+        return mailbox
+
+    def unsubscribe(self, who: Principal, request: int) -> Receipt:
+        """See `Door.unsubscribe`; also ends the answering of a command."""
+        refusal = self._principal_refusal(who)
+        if refusal is None and not (self._switchboard.close(request, who) or self._desk.withdraw(request, who)):
+            refusal = Refusal(RefusalCode.UNKNOWN_SUBSCRIPTION, "an open subscription of this service", str(request))
+        return self._receipt(next(self._requests), refusal)
+
+    async def command(
+        self, who: Principal, variable: str, location: Location, arguments: Mapping[str, object], timeout_s: float
+    ) -> CommandAnswer:
+        """See `Door.command`. Request and answer are instances of the command's variable, committed at once."""
+        request = next(self._requests)
+        text = checked_arguments(arguments)
+        refusal = self._command_refusal(who, variable, location) or (text if isinstance(text, Refusal) else None)
+        if refusal is not None:
+            return refused(self.refusals.count(refusal))
+        record = CommandRecord(request, str(who.stakeholder), who.service, str(text))
+        self._record_command(who, variable, location, record)
+        answer = await self._desk.ask(variable, location, arguments, timeout_s)
+        code = None
+        if answer.refusal is not None:
+            code = self.refusals.count(answer.refusal).code
+        done = CommandRecord(
+            request, record.stakeholder, record.service, record.arguments, answer.outcome, answer.text[:2000], code
+        )
+        self._record_command(who, variable, location, done)
+        return answer
+
+    def answer(self, who: Principal, variable: str, pattern: Location, handler: CommandHandler) -> Receipt:
+        """See `Door.answer`."""
+        request = next(self._requests)
+        refusal = self._command_refusal(who, variable, pattern, pattern=True)
+        if refusal is None:
+            refusal = self._desk.register(Registration(request, who, variable, pattern, handler))
+        return self._receipt(request, refusal)
+
+    def write_itself(self, variable: str, location: Location, value: object) -> Receipt:
+        """Write on the unit's own behalf: refusal counts, alarms of the store."""
+        return self.write(self._itself, variable, location, value)
+
+    # -- checks
+
+    def _principal_refusal(self, who: Principal) -> Refusal | None:
+        if who in self._admitted:
+            return None
+        return Refusal(RefusalCode.UNKNOWN_PRINCIPAL, "a handle made by this interface", str(who)[:100])
+
+    def _read_refusal(self, who: Principal, variable: str, location: Location) -> Refusal | None:
+        refusal = (
+            self._principal_refusal(who)
+            or _variable_refusal(CATALOGUE.get(variable), variable)
+            or location_refusal(location)
+        )
+        if refusal is not None:
+            return refusal
+        access = self._access_of(who, variable, location)
+        return self._access.refusal(who, (variable, location), access, Right.READ, self._clock.monotonic_s())
+
+    def _history_refusal(
+        self,
+        who: Principal,
+        variable: str,
+        location: Location,
+        start: datetime,
+        end: datetime,
+        resolution: Resolution,
+        *,
+        following: bool,
+    ) -> Refusal | None:
+        if start.tzinfo is None or end.tzinfo is None or end < start:
+            return Refusal(RefusalCode.BAD_TIME, "start <= end, both with zone", f"{start} to {end}")
+        refusal = (
+            self._principal_refusal(who)
+            or _variable_refusal(CATALOGUE.get(variable), variable)
+            or location_refusal(location)
+        )
+        if refusal is not None:
+            return refusal
+        delay_s = self._access.min_delay_s(who, self._access_of(who, variable, location), Right.READ)
+        if delay_s and not _coarse_enough(resolution, delay_s):
+            # Otherwise one access a quarter of an hour would still hand out every second of it.
+            expected = f"a resolution of at least {delay_s:g} s for {variable}"
+            return Refusal(RefusalCode.NOT_GRANTED, expected, str(resolution), "ask for a coarser resolution")
+        if following and delay_s is not None:
+            return None  # the next page is still the same access
+        return self._read_refusal(who, variable, location)
+
+    def _subscription_refusal(self, who: Principal, variable: str, pattern: Location) -> Refusal | None:
+        refusal = self._principal_refusal(who)
+        if refusal is None and variable != ANY:
+            refusal = _variable_refusal(CATALOGUE.get(variable), variable)
+        refusal = refusal or location_refusal(pattern, pattern=True)
+        if refusal is not None:
+            return refusal
+        if not self._switchboard.room_for(who):
+            return Refusal(RefusalCode.TOO_LARGE, "fewer open subscriptions", str(who), "unsubscribe some")
+        if variable == ANY or ANY in (pattern.unit, pattern.device, pattern.part):
+            return None  # what is not granted is left out, instance by instance
+        access = self._access_of(who, variable, pattern)
+        if self._access.min_delay_s(who, access, Right.READ) is not None:
+            return None
+        return self._access.refusal(who, (variable, pattern), access, Right.READ, self._clock.monotonic_s())
+
+    def _command_refusal(
+        self, who: Principal, variable: str, location: Location, *, pattern: bool = False
+    ) -> Refusal | None:
+        entry = CATALOGUE.get(variable)
+        refusal = (
+            self._principal_refusal(who)
+            or _variable_refusal(entry, variable)
+            or location_refusal(location, pattern=pattern)
+        )
+        if refusal is not None:
+            return refusal
+        if entry is None or entry.kind is not Kind.COMMAND:
+            return Refusal(RefusalCode.WRONG_KIND, "a command", variable)
+        access = self._access_of(who, variable, location)
+        return self._access.refusal(who, (variable, location), access, Right.WRITE, self._clock.monotonic_s())
+
+    def _access_of(self, who: Principal, variable: str, location: Location) -> Access:
+        series = self.image.find(variable, location)
+        if series is not None:
+            return Access(variable, series.owner, series.policy)
+        owner = CUSTOMER if variable == ANY else owner_of_new(who.stakeholder, variable)
+        return Access(variable, owner, self._policy_for_new(variable, location))
+
+    def _policy_for_new(self, variable: str, location: Location) -> Policy:
+        for wanted, pattern, policy in reversed(self._policies):
+            if wanted in (ANY, variable) and location.matches(pattern):
+                return policy
+        return OWNER_ONLY
+
+    # -- the write itself
+
+    def _checked_write(
+        self,
+        who: Principal,
+        variable: Variable,
+        location: Location,
+        value: object,
+        time: datetime | None,
+        quality: Quality,
+        policy: Policy | None,
+    ) -> Refusal | None:
+        now_s, now = self._clock.monotonic_s(), self._clock.utc()
+        series = self.image.find(variable.id, location)
+        if series is None:
+            if (refusal := location_refusal(location)) is not None:
+                return refusal
+            owner = owner_of_new(who.stakeholder, variable.id)
+            series = Series(variable, location, owner, self._policy_for_new(variable.id, location))
+        if time is not None and (refusal := time_refusal(time, now)) is not None:
+            return refusal
+        if who.stakeholder != series.owner:
+            access = Access(variable.id, series.owner, series.policy)
+            refusal = self._access.refusal(who, series.key, access, Right.WRITE, now_s)
+            if refusal is not None:
+                return refusal
+        checked = checked_value(variable, value)
+        if isinstance(checked, Refusal):
+            return checked
+        if series.newest is None and self.image.find(*series.key) is None and not self.image.add(series):
+            return Refusal(RefusalCode.TOO_LARGE, "fewer series in the process image", str(location))
+        if policy is not None and who.stakeholder == series.owner:
+            series.policy = policy
+        label = now if time is None else time.astimezone(UTC)
+        self._accept(who, series, checked[0], checked[1], label, (now - label).total_seconds(), quality, now_s)
+        return None
+
+    def _accept(
+        self,
+        who: Principal,
+        series: Series,
+        value: object,
+        record: bytes | None,
+        label: datetime,
+        lag_s: float,
+        quality: Quality,
+        now_s: float,
+    ) -> None:
+        variable = series.variable
+        instance = Instance(
+            variable.id,
+            series.location,
+            value,
+            # Labels keep milliseconds: finer ones cost flash and mean nothing over a field bus.
+            label.replace(microsecond=label.microsecond // 1000 * 1000),
+            quality,
+            series.owner,
+            who.service,
+            series.policy,
+            now_s,
+            next(self._sequence),
+        )
+        late = not is_newest(series.newest, lag_s, instance)
+        if not late:
+            series.newest = instance
+        if variable.durability is not Durability.MEMORY:
+            # Repeating what is on disk already waits for the flush: a claim renewed each second must not cost a commit.
+            repeated = record is not None and record == series.last_record
+            self._store.append(instance, record, at_once=variable.durability is Durability.AT_ONCE and not repeated)
+            series.last_record = record
+        for subscription in self._switchboard.waiting_for(instance, late=late):
+            access = Access(variable.id, series.owner, series.policy)
+            if self._access.refusal(subscription.who, series.key, access, Right.READ, now_s) is None:
+                deliver(subscription, instance)
+
+    def _readable_under(self, who: Principal, variable: str, pattern: Location) -> list[Instance]:
+        now_s = self._clock.monotonic_s()
+        chosen = []
+        for series in self.image.under(variable, pattern):
+            access = Access(variable, series.owner, series.policy)
+            if series.newest is not None and (self._access.refusal(who, series.key, access, Right.READ, now_s) is None):
+                chosen.append(series.newest)
+        return chosen
+
+    def _record_command(self, who: Principal, variable: str, location: Location, record: CommandRecord) -> None:
+        series = self.image.find(variable, location)
+        if series is None:
+            series = Series(CATALOGUE[variable], location, CUSTOMER, self._policy_for_new(variable, location))
+            self.image.add(series)
+        now = self._clock.utc()
+        self._accept(who, series, record, encode(record), now, 0.0, Quality.GOOD, self._clock.monotonic_s())
+
+    def _receipt(self, request: int, refusal: Refusal | None) -> Receipt:
+        if refusal is not None:
+            self.refusals.count(refusal)
+        return Receipt(request, refusal)
+
+    def _publish_refusals(self, code: RefusalCode, count: int) -> None:
+        self.write_itself("self.refusals", Location(self._unit, part=str(code)), float(count))
+
+
+def _variable_refusal(entry: Variable | None, variable: str) -> Refusal | None:
+    if entry is not None:
+        return None
+    return Refusal(RefusalCode.UNKNOWN_VARIABLE, "a variable of the catalogue", repr(variable)[:60])
+
+
+def _coarse_enough(resolution: Resolution, delay_s: float) -> bool:
+    if resolution is Resolution.DAY:
+        return True
+    return resolution in SPAN and SPAN[resolution].total_seconds() >= delay_s
