@@ -1,0 +1,3 @@
+"""What holds for every test: it leaves nothing behind."""
+
+pytest_plugins = ["tests.support.leaks"]
