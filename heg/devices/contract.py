@@ -1,10 +1,12 @@
 """The driver contract: what a driver gets, what it owes (spec field-protocols.md, What every driver owes).
 
 Up: `DriverContext.attach()` gives a `DeviceHandle`; every value goes through its `report()`. Down: a driver hands an
-`Actuator` to `attach()`; only the control cycle calls it, under a lease.
+`Actuator` to `attach()`; only the control cycle calls it, under a lease, and finds it through `DeviceRegistry`.
 """
 
-from collections.abc import Callable
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -18,7 +20,10 @@ from heg.runtime.clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class DeviceInfo:
-    """Who a device is. `identity` is what stays when its address changes (maker, model and serial number, a UUID, an EUI-64)."""
+    """Who a device is. `identity` stays when its address changes (maker, model and serial number, a UUID, an EUI-64).
+
+    A physical device that plays two roles is attached twice; what tells the second from the first follows a `#`.
+    """
 
     identity: str
     maker: str
@@ -31,8 +36,30 @@ class DeviceInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnerSettings:
+    """What the owner says of one device (`[device.NAME]` in heg.toml), found by serial number or identity.
+
+    None and empty mean that the device's own word stands. `own_mode` is `none` or `self-consumption`: what the device
+    does by itself while nobody commands it.
+    """
+
+    name: str = ""
+    serial: str = ""
+    identity: str = ""
+    role: str = ""
+    capacity_kwh: float | None = None
+    max_charge_kw: float | None = None
+    max_discharge_kw: float | None = None
+    round_trip_efficiency: float | None = None
+    reserve_share: float | None = None
+    volatile: bool | None = None
+    writes_per_day: int | None = None
+    own_mode: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ReadBack:
-    """What a device says it has been told: `power_kw` and limits as `SetPoint`, or nothing commanded (`active` False)."""
+    """What a device says it has been told: power and limits as `SetPoint`, or nothing commanded (`active` False)."""
 
     active: bool
     set_point: SetPoint
@@ -40,7 +67,7 @@ class ReadBack:
 
 
 class Actuator(Protocol):
-    """What control may do to a device. A call waits for the device's own answer and never longer than its time limit."""
+    """What control may do to a device. A call waits for the device's own answer, never longer than its time limit."""
 
     async def apply(self, set_point: SetPoint) -> Refusal | None:
         """Write a set-point; None when the device acknowledged it."""
@@ -67,8 +94,15 @@ class DeviceHandle(Protocol):
         part: str = "",
         device_time: datetime | None = None,
         quality: Quality = Quality.GOOD,
+        interval_s: float | None = None,
     ) -> None:
-        """Hand in one measured value; implausible ones are refused and counted, never raised."""
+        """Hand in one measured value; implausible ones are refused and counted, never raised.
+
+        `interval_s` is how often this series comes where that differs from the device's (`math.inf`: only once).
+        """
+
+    def refused(self, refusal: Refusal) -> None:
+        """Count bad input from the device that never became a value."""
 
     def alive(self) -> None:
         """The device answered; ends `lost`."""
@@ -91,7 +125,40 @@ class DriverContext(Protocol):
         """The only clock."""
 
     def attach(self, info: DeviceInfo, *, interval_s: float, actuator: Actuator | None = None) -> DeviceHandle:
-        """Announce a device that reports about every `interval_s`; attaching a known identity again returns its handle."""
+        """Announce a device that reports about every `interval_s`; attaching a known identity again returns its handle.
+
+        Raises `RefusedError` when the unit has no room for more devices.
+        """
+
+    def owner_settings(self, identity: str, serial: str) -> OwnerSettings:
+        """What the owner says of this device; an empty `OwnerSettings` when nothing."""
+
+    def on_scan(self, driver: str, scan: ScanHook) -> None:
+        """Have `scan` called for `command.scan`; it returns a sentence that says what it found."""
+
+
+ScanHook = Callable[[], Awaitable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedActuator:
+    """One device that can be commanded, as control sees it. `present` is False while the device is lost."""
+
+    name: str
+    capability: Capability
+    actuator: Actuator
+    info: DeviceInfo
+    present: bool
+
+
+class DeviceRegistry(Protocol):
+    """What control gets."""
+
+    def actuators(self) -> tuple[AttachedActuator, ...]:
+        """Every device that can be commanded, in order of its name, lost ones included."""
+
+    def devices(self) -> tuple[str, ...]:
+        """Names of all attached devices."""
 
 
 class Driver(Protocol):
@@ -103,7 +170,7 @@ class Driver(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DriverSpec:
-    """What a driver package exports as `DRIVER` from an import-light module, registered under entry point `heg.drivers`.
+    """What a driver package exports as `DRIVER` from an import-light module (entry point group `heg.drivers`).
 
     `config_type` is the frozen msgspec struct of its section in heg.toml (named as `name`); `build` imports the rest.
     """

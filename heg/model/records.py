@@ -17,7 +17,10 @@ class DeviceStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DeviceRecord:
-    """Variable `device`: what is attached at a location, over which protocol and address, and how it is."""
+    """Variable `device`: what is attached at a location, over which protocol and address, and how it is.
+
+    `identity` is what stays when the address changes; by it a device keeps its name across restarts.
+    """
 
     name: str
     maker: str
@@ -30,6 +33,7 @@ class DeviceRecord:
     capabilities: tuple[Capability, ...] = ()
     actuator: bool = False
     detail: str = ""
+    identity: str = ""
 
 
 class Severity(StrEnum):

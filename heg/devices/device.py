@@ -1,0 +1,254 @@
+"""One attached device: its record, its series with their ages, and what it was refused. The driver's end of it.
+
+Pure but for the door: time comes in as an argument of `check` or from the clock at a report.
+"""
+
+import logging
+import math
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from heg.data.door import Door
+from heg.devices.contract import Actuator, DeviceInfo
+from heg.devices.limits import AgeLimits
+from heg.model.capabilities import MeterCapability
+from heg.model.instance import Location, Quality
+from heg.model.records import AlarmRecord, DeviceRecord, DeviceStatus, Severity
+from heg.model.refusals import Refusal, RefusalCode
+from heg.runtime.clock import Clock
+
+logger = logging.getLogger(__name__)
+
+_MOST_SERIES = 512
+
+
+@dataclass(slots=True)
+class _Series:
+    value: float | str | bool
+    reported_s: float
+    stale_after_s: float
+    stale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every device of a unit shares."""
+
+    door: Door
+    clock: Clock
+    unit: str
+    limits: AgeLimits
+
+
+class ManagedDevice:
+    """The `DeviceHandle` of one device: attached from the start; lost, back, moved, removed as its driver sees it."""
+
+    def __init__(
+        self,
+        name: str,
+        info: DeviceInfo,
+        *,
+        interval_s: float,
+        actuator: Actuator | None,
+        around: Surroundings,
+        on_detach: Callable[[str], None],
+    ) -> None:
+        self._name = name
+        self.info = info
+        self.actuator = actuator
+        self._interval_s = interval_s
+        self._around = around
+        self._on_detach = on_detach
+        self._series: dict[tuple[str, str], _Series] = {}
+        self._seen_s = around.clock.monotonic_s()
+        self._lost_since_s: float | None = None
+        self._removed = False
+        self._refusals: Counter[RefusalCode] = Counter()
+        self._refusals_told: Counter[RefusalCode] = Counter()
+        self._logged: set[tuple[str, RefusalCode]] = set()
+
+    @property
+    def name(self) -> str:
+        """The device's name in locations."""
+        return self._name
+
+    @property
+    def present(self) -> bool:
+        """False while it is lost or after it was removed."""
+        return self._lost_since_s is None and not self._removed
+
+    @property
+    def refusals(self) -> Counter[RefusalCode]:
+        """How often something of this device was refused, by reason."""
+        return Counter(self._refusals)
+
+    def report(
+        self,
+        variable: str,
+        value: float | str | bool,
+        *,
+        part: str = "",
+        device_time: datetime | None = None,
+        quality: Quality = Quality.GOOD,
+        interval_s: float | None = None,
+    ) -> None:
+        """Hand in one measured value; implausible ones are refused and counted, never raised."""
+        if self._removed:
+            return
+        key = (variable, part)
+        if key not in self._series and len(self._series) >= _MOST_SERIES:
+            self._refuse(variable, Refusal(RefusalCode.TOO_LARGE, f"at most {_MOST_SERIES} series a device", variable))
+            return
+        place = self._place(part)
+        receipt = self._around.door.write(variable, place, value, time=device_time, quality=quality)
+        if receipt.refusal is not None:
+            self._refuse(variable, receipt.refusal)
+            return
+        now_s = self._around.clock.monotonic_s()
+        stale_after_s = self._around.limits.stale_after_s(self._interval_s if interval_s is None else interval_s)
+        self._series[key] = _Series(value, now_s, stale_after_s, stale=quality is not Quality.GOOD)
+        self._answered(now_s)
+
+    def refused(self, refusal: Refusal) -> None:
+        """Count bad input from the device that never became a value."""
+        self._refuse("", refusal)
+
+    def alive(self) -> None:
+        """The device answered; ends `lost`."""
+        if not self._removed:
+            self._answered(self._around.clock.monotonic_s())
+
+    def lost(self, why: str) -> None:
+        """The device is gone: its values turn stale, its record and an alarm say so."""
+        if not self.present:
+            return
+        self._lost_since_s = self._around.clock.monotonic_s()
+        for key, series in self._series.items():
+            if math.isfinite(series.stale_after_s):
+                self._turn_stale(key, series)
+        logger.warning("%s is lost: %s", self._name, why)
+        self._write_record(DeviceStatus.LOST, f"lost: {why}")
+        self._write_alarm(active=True, text=f"{self._name} is lost: {why}")
+
+    def moved(self, address: str) -> None:
+        """The device answers under another address now."""
+        if self._removed or address == self.info.address:
+            return
+        before = self.info.address
+        self.info = replace(self.info, address=address)
+        logger.info("%s moved from %s to %s", self._name, before, address)
+        self._write_record(self._status(), f"moved from {before} to {address}")
+
+    def detach(self) -> None:
+        """The device is removed for good; its name stays kept for it."""
+        if self._removed:
+            return
+        if self._lost_since_s is not None:
+            self._write_alarm(active=False, text=f"{self._name} was removed")
+        for key, series in self._series.items():
+            self._turn_stale(key, series)
+        self._removed = True
+        self._write_record(DeviceStatus.REMOVED, "removed")
+        self._on_detach(self.info.identity)
+
+    def announce(self) -> None:
+        """Write the device's record as it stands."""
+        self._write_record(self._status(), "")
+
+    def renew(self, info: DeviceInfo, *, interval_s: float, actuator: Actuator | None) -> None:
+        """Its driver attached it again: take what is new, keep name and series."""
+        before, self.info = self.info, info
+        self.actuator = actuator
+        self._interval_s = interval_s
+        self._answered(self._around.clock.monotonic_s())
+        if before.address != info.address:
+            self._write_record(self._status(), f"moved from {before.address} to {info.address}")
+        elif before != info:
+            self._write_record(self._status(), "")
+
+    def check(self, now_s: float) -> None:
+        """Let time tell: values past their age turn stale, a silent device is lost, new refusals are published."""
+        if self._lost_since_s is None:
+            for key, series in self._series.items():
+                if not series.stale and now_s - series.reported_s > series.stale_after_s:
+                    self._turn_stale(key, series)
+            limit_s = self._around.limits.lost_after_s(self._interval_s)
+            if now_s - self._seen_s > limit_s:
+                self.lost(f"no answer for {limit_s:g} s")
+        self._tell_refusals()
+
+    def _answered(self, now_s: float) -> None:
+        self._seen_s = now_s
+        if self._lost_since_s is None:
+            return
+        away_s = now_s - self._lost_since_s
+        self._lost_since_s = None
+        logger.info("%s is back after %.0f s", self._name, away_s)
+        self._write_record(DeviceStatus.ATTACHED, f"back after {away_s:.0f} s")
+        self._write_alarm(active=False, text=f"{self._name} is back after {away_s:.0f} s")
+
+    def _turn_stale(self, key: tuple[str, str], series: _Series) -> None:
+        if series.stale:
+            return
+        series.stale = True
+        variable, part = key
+        self._around.door.write(variable, self._place(part), series.value, quality=Quality.STALE)
+
+    def _refuse(self, variable: str, refusal: Refusal) -> None:
+        self._refusals[refusal.code] += 1
+        if (variable, refusal.code) not in self._logged and len(self._logged) < _MOST_SERIES:
+            self._logged.add((variable, refusal.code))  # the count goes on; the log is told once
+            logger.warning("%s: %s %s", self._name, variable or "an answer was refused:", refusal)
+
+    def _tell_refusals(self) -> None:
+        for code, count in self._refusals.items():
+            if count != self._refusals_told[code]:
+                self._refusals_told[code] = count
+                self._around.door.write("self.refusals", self._place(str(code)), float(count))
+
+    def _status(self) -> DeviceStatus:
+        return DeviceStatus.ATTACHED if self._lost_since_s is None else DeviceStatus.LOST
+
+    def _write_record(self, status: DeviceStatus, detail: str) -> None:
+        record = record_of(self._name, self.info, status, detail, actuator=self.actuator is not None)
+        receipt = self._around.door.write("device", self._place(), record)
+        if receipt.refusal is not None:
+            logger.error("the record of %s was refused: %s", self._name, receipt.refusal)
+
+    def _write_alarm(self, *, active: bool, text: str) -> None:
+        needed = self.actuator is not None or any(
+            isinstance(item, MeterCapability) and item.at_connection_point for item in self.info.capabilities
+        )
+        severity = Severity.ALARM if needed else Severity.WARNING
+        write_lost_alarm(self._around, self._name, AlarmRecord(active, severity, text, _MEND_LOST if active else ""))
+
+    def _place(self, part: str = "") -> Location:
+        return Location(self._around.unit, self._name, part)
+
+
+_MEND_LOST = "check its power supply and network cable; it is looked for by itself"
+
+
+def write_lost_alarm(around: Surroundings, name: str, alarm: AlarmRecord) -> None:
+    """Write the alarm that says whether a device is lost."""
+    around.door.write("alarm", Location(around.unit, name, "lost"), alarm)
+
+
+def record_of(name: str, info: DeviceInfo, status: DeviceStatus, detail: str, *, actuator: bool) -> DeviceRecord:
+    """The `device` record of what a driver announced."""
+    return DeviceRecord(
+        name=name,
+        maker=info.maker,
+        model=info.model,
+        serial=info.serial,
+        version=info.version,
+        protocol=info.protocol,
+        address=info.address,
+        status=status,
+        capabilities=info.capabilities,
+        actuator=actuator,
+        detail=detail,
+        identity=info.identity,
+    )

@@ -1,0 +1,26 @@
+"""How old a value may get and when a device is lost: the one place where these times are made (spec field-protocols.md,
+What every driver owes).
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class AgeLimits:
+    """Times as multiples of the interval at which a device reports, with a floor in seconds for fast ones.
+
+    A single late answer must change nothing; a device that is gone must be known before control acts on its last word.
+    """
+
+    stale_intervals: float = 3.0
+    stale_floor_s: float = 3.0
+    lost_intervals: float = 10.0
+    lost_floor_s: float = 10.0
+
+    def stale_after_s(self, interval_s: float) -> float:
+        """Age at which a value that comes every `interval_s` is no longer good."""
+        return max(self.stale_intervals * interval_s, self.stale_floor_s)
+
+    def lost_after_s(self, interval_s: float) -> float:
+        """Silence after which a device that reports every `interval_s` is lost."""
+        return max(self.lost_intervals * interval_s, self.lost_floor_s)

@@ -1,0 +1,212 @@
+"""The communication manager: attaches devices for the drivers, keeps their names, watches ages, lists the actuators.
+
+It is the `DriverContext` of every driver and the `DeviceRegistry` of control (DESIGN.md, Rooms: heg/devices).
+"""
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from heg.data.door import CommandAnswer, Door, Outcome
+from heg.devices.contract import (
+    Actuator,
+    AttachedActuator,
+    DeviceHandle,
+    DeviceInfo,
+    OwnerSettings,
+    ScanHook,
+)
+from heg.devices.device import ManagedDevice, Surroundings, write_lost_alarm
+from heg.devices.limits import AgeLimits
+from heg.devices.names import check_names, choose_name, settings_for
+from heg.model.capabilities import Capability, MeterCapability, ProducerCapability
+from heg.model.instance import ANY, Location
+from heg.model.records import AlarmRecord, DeviceRecord, DeviceStatus, Severity
+from heg.model.refusals import Refusal, RefusalCode, RefusedError
+from heg.runtime.clock import Clock
+
+logger = logging.getLogger(__name__)
+
+_CHECK_EVERY_S = 0.5
+_LONGEST_TEXT = 64
+MOST_DEVICES = 128
+
+
+class DeviceManager:
+    """One per unit. `run` is its supervised task; everything else is called by drivers and control on the same loop."""
+
+    def __init__(
+        self,
+        door: Door,
+        clock: Clock,
+        *,
+        unit: str = "home",
+        owners: Iterable[OwnerSettings] = (),
+        limits: AgeLimits | None = None,
+        most_devices: int = MOST_DEVICES,
+    ) -> None:
+        self._owners = tuple(owners)
+        check_names(self._owners)
+        self._around = Surroundings(door, clock, unit, limits or AgeLimits())
+        self._most_devices = most_devices
+        self._devices: dict[str, ManagedDevice] = {}
+        self._before: dict[str, DeviceRecord] = {}
+        self._awaited: set[str] = set()
+        self._scans: dict[str, ScanHook] = {}
+        self._started_s = clock.monotonic_s()
+        self._remember()
+
+    @property
+    def clock(self) -> Clock:
+        """The only clock."""
+        return self._around.clock
+
+    def attach(self, info: DeviceInfo, *, interval_s: float, actuator: Actuator | None = None) -> DeviceHandle:
+        """Announce a device; attaching a known identity again returns its handle with what is new taken over."""
+        info = _tidy(info)
+        if (known := self._devices.get(info.identity)) is not None:
+            known.renew(info, interval_s=interval_s, actuator=actuator)
+            return known
+        if len(self._devices) >= self._most_devices:
+            raise RefusedError(
+                Refusal(RefusalCode.TOO_LARGE, f"at most {self._most_devices} devices", info.identity, "remove some")
+            )
+        device = ManagedDevice(
+            self._name_for(info),
+            info,
+            interval_s=interval_s,
+            actuator=actuator,
+            around=self._around,
+            on_detach=self._detached,
+        )
+        self._devices[info.identity] = device
+        self._welcome(device)
+        return device
+
+    def owner_settings(self, identity: str, serial: str) -> OwnerSettings:
+        """What the owner says of this device; empty when nothing."""
+        return settings_for(identity, serial, self._owners)
+
+    def on_scan(self, driver: str, scan: ScanHook) -> None:
+        """Have `scan` called for `command.scan`; a driver that starts again replaces its own."""
+        self._scans[driver] = scan
+
+    def actuators(self) -> tuple[AttachedActuator, ...]:
+        """Every device that can be commanded, in order of its name, lost ones included."""
+        found = (self._as_actuator(device) for device in self._devices.values())
+        return tuple(sorted((item for item in found if item is not None), key=lambda item: item.name))
+
+    def devices(self) -> tuple[str, ...]:
+        """Names of all attached devices."""
+        return tuple(sorted(device.name for device in self._devices.values()))
+
+    async def run(self) -> None:
+        """Answer `command.scan` and let ages tell, until cancelled."""
+        self._around.door.answer("command.scan", Location(self._around.unit, ANY, ANY), self._scan)
+        while True:
+            self.check()
+            await self.clock.sleep(_CHECK_EVERY_S)
+
+    def check(self) -> None:
+        """Look once at every device's ages."""
+        now_s = self.clock.monotonic_s()
+        for device in tuple(self._devices.values()):
+            device.check(now_s)
+        self._give_up_waiting(now_s)
+
+    def _as_actuator(self, device: ManagedDevice) -> AttachedActuator | None:
+        capability = _controllable(device.info.capabilities)
+        if device.actuator is None or capability is None:
+            return None
+        return AttachedActuator(device.name, capability, device.actuator, device.info, device.present)
+
+    def _name_for(self, info: DeviceInfo) -> str:
+        before = {identity: record.name for identity, record in self._before.items()}
+        return choose_name(info, self._owners, before, {device.name for device in self._devices.values()})
+
+    def _welcome(self, device: ManagedDevice) -> None:
+        identity = device.info.identity
+        before = self._before.get(identity)
+        self._awaited.discard(identity)
+        self._before[identity] = DeviceRecord(device.name, "", "", "", "", "", "", DeviceStatus.ATTACHED)
+        logger.info(
+            "%s is attached: %s %s at %s", device.name, device.info.maker, device.info.model, device.info.address
+        )
+        if before is not None and before.address and before.address != device.info.address:
+            now_at = device.info.address
+            device.info = replace(device.info, address=before.address)
+            device.moved(now_at)
+        else:
+            device.announce()
+        if before is not None and before.status is DeviceStatus.LOST:
+            text = f"{device.name} is back"
+            write_lost_alarm(self._around, device.name, AlarmRecord(active=False, severity=Severity.INFO, text=text))
+
+    def _detached(self, identity: str) -> None:
+        self._devices.pop(identity, None)
+
+    def _remember(self) -> None:
+        """Read the device records of earlier runs: a known identity keeps its name, a known device is awaited."""
+        for instance in self._around.door.latest_all("device", Location(self._around.unit, ANY, ANY)):
+            record = instance.value
+            if isinstance(record, DeviceRecord) and record.identity:
+                self._before[record.identity] = record
+                if record.status is not DeviceStatus.REMOVED:
+                    self._awaited.add(record.identity)
+
+    def _give_up_waiting(self, now_s: float) -> None:
+        """A device of the last run that did not come back in time is lost, though no driver has met it in this one."""
+        limit_s = self._around.limits.lost_after_s(0.0)
+        if not self._awaited or now_s - self._started_s <= limit_s:
+            return
+        for identity in self._awaited:
+            record = self._before[identity]
+            text = f"{record.name} has not been found within {limit_s:g} s of the start"
+            self._before[identity] = lost = replace(record, status=DeviceStatus.LOST, detail=f"lost: {text}")
+            self._around.door.write("device", Location(self._around.unit, record.name), lost)
+            write_lost_alarm(self._around, record.name, AlarmRecord(active=True, severity=Severity.ALARM, text=text))
+        self._awaited.clear()
+
+    async def _scan(self, _location: Location, _arguments: Mapping[str, object]) -> CommandAnswer:
+        if not self._scans:
+            refusal = Refusal(RefusalCode.NOT_READY, "a driver that can look for devices", "none", "configure a driver")
+            return CommandAnswer(Outcome.REFUSED, refusal=refusal)
+        said: dict[str, object] = {}
+        failed = False
+        for driver, scan in tuple(self._scans.items()):
+            try:
+                said[driver] = await scan()
+            except Exception as error:  # one driver's fault must not hide what the others found
+                logger.exception("scan of driver %s failed", driver)
+                said[driver] = f"failed: {error}"
+                failed = True
+        return CommandAnswer(
+            Outcome.PARTLY if failed else Outcome.DONE, "; ".join(map(str, said.values())), detail=said
+        )
+
+
+def _controllable(capabilities: tuple[Capability, ...]) -> Capability | None:
+    for capability in capabilities:
+        if isinstance(capability, MeterCapability):
+            continue
+        if isinstance(capability, ProducerCapability) and not capability.curtailable:
+            continue
+        return capability
+    return None
+
+
+def _tidy(info: DeviceInfo) -> DeviceInfo:
+    """A device says anything of itself: printable and short it is kept."""
+
+    def short(text: str, limit: int = _LONGEST_TEXT) -> str:
+        return "".join(letter for letter in text if letter.isprintable())[:limit].strip()
+
+    return replace(
+        info,
+        identity=short(info.identity, 4 * _LONGEST_TEXT),
+        maker=short(info.maker),
+        model=short(info.model),
+        serial=short(info.serial),
+        version=short(info.version),
+        address=short(info.address, 2 * _LONGEST_TEXT),
+    )

@@ -1,0 +1,93 @@
+"""Names of devices in locations: the owner's, the one it had before, or one made from its role. Pure."""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+
+from heg.devices.contract import DeviceInfo, OwnerSettings
+from heg.model.capabilities import (
+    ApplianceCapability,
+    Capability,
+    MeterCapability,
+    ProducerCapability,
+    StorageCapability,
+    VehicleCapability,
+)
+
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
+_NOTHING_SAID = OwnerSettings()
+
+
+def choose_name(
+    info: DeviceInfo, owners: Iterable[OwnerSettings], before: Mapping[str, str], in_use: Collection[str]
+) -> str:
+    """Name a device that is attached for the first time in this process.
+
+    `before` maps identities to the names of earlier runs, which stay kept for them unless the owner gives one away.
+    """
+    entries = tuple(owners)
+    mine = settings_for(info.identity, info.serial, entries)
+    if mine.name and mine.name not in in_use:
+        return mine.name
+    promised = {entry.name for entry in entries if entry.name and entry != mine}
+    kept = {name for identity, name in before.items() if identity != info.identity}
+    earlier = before.get(info.identity)
+    if earlier is not None and earlier not in in_use and earlier not in promised:
+        return earlier
+    return _numbered(mine.name or _role_name(info.capabilities), {*in_use, *kept, *promised})
+
+
+def settings_for(identity: str, serial: str, owners: Iterable[OwnerSettings]) -> OwnerSettings:
+    """The owner's word on a device: an entry with its identity wins over one with its serial number.
+
+    A serial number alone means the device's first role; a further role (`...#pv`) is meant by `SERIAL#pv`.
+    """
+    role = identity.partition("#")[2]
+    wanted_serial = f"{serial}#{role}" if role else serial
+    entries = tuple(owners)
+    for entry in entries:
+        if entry.identity and entry.identity == identity:
+            return entry
+    for entry in entries:
+        if serial and entry.serial == wanted_serial:
+            return entry
+    return _NOTHING_SAID
+
+
+def check_names(owners: Iterable[OwnerSettings]) -> None:
+    """Raise ValueError for a name that cannot stand in a location or stands twice."""
+    seen: set[str] = set()
+    for entry in owners:
+        if not entry.name:
+            continue
+        if not _NAME.fullmatch(entry.name):
+            raise ValueError(
+                f"[device.{entry.name}]: expected a name of small letters, digits and '-', such as \"battery\""
+            )
+        if entry.name in seen:
+            raise ValueError(f"[device.{entry.name}]: expected each name once")
+        seen.add(entry.name)
+
+
+def _numbered(base: str, taken: Collection[str]) -> str:
+    if base not in taken:
+        return base
+    number = 2
+    while f"{base}-{number}" in taken:
+        number += 1
+    return f"{base}-{number}"
+
+
+def _role_name(capabilities: tuple[Capability, ...]) -> str:
+    for capability in capabilities:
+        match capability:
+            case StorageCapability():
+                return "battery"
+            case ProducerCapability():
+                return "pv"
+            case VehicleCapability():
+                return "charger"
+            case ApplianceCapability():
+                return "appliance"
+            case MeterCapability(at_connection_point=at_connection_point):
+                return "meter" if at_connection_point else "submeter"
+    return "device"
