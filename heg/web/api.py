@@ -1,0 +1,181 @@
+"""The JSON API under /api/v1: what it answers to, in one place. See docs/integrators/api.md."""
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+from aiohttp import web
+
+from heg.data.door import Door, HistoryRow, Resolution
+from heg.model.catalogue import CATALOGUE
+from heg.model.instance import Location
+from heg.model.refusals import Refusal, RefusalCode, RefusedError
+from heg.runtime.clock import Clock
+from heg.web.energy import energy_history
+from heg.web.house import Home, Household
+from heg.web.messages import Actuator, Alarm, DeviceReadings, Message, Problem, SeriesPage, SeriesRow, encode
+from heg.web.orders import as_message, command_for, read_order
+from heg.web.snapshot import Snapshot, iso
+
+_DEFAULT_SPAN = timedelta(hours=48)
+_MOST_ROWS = 5000
+_STATUS = {
+    RefusalCode.NOT_GRANTED: 403,
+    RefusalCode.TOO_SOON: 429,
+    RefusalCode.UNKNOWN_VARIABLE: 404,
+    RefusalCode.NO_ONE_ANSWERS: 503,
+    RefusalCode.NOT_READY: 503,
+    RefusalCode.TIMEOUT: 504,
+}
+
+
+class Actuators(Message, frozen=True):
+    """What each actuator does and why."""
+
+    actuators: tuple[Actuator, ...]
+
+
+class Devices(Message, frozen=True):
+    """Every attached device with its newest values."""
+
+    devices: tuple[DeviceReadings, ...]
+
+
+class Alarms(Message, frozen=True):
+    """Active alarms."""
+
+    alarms: tuple[Alarm, ...]
+
+
+class Api:
+    """Handlers of the API. They decode, ask the door, and encode."""
+
+    def __init__(self, door: Door, clock: Clock, home: Home, snapshot: Snapshot) -> None:
+        self._door = door
+        self._clock = clock
+        self._home = home
+        self._snapshot = snapshot
+
+    def add_routes(self, routes: web.UrlDispatcher) -> None:
+        """Put the handlers under their paths."""
+        routes.add_get("/api/v1/state", self._state)
+        routes.add_get("/api/v1/devices", self._devices)
+        routes.add_get("/api/v1/leases", self._leases)
+        routes.add_get("/api/v1/alarms", self._alarms)
+        routes.add_get("/api/v1/energy", self._energy)
+        routes.add_get("/api/v1/history", self._history)
+        routes.add_post("/api/v1/commands/{name}", self._command)
+
+    async def _state(self, _request: web.Request) -> web.Response:
+        return _json(self._snapshot.state())
+
+    async def _devices(self, _request: web.Request) -> web.Response:
+        return _json(Devices(devices=self._snapshot.devices()))
+
+    async def _leases(self, _request: web.Request) -> web.Response:
+        return _json(Actuators(actuators=self._snapshot.actuators()))
+
+    async def _alarms(self, _request: web.Request) -> web.Response:
+        return _json(Alarms(alarms=self._snapshot.alarms()))
+
+    async def _energy(self, request: web.Request) -> web.Response:
+        asked = self._span(request)
+        if isinstance(asked, Refusal):
+            return _refused(asked)
+        start, end, resolution = asked
+        household = Household.of(self._door, self._home.unit)
+        try:
+            found = await energy_history(self._door, household, start, end, resolution)
+        except RefusedError as error:
+            return _refused(error.refusal)
+        return _refused(found) if isinstance(found, Refusal) else _json(found)
+
+    async def _history(self, request: web.Request) -> web.Response:
+        asked = self._span(request)
+        if isinstance(asked, Refusal):
+            return _refused(asked)
+        start, end, resolution = asked
+        variable = CATALOGUE.get(request.query.get("variable", ""))
+        if variable is None:
+            came = request.query.get("variable", "none")[:64]
+            return _refused(Refusal(RefusalCode.UNKNOWN_VARIABLE, "a catalogued variable such as power.active", came))
+        place = Location(self._home.unit, request.query.get("device", ""), request.query.get("part", ""))
+        try:
+            page = await self._door.history(
+                variable.id, place, start, end, resolution, cursor=request.query.get("cursor"), limit=_MOST_ROWS
+            )
+        except RefusedError as error:
+            return _refused(error.refusal)
+        if page.refusal is not None:
+            return _refused(page.refusal)
+        rows = tuple(_row(row) for row in page.rows)
+        return _json(
+            SeriesPage(
+                variable=variable.id, unit=variable.unit, place=str(place), rows=rows, next_cursor=page.next_cursor
+            )
+        )
+
+    async def _command(self, request: web.Request) -> web.Response:
+        order = read_order(request.match_info["name"], await request.read())
+        if isinstance(order, Refusal):
+            return _refused(order)
+        command = command_for(order, self._home)
+        try:
+            given = await self._door.command(
+                command.variable, command.place, command.arguments, timeout_s=command.timeout_s
+            )
+        except RefusedError as error:
+            return _refused(error.refusal)
+        code = given.refusal.code if given.refusal is not None else None
+        status = 200 if given.outcome != "refused" else _STATUS.get(code, 409) if code is not None else 409
+        return _json(as_message(given), status)
+
+    def _span(self, request: web.Request) -> tuple[datetime, datetime, Resolution] | Refusal:
+        query = request.query
+        try:
+            resolution = Resolution(query.get("resolution", Resolution.MINUTE))
+        except ValueError:
+            expected = f"resolution one of {', '.join(Resolution)}"
+            return Refusal(RefusalCode.UNSUPPORTED, expected, query["resolution"][:64])
+        # The minute under way belongs to it: the page's curve ends now.
+        end = _time(query.get("to")) if "to" in query else self._clock.utc() + timedelta(seconds=1)
+        if isinstance(end, Refusal):
+            return end
+        start = _time(query.get("from")) if "from" in query else _before(end)
+        return start if isinstance(start, Refusal) else (start, end, resolution)
+
+
+def _before(end: datetime) -> datetime | Refusal:
+    try:
+        return end - _DEFAULT_SPAN
+    except OverflowError:
+        return Refusal(RefusalCode.BAD_TIME, "a time in this century", iso(end))
+
+
+def _time(text: str | None) -> datetime | Refusal:
+    try:
+        time = msgspec.convert(text, datetime)
+    except msgspec.ValidationError:
+        time = None
+    if time is None or time.tzinfo is None or not 2000 <= time.year <= 2200:
+        return Refusal(RefusalCode.BAD_TIME, "a UTC time such as 2026-06-01T12:00:00Z", str(text)[:64])
+    return time.astimezone(UTC)
+
+
+def _row(row: HistoryRow) -> SeriesRow:
+    value = row.value if isinstance(row.value, float | int | str | bool) else None
+    return SeriesRow(
+        time=iso(row.time), value=value, low=row.low, high=row.high, first=row.first, last=row.last, count=row.count
+    )
+
+
+def _refused(refusal: Refusal) -> web.Response:
+    problem = Problem(reason=refusal.code, expected=refusal.expected, came=refusal.came, mend=refusal.mend)
+    return _json(problem, _STATUS.get(refusal.code, 400))
+
+
+def _json(message: Message, status: int = 200) -> web.Response:
+    return web.Response(
+        status=status,
+        body=encode(message),
+        headers={"Content-Type": "application/json", "Cache-Control": "no-store"},
+    )

@@ -1,0 +1,116 @@
+"""Who may ask, and how: judged from the head of a request alone. Pure: every rule can be tried without a server.
+
+The unit listens on loopback only, but a browser on this machine visits strangers' pages. They must be able neither to
+read (DNS rebinding: their name resolves to 127.0.0.1) nor to order (a form or a fetch sent here from their page).
+"""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+from heg.web.messages import Problem
+
+REQUEST_HEADER = "X-Heg-Request"
+"""A page of another origin can't send it without asking first (CORS preflight), and we never agree."""
+LARGEST_BODY_BYTES = 8192
+READING = frozenset({"GET", "HEAD"})
+
+HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Server": "heg",
+}
+"""Sent with every answer."""
+
+
+class Fault(StrEnum):
+    """Why a request was refused; each is counted under this name."""
+
+    HOST = "host"
+    METHOD = "method"
+    ORIGIN = "origin"
+    HEADER = "header"
+    CONTENT_TYPE = "content_type"
+    TOO_LARGE = "too_large"
+    BAD_REQUEST = "bad_request"
+    TOO_MANY = "too_many"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """A refused request: status, counted reason and what the caller is told."""
+
+    status: int
+    fault: Fault
+    problem: Problem
+
+
+def judge(method: str, headers: Mapping[str, str], *, api: bool) -> Denied | None:
+    """Judge a request by its head; `headers` must look names up without regard to case. None means: let it in."""
+    host = headers.get("Host", "")
+    if not names_loopback(host):
+        return _denied(421, Fault.HOST, "a Host header that names this machine (127.0.0.1, localhost or [::1])", host)
+    if method in READING:
+        return _judge_reading(headers) if api else None
+    if method != "POST":
+        return _denied(405, Fault.METHOD, "GET, HEAD or POST", method)
+    return _judge_order(host, headers)
+
+
+def names_loopback(host: str) -> bool:
+    """Tell whether a Host header names this machine by a name that no foreign DNS can give."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _judge_reading(headers: Mapping[str, str]) -> Denied | None:
+    site = headers.get("Sec-Fetch-Site", "none")
+    if site not in ("same-origin", "none"):
+        return _denied(403, Fault.ORIGIN, "a request from the unit's own page", f"Sec-Fetch-Site: {site}")
+    return None
+
+
+def _judge_order(host: str, headers: Mapping[str, str]) -> Denied | None:
+    origin = headers.get("Origin")
+    if origin is not None and origin.lower() != f"http://{host}".lower():
+        return _denied(403, Fault.ORIGIN, f"Origin http://{host}", origin)
+    if (denied := _judge_reading(headers)) is not None:
+        return denied
+    if headers.get(REQUEST_HEADER) != "1":
+        came = headers.get(REQUEST_HEADER, "none")
+        return _denied(403, Fault.HEADER, f"header {REQUEST_HEADER}: 1", came)
+    kind = headers.get("Content-Type", "").split(";")[0].strip().lower()
+    if kind != "application/json":
+        return _denied(415, Fault.CONTENT_TYPE, "Content-Type application/json", kind or "none")
+    return _judge_size(headers.get("Content-Length"))
+
+
+def _judge_size(length: str | None) -> Denied | None:
+    if length is None or not length.isascii() or not length.isdigit():
+        return _denied(411, Fault.TOO_LARGE, "a Content-Length", length or "none")
+    if int(length) > LARGEST_BODY_BYTES:
+        return _denied(413, Fault.TOO_LARGE, f"a body of at most {LARGEST_BODY_BYTES} bytes", f"{length} bytes")
+    return None
+
+
+def _denied(status: int, fault: Fault, expected: str, came: str) -> Denied:
+    return Denied(status, fault, Problem(reason=fault, expected=expected, came=came[:200]))

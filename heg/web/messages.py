@@ -1,0 +1,234 @@
+"""The messages of the local API: typed values that become JSON. Units are in the names; times are UTC in ISO 8601.
+
+A number that has no bound (an envelope without a limit) is null, never infinity: JSON has none.
+"""
+
+import math
+
+import msgspec
+
+from heg.model.catalogue import Kind
+from heg.model.instance import Quality
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of every message we send."""
+
+
+class Figure(Message, frozen=True):
+    """A measured number with its quality and its age in house seconds; all None while it is unknown."""
+
+    value: float | None = None
+    quality: Quality | None = None
+    age_s: int | None = None
+
+
+class HouseTime(Message, frozen=True):
+    """The house's own time. `zone` is the IANA zone people there live by; `speed` house seconds per real second."""
+
+    utc: str
+    zone: str
+    mode: str
+    speed: float | None
+
+
+class Power(Message, frozen=True):
+    """Power now in kW: grid + importing, pv + producing, battery + charging; house is what the house itself uses.
+
+    None stands for what the house does not have.
+    """
+
+    house_kw: Figure
+    pv_kw: Figure | None
+    battery_kw: Figure | None
+    grid_kw: Figure
+
+
+class Storage(Message, frozen=True):
+    """A storage: state of charge as a share (0 to 1) and its capacity."""
+
+    device: str
+    soc: Figure
+    capacity_kwh: float | None
+
+
+class Actuator(Message, frozen=True):
+    """What an actuator does and why. `owner` names who decided; `state` is what reading back says."""
+
+    device: str
+    held: bool
+    owner: str
+    regime: str
+    native: bool
+    set_kw: float | None
+    read_back_kw: float | None
+    measured_kw: Figure
+    state: str
+    reason: str
+    reason_text: str
+    expires_in_s: int
+    writes_today: int
+    writes_left: int | None
+
+
+class Device(Message, frozen=True):
+    """An attached device, how it is, and how old its youngest value is."""
+
+    name: str
+    roles: tuple[str, ...]
+    maker: str
+    model: str
+    serial: str
+    version: str
+    protocol: str
+    address: str
+    status: str
+    quality: Quality | None
+    age_s: int | None
+    actuator: bool
+    detail: str
+
+
+class Reading(Message, frozen=True):
+    """One newest value of a device."""
+
+    variable: str
+    part: str
+    value: float | str | bool | None
+    unit: str
+    kind: Kind
+    quality: Quality
+    age_s: int
+
+
+class DeviceReadings(Message, frozen=True):
+    """A device with all its newest values."""
+
+    device: Device
+    readings: tuple[Reading, ...]
+
+
+class Alarm(Message, frozen=True):
+    """A condition somebody should know of, and how to mend it."""
+
+    place: str
+    id: str
+    severity: str
+    text: str
+    mend: str
+    since_utc: str
+
+
+class Limit(Message, frozen=True):
+    """What one source says about the connection point."""
+
+    source: str
+    min_kw: float | None
+    max_kw: float | None
+    max_a_per_phase: float | None
+    text: str
+
+
+class EnvelopeNow(Message, frozen=True):
+    """The interval left to the connection point, and who bounds it."""
+
+    min_kw: float | None
+    max_kw: float | None
+    max_a_per_phase: float | None
+    min_source: str | None
+    max_source: str | None
+    limits: tuple[Limit, ...]
+
+
+class Health(Message, frozen=True):
+    """Whether the unit does its work; `reasons` is empty when it does. Ages are in house seconds."""
+
+    healthy: bool
+    reasons: tuple[str, ...]
+    cycle_age_s: float | None
+    uptime_s: float
+    version: str
+
+
+class State(Message, frozen=True):
+    """All the page shows of now."""
+
+    unit: str
+    version: str
+    time: HouseTime
+    looking: bool
+    hands_off: bool
+    power: Power
+    storages: tuple[Storage, ...]
+    actuators: tuple[Actuator, ...]
+    devices: tuple[Device, ...]
+    alarms: tuple[Alarm, ...]
+    envelope: EnvelopeNow | None
+    healthy: bool
+
+
+class EnergyHistory(Message, frozen=True):
+    """The house's history in columns of equal length: the mean of each step, null where nothing was measured.
+
+    Step i begins at `start_utc` + i x `step_s`.
+    """
+
+    start_utc: str
+    step_s: int
+    house_kw: list[float | None]
+    pv_kw: list[float | None]
+    battery_kw: list[float | None]
+    grid_kw: list[float | None]
+    soc: list[float | None]
+
+
+class SeriesRow(Message, frozen=True):
+    """One row of a series: a raw value, or mean, extremes, first and last of a step."""
+
+    time: str
+    value: float | str | bool | None
+    low: float | None
+    high: float | None
+    first: float | None
+    last: float | None
+    count: int
+
+
+class SeriesPage(Message, frozen=True):
+    """Rows of one series in time order, and the cursor of the next page."""
+
+    variable: str
+    unit: str
+    place: str
+    rows: tuple[SeriesRow, ...]
+    next_cursor: str | None
+
+
+class Answer(Message, frozen=True):
+    """The one answer to a command."""
+
+    outcome: str
+    text: str
+    refusal: str | None = None
+    detail: dict[str, object] | None = None
+
+
+class Problem(Message, frozen=True):
+    """Why a request was refused: what was expected, what came, how to mend it."""
+
+    reason: str
+    expected: str
+    came: str = ""
+    mend: str = ""
+
+
+def encode(message: Message) -> bytes:
+    """Return the message as JSON."""
+    return msgspec.json.encode(message)
+
+
+def bounded(number: float | None) -> float | None:
+    """Return None for what has no bound or is no number, else the number rounded to a watt."""
+    if number is None or not math.isfinite(number):
+        return None
+    return round(number, 3)

@@ -1,0 +1,99 @@
+"""The owner's orders as they come in a request body: typed, ranged, and turned into commands at the door."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+import msgspec
+
+from heg.data.door import CommandAnswer
+from heg.model.instance import Location
+from heg.model.refusals import Refusal, RefusalCode
+from heg.model.regimes import Regime
+from heg.web.house import Home
+from heg.web.messages import Answer
+
+_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
+_Kilowatts = Annotated[float, msgspec.Meta(ge=-1000.0, le=1000.0)]
+
+
+class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of every order."""
+
+
+class HandsOff(Order, frozen=True):
+    """Release everything (on) or take control again (off)."""
+
+    on: bool
+
+
+class Manual(Order, frozen=True):
+    """Run an actuator by hand for a while, or give it back (`release`)."""
+
+    device: _Name
+    regime: Regime = Regime.HOLD
+    power_kw: Annotated[float, msgspec.Meta(ge=0.0, le=1000.0)] = 0.0
+    minutes: Annotated[float, msgspec.Meta(gt=0.0, le=1440.0)] = 60.0
+    release: bool = False
+
+
+class Try(Order, frozen=True):
+    """Commissioning step test of an actuator."""
+
+    device: _Name
+    power_kw: _Kilowatts = 1.0
+
+
+class Scan(Order, frozen=True):
+    """Look for devices now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What goes through the door. `timeout_s` is house time."""
+
+    variable: str
+    place: Location
+    arguments: Mapping[str, object]
+    timeout_s: float = 30.0
+
+
+ORDERS: Mapping[str, type[Order]] = {"hands-off": HandsOff, "manual": Manual, "try": Try, "scan": Scan}
+
+
+def read_order(name: str, body: bytes) -> Order | Refusal:
+    """Decode a body as the order of this name; anything unexpected is refused with what was expected."""
+    kind = ORDERS.get(name)
+    if kind is None:
+        return Refusal(RefusalCode.UNSUPPORTED, f"command one of {', '.join(ORDERS)}", name[:64])
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return Refusal(RefusalCode.WRONG_TYPE, f"a JSON object as docs/integrators/api.md says for {name}", str(error))
+
+
+def command_for(order: Order, home: Home) -> Command:
+    """Turn an order into the command that the one who answers it expects."""
+    match order:
+        case HandsOff():
+            return Command("command.hands_off", home.here, {"on": order.on})
+        case Manual(release=True):
+            return Command("command.manual", Location(home.unit, order.device), {"release": True})
+        case Manual():
+            arguments = {"regime": str(order.regime), "power_kw": order.power_kw, "valid_s": order.minutes * 60.0}
+            return Command("command.manual", Location(home.unit, order.device), arguments)
+        case Try():
+            # The step test waits for the meter before, during and after the step.
+            return Command("command.try", Location(home.unit, order.device), {"power_kw": order.power_kw}, 300.0)
+        case _:
+            return Command("command.scan", home.here, {}, 120.0)
+
+
+def as_message(answer: CommandAnswer) -> Answer:
+    """Make the message of an answer."""
+    return Answer(
+        outcome=answer.outcome,
+        text=answer.text,
+        refusal=None if answer.refusal is None else str(answer.refusal),
+        detail=None if answer.detail is None else dict(answer.detail),
+    )

@@ -1,0 +1,24 @@
+"""What the composition root settles for the web. Import-light: nothing of the HTTP server is loaded with it."""
+
+from dataclasses import dataclass
+
+from heg.model.sockets import WEB
+
+
+@dataclass(frozen=True, slots=True)
+class WebSettings:
+    """Where the page listens and how much it may take.
+
+    `port` 0 means any free port. `rate_hz` is how often the live stream speaks at most, in real time; `clients` how
+    many live pages may be open at once; `connections` how many TCP connections of any kind. `slow_s` and
+    `heartbeat_s` are real seconds: how long a live page may leave us waiting, and after what silence we show that we
+    are there.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = WEB.default_port
+    rate_hz: float = 4.0
+    clients: int = 8
+    connections: int = 64
+    slow_s: float = 10.0
+    heartbeat_s: float = 10.0
