@@ -1,3 +1,3 @@
 """What holds for every test: it leaves nothing behind."""
 
-pytest_plugins = ["tests.support.leaks"]
+pytest_plugins = ["pytester", "tests.support.leaks"]
