@@ -1,0 +1,105 @@
+"""The rig's own status and fault desk: a loopback socket that takes one JSON object per line and answers with one.
+
+`{"ask": "status"}` gives the house as it truly is; `{"fault": "silent", "device": "meter"}` makes a device misbehave;
+`{"switch": "kettle", "power_kw": 2.0}` switches a load. This is how scenarios and people reach a rig that runs in a
+process of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any, Self
+
+from hil.faults import FaultError, apply, fault_of
+from hil.rig import Handle, Rig
+
+_LONGEST_LINE = 64 * 1024
+
+
+def status(rig: Rig) -> dict[str, Any]:
+    """The house as it truly is, and where its devices are."""
+    house = rig.house
+    return {
+        "house_utc": rig.clock.utc().isoformat(timespec="seconds"),
+        "at_s": round(rig.now_s(), 3),
+        "source": rig.plan.source,
+        "grid_kw": round(house.grid_kw, 4),
+        "load_kw": round(house.load_kw, 4),
+        "production_kw": round(house.producers_kw, 4),
+        "storage_kw": round(house.batteries_kw, 4),
+        "soc": {name: round(battery.soc, 5) for name, battery in house.batteries.items()},
+        "imported_kwh": house.grid.books.imported / 3.6e15,
+        "exported_kwh": house.grid.books.exported / 3.6e15,
+        "produced_kwh": sum(producer.produced_nanojoule for producer in house.producers.values()) / 3.6e15,
+        "charged_kwh": sum(battery.charged_nanojoule for battery in house.batteries.values()) / 3.6e15,
+        "discharged_kwh": sum(battery.discharged_nanojoule for battery in house.batteries.values()) / 3.6e15,
+        "consumed_kwh": house.consumed_nanojoule / 3.6e15,
+        "devices": {name: _device(handle) for name, handle in rig.handles.items()},
+    }
+
+
+class Desk:
+    """The listening socket. Port 0 takes a free one."""
+
+    def __init__(self, rig: Rig, *, host: str = "127.0.0.1", port: int = 0) -> None:
+        self.port = port
+        self._host = host
+        self._rig = rig
+        self._server: asyncio.Server | None = None
+        self._talks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._talk, self._host, self.port, limit=_LONGEST_LINE)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._server is not None:
+            self._server.close()
+        for talk in tuple(self._talks):
+            talk.cancel()
+        await asyncio.gather(*self._talks, return_exceptions=True)
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._talks.add(task)
+        try:
+            while line := await reader.readline():
+                answer = await self._answer(line)
+                writer.write(json.dumps(answer).encode() + b"\n")
+                await writer.drain()
+        except (ConnectionError, ValueError):
+            return
+        finally:
+            self._talks.discard(task)
+            writer.close()
+
+    async def _answer(self, line: bytes) -> dict[str, Any]:
+        try:
+            asked = json.loads(line)
+        except ValueError:
+            return {"error": "expected one JSON object per line"}
+        if not isinstance(asked, dict):
+            return {"error": "expected a JSON object"}
+        try:
+            if asked.get("ask") == "status":
+                return status(self._rig)
+            await apply(self._rig, fault_of(asked))
+        except FaultError as error:
+            return {"error": str(error)}
+        return {"done": True}
+
+
+def _device(handle: Handle) -> dict[str, Any]:
+    manner = handle.device.manner
+    return {
+        "address": handle.address,
+        "unit_id": handle.unit_id,
+        "requests": manner.requests,
+        "silent": manner.silent,
+        "frozen": handle.device.frozen,
+        "ignored": sorted(handle.device.ignored),
+        "reboots": handle.device.reboots,
+    }

@@ -1,0 +1,139 @@
+"""Things that go wrong, as data: what a scenario's timeline, the desk and a person's command line can order.
+
+Each fault is one table, such as `{fault = "slow", device = "meter", seconds = 2.0}`. `well` ends whatever a device
+was told before; faults that are events (`reboot`, `move`, `jump`) need no end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hil.rig import Handle, MeterHandle, ProducerHandle, Rig, StorageHandle
+
+
+class FaultError(ValueError):
+    """A fault is not understood or does not fit the device."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One order to the rig: a fault of a device, or a load that is switched."""
+
+    kind: str
+    device: str = ""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+def fault_of(table: Mapping[str, Any]) -> Fault:
+    """Read one order; FaultError says what was expected."""
+    rest = {key: value for key, value in table.items() if key not in ("fault", "device", "at_s")}
+    if "switch" in table:
+        kind, device = "switch", ""
+    elif isinstance(table.get("fault"), str):
+        kind, device = table["fault"], str(table.get("device", ""))
+    else:
+        raise FaultError('expected {"fault": NAME, "device": NAME} or {"switch": NAME, "power_kw": NUMBER}')
+    if kind not in _KINDS:
+        raise FaultError(f"fault {kind!r}: expected one of {', '.join(sorted(_KINDS))}")
+    needed = _KINDS[kind].arguments
+    if unknown := sorted(set(rest) - set(needed)):
+        raise FaultError(f"fault {kind!r}: {unknown[0]!r} is not known here; expected {', '.join(needed) or 'nothing'}")
+    for name, value in rest.items():
+        if not isinstance(value, needed[name]) or isinstance(value, bool):
+            raise FaultError(f"fault {kind!r}: {name} = {value!r}: expected {_said(needed[name])}")
+    return Fault(kind, device, rest)
+
+
+async def apply(rig: Rig, fault: Fault) -> None:
+    """Carry an order out. A reboot or a move is done when this returns, except that a device stays down meanwhile."""
+    rig.truth.advance_to(rig.now_s())
+    if fault.kind == "switch":
+        phase = fault.arguments.get("phase")
+        rig.truth.switch(fault.arguments["switch"], float(fault.arguments.get("power_kw", 0.0)), phase)
+        return
+    handle = rig.handles.get(fault.device)
+    if handle is None:
+        raise FaultError(f"device {fault.device!r}: expected one of {', '.join(sorted(rig.handles))}")
+    kind = _KINDS[fault.kind]
+    if not isinstance(handle, kind.fits):
+        raise FaultError(f"fault {fault.kind!r} does not fit {fault.device}: expected a {_said(kind.fits)}")
+    try:
+        outcome = kind.act(handle, dict(fault.arguments))
+    except (KeyError, TypeError, ValueError) as error:
+        raise FaultError(f"fault {fault.kind!r}: {error}") from error
+    if isinstance(outcome, Awaitable):
+        await outcome
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    act: Callable[[Any, dict[str, Any]], object]
+    arguments: Mapping[str, type | tuple[type, ...]] = field(default_factory=dict)
+    fits: type | tuple[type, ...] = Handle
+
+
+_NUMBER = (int, float)
+
+
+def _reboot(handle: Handle, given: dict[str, Any]) -> object:
+    return handle.reboots(float(given.get("seconds", 20.0)))
+
+
+def _wire(handle: MeterHandle, given: dict[str, Any]) -> None:
+    handle.is_wired_backwards(*([int(given["phase"])] if "phase" in given else []))
+
+
+_KINDS: dict[str, _Kind] = {
+    "switch": _Kind(lambda *_: None, {"switch": str, "power_kw": _NUMBER, "phase": int}),
+    "well": _Kind(lambda handle, _: handle.behaves()),
+    "silent": _Kind(lambda handle, _: handle.stops_answering()),
+    "slow": _Kind(lambda handle, given: handle.slows_down(float(given["seconds"])), {"seconds": _NUMBER}),
+    "garbage": _Kind(lambda handle, _: handle.talks_garbage()),
+    "half": _Kind(lambda handle, _: handle.answers_half()),
+    "wrong_transaction": _Kind(lambda handle, _: handle.mixes_up_transactions()),
+    "exception": _Kind(lambda handle, given: handle.refuses(int(given.get("code", 4))), {"code": int}),
+    "hang_up": _Kind(lambda handle, _: handle.hangs_up()),
+    "away": _Kind(lambda handle, _: handle.goes_away()),
+    "back": _Kind(lambda handle, _: handle.comes_back()),
+    "move": _Kind(lambda handle, given: handle.moves(**given), {"port": int, "host": str}),
+    "reboot": _Kind(_reboot, {"seconds": _NUMBER}),
+    "frozen": _Kind(lambda handle, _: handle.freezes()),
+    "thaw": _Kind(lambda handle, _: handle.thaws()),
+    "ignore_writes": _Kind(lambda handle, given: handle.ignores(given["point"]), {"point": str}),
+    "jump": _Kind(lambda handle, given: handle.counters_jump(float(given["kwh"])), {"kwh": _NUMBER}),
+    "wired_backwards": _Kind(_wire, {"phase": int}, MeterHandle),
+    "phases_swapped": _Kind(lambda handle, _: handle.has_phases_swapped(), {}, MeterHandle),
+    "overridden": _Kind(
+        lambda handle, given: handle.is_commanded_elsewhere(float(given["power_kw"])),
+        {"power_kw": _NUMBER},
+        StorageHandle,
+    ),
+    "limited": _Kind(
+        lambda handle, given: handle.is_limited_elsewhere(float(given["percent"])),
+        {"percent": _NUMBER},
+        ProducerHandle,
+    ),
+}
+
+
+def _said(kinds: type | tuple[type, ...]) -> str:
+    several = kinds if isinstance(kinds, tuple) else (kinds,)
+    return " or ".join(kind.__name__ for kind in several)
+
+
+async def play(rig: Rig, timeline: list[tuple[float, Fault]], told: Callable[[float, Fault], None]) -> None:
+    """Carry out orders at their house seconds; an order that takes time (a reboot) does not hold up the next."""
+    running: set[asyncio.Task[None]] = set()
+    try:
+        for at_s, fault in sorted(timeline, key=lambda entry: entry[0]):
+            await rig.clock.sleep(max(0.0, at_s - rig.now_s()))
+            told(at_s, fault)
+            running.add(asyncio.ensure_future(apply(rig, fault)))
+        await asyncio.gather(*running)
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
