@@ -1,0 +1,145 @@
+"""The lease journal: which actuators this unit has in hand, on disk before the first command (DESIGN.md, Two clocks 4).
+
+`LeaseJournal` is what the control room uses; its file work happens in one thread of its own, in order, never in the
+loop. `JournalFile` is that work. The bytes are in `journal_format`.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from heg.control.journal_format import (
+    AREA,
+    FILE_SIZE,
+    SLOT,
+    SLOTS_PER_AREA,
+    Condition,
+    Doubt,
+    Entry,
+    HandsOff,
+    HeldLease,
+    Journalled,
+    Layout,
+    Released,
+    Taken,
+    apply_entry,
+    encode,
+    encode_area,
+    entries_of,
+    read_file,
+)
+
+T = TypeVar("T")
+
+
+class LeaseJournal:
+    """The journal of one unit. A method returns when its record is durable and raises OSError when it is not."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = JournalFile(path)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lease-journal")
+
+    async def open(self) -> Journalled:
+        """Read what the last process left, then begin a fresh area with it."""
+        return await self._run(self._file.open)
+
+    async def take(self, lease: HeldLease) -> None:
+        """A lease begins or is prolonged; no command may be sent under it before this returns."""
+        await self._run(lambda: self._file.append(Taken(lease)))
+
+    async def release(self, device: str) -> None:
+        """The device was given back."""
+        await self._run(lambda: self._file.append(Released(device)))
+
+    async def hands_off(self, *, on: bool) -> None:
+        """The owner turned the hands-off switch; it survives a restart."""
+        await self._run(lambda: self._file.append(HandsOff(on)))
+
+    async def doubt_settled(self) -> None:
+        """After damage: every known actuator has been released, nothing can be held unnamed."""
+        await self._run(lambda: self._file.append(Doubt(on=False)))
+
+    async def close(self) -> None:
+        """Close the file and end the thread."""
+        await self._run(self._file.close)
+        self._thread.shutdown(wait=True)
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+class JournalFile:
+    """The file itself, blocking. Its size is fixed at creation, so that later writes need no room on the disk."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._fd: int | None = None
+        self._layout = Layout(0, 0, 0)
+        self._state = Journalled(Condition.NEW, {})
+
+    def open(self) -> Journalled:
+        """Return what the file says; a damaged one is kept beside it as `*.damaged` and a new one begun."""
+        self.close()
+        image = self._path.read_bytes() if self._path.exists() else b""
+        said, layout = read_file(image)
+        if said.condition is Condition.DAMAGED:
+            self._path.replace(self._path.with_suffix(".damaged"))
+        if layout is None:
+            self._create()
+        self._state, self._layout = said, layout or Layout(1, 0, 0)
+        self._fd = os.open(self._path, os.O_RDWR)
+        self._turn_area()
+        return said
+
+    def append(self, entry: Entry) -> None:
+        """Write one entry and wait until the disk has it."""
+        slot = encode(entry)
+        state = apply_entry(self._state, entry)
+        if self._layout.next_slot >= SLOTS_PER_AREA:
+            self._state = state
+            self._turn_area()
+            return
+        self._write(self._layout.area * AREA + self._layout.next_slot * SLOT, slot)
+        self._state = state
+        self._layout = Layout(self._layout.area, self._layout.generation, self._layout.next_slot + 1)
+
+    def close(self) -> None:
+        """Close the file; closing twice is allowed."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def _create(self) -> None:
+        """Make an empty file of full size under another name first, so that a half-made one is never read."""
+        fresh = self._path.with_suffix(".new")
+        with fresh.open("wb") as file:
+            header, body = encode_area(1, ())
+            file.write((header + body).ljust(FILE_SIZE, b"\0"))
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self._path)
+        folder = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def _turn_area(self) -> None:
+        """Write what is held into the other area: entries first, then the header that puts it in force."""
+        area, generation = 1 - self._layout.area, self._layout.generation + 1
+        entries = entries_of(self._state)
+        header, body = encode_area(generation, entries)
+        self._write(area * AREA, bytes(SLOT) + body)
+        self._write(area * AREA, header)
+        self._layout = Layout(area, generation, len(entries) + 1)
+
+    def _write(self, at: int, content: bytes) -> None:
+        if self._fd is None:
+            raise OSError("the lease journal is closed; expected open() before the first write")
+        written = os.pwrite(self._fd, content, at)
+        if written != len(content):
+            raise OSError(f"the lease journal took {written} of {len(content)} bytes")
+        os.fdatasync(self._fd)

@@ -1,0 +1,434 @@
+"""The life of one actuator's lease (DESIGN.md, Two clocks 4). Sans-IO: it is told what happened and says what to do next.
+
+take -> journal durably -> first write -> re-assert and read back -> expiry or release -> journal.
+
+    free --wish--> taking --journalled--> held --no wish, expiry, ignored--> releasing --released--> closing --> free
+                                          held --overridden too often--> closing (what the device holds is not ours)
+
+A command is never named by `next()` unless the lease is journalled; a lease leaves the journal only after the device
+acknowledged its release and reading back agreed.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from heg.control.budget import WriteMeter
+from heg.control.verdict import ReadBackJudge, Tolerance
+from heg.devices.contract import ReadBack
+from heg.model.leases import Claimant, LeaseState, Reason, ReasonCode, SetPoint
+from heg.model.refusals import Refusal, RefusalCode
+from heg.model.regimes import Regime
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRules:
+    """The stated times of a lease, in seconds, and its counts.
+
+    `deadband_kw`: new values closer than this to the last written one are not written. `reassert_share`: the part of
+    the device's revert time after which a standing value is written again. `term_s`: how far ahead the journal's
+    expiry lies; it is prolonged at half. A wish dies `wish_s` after it was last repeated.
+    """
+
+    settle_s: float = 10.0
+    read_back_every_s: float = 5.0
+    deadband_kw: float = 0.02
+    tolerance: Tolerance = field(default_factory=Tolerance)
+    reassert_share: float = 0.4
+    term_s: float = 900.0
+    wish_s: float = 10.0
+    reasserts: int = 3
+    override_memory_s: float = 600.0
+    refusals: int = 5
+    cool_down_s: float = 900.0
+    cool_down_most_s: float = 4 * 3600.0
+    retry_s: tuple[float, ...] = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+    release_alarm_after: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the control cycle wants of an actuator now; repeated every cycle, dead `wish_s` after the last repetition.
+
+    `regime` is the one followed, natively or by power; `min_kw` to `max_kw` is where powers under this lease may lie.
+    `urgent` writes pass the write budget (a bound of the envelope, the owner's own command).
+    """
+
+    set_point: SetPoint
+    owner: Claimant
+    reason: Reason
+    regime: Regime
+    native: bool
+    min_kw: float
+    max_kw: float
+    urgent: bool = False
+
+
+class Phase(StrEnum):
+    """Where the lease stands."""
+
+    FREE = "free"
+    TAKING = "taking"
+    HELD = "held"
+    RELEASING = "releasing"
+    CLOSING = "closing"
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """Journal that the lease begins or now covers more, then report `journalled()` or `journal_failed()`."""
+
+    wish: Wish
+
+
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """Journal a later expiry, beside everything else: nobody waits for it. Then report as for `Take`."""
+
+    wish: Wish
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Write this set-point, then report `written()`."""
+
+    set_point: SetPoint
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Read back, then report `read()`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Give the device back, then report `released()`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Journal that the lease has ended, then report `closed()` or `journal_failed()`."""
+
+
+_SILENT = frozenset({RefusalCode.DEVICE_LOST, RefusalCode.TIMEOUT, RefusalCode.NOT_READY})
+"""Refusals that say that nobody answered, not that the device would not."""
+
+Action = Take | Renew | Write | Read | Release | Close
+
+
+class Lease:
+    """One actuator's lease. `budget` counts its writes; all times are monotonic seconds handed in."""
+
+    def __init__(self, rules: LeaseRules, budget: WriteMeter) -> None:
+        self._rules = rules
+        self._budget = budget
+        self._judge = ReadBackJudge(rules.settle_s, rules.tolerance)
+        self._wish: Wish | None = None
+        self._wished_at_s = 0.0
+        self._taken: Wish | None = None
+        self._journalled_at_s = 0.0
+        self._last: SetPoint | None = None
+        self._written_at_s = 0.0
+        self._read_due_s = 0.0
+        self._read_before_first_write = False
+        self._not_before_s = 0.0
+        self._refusals = 0
+        self._release_refusals = 0
+        self._release_read_due = False
+        self._reasserts = 0
+        self._overridden_at_s = 0.0
+        self._renewing = False
+        self._cool_downs = 0
+        self._free_from_s = 0.0
+        self.phase = Phase.FREE
+        self.read_back: ReadBack | None = None
+        self.trouble: Reason | None = None
+        """Why the lease is not what was wished, in words; None while all is well. The room makes an alarm of it."""
+
+    @property
+    def held(self) -> bool:
+        """True from the first command until the release is acknowledged."""
+        return self.phase in (Phase.HELD, Phase.RELEASING)
+
+    @property
+    def wish(self) -> Wish | None:
+        """What is wanted now."""
+        return self._wish
+
+    @property
+    def current(self) -> Wish | None:
+        """What the lease was last taken or prolonged for."""
+        return self._taken
+
+    @property
+    def state(self) -> LeaseState:
+        """What reading back says."""
+        return self._judge.state
+
+    @property
+    def set_point(self) -> SetPoint | None:
+        """What was last written under this lease."""
+        return self._last if self.held else None
+
+    def expires_in_s(self, now_s: float) -> float:
+        """Seconds until the lease ends unless the wish is repeated."""
+        return max(0.0, self._wished_at_s + self._rules.wish_s - now_s) if self.held and self._wish else 0.0
+
+    def resting_s(self, now_s: float) -> float:
+        """Seconds until an actuator that ignored or overrode us is tried again."""
+        return max(0.0, self._free_from_s - now_s)
+
+    def want(self, wish: Wish | None, now_s: float) -> None:
+        """The cycle's wish, or None: let go."""
+        self._wish, self._wished_at_s = wish, now_s
+
+    def try_again(self) -> None:
+        """Forget a rest: the owner asked, or the device came back."""
+        self._free_from_s, self._cool_downs, self._not_before_s = 0.0, 0, 0.0
+
+    def adopt(self, wish: Wish, read_back: ReadBack, now_s: float) -> None:
+        """Go on with a lease of the process before: the device reads back what was journalled, nothing is written."""
+        self.phase, self._taken, self._last = Phase.HELD, wish, read_back.set_point
+        self.want(wish, now_s)
+        self._journalled_at_s = self._written_at_s = now_s
+        self._judge.wrote(read_back.set_point, now_s)
+        self._heard(read_back, now_s)
+
+    def release_first(self, why: Reason) -> None:
+        """Whatever the process before held is given back before anything else."""
+        self.phase, self.trouble = Phase.RELEASING, why
+
+    def next(self, now_s: float) -> Action | None:
+        """Return what to do now, or None when there is nothing until the next wish or second."""
+        match self.phase:
+            case Phase.FREE:
+                return self._next_free(now_s)
+            case Phase.TAKING:
+                return Take(self._taken) if self._taken and now_s >= self._not_before_s else None
+            case Phase.HELD:
+                return self._next_held(now_s)
+            case Phase.RELEASING:
+                return self._next_releasing(now_s)
+            case Phase.CLOSING:
+                return Close() if now_s >= self._not_before_s else None
+
+    def journalled(self, now_s: float) -> None:
+        """The take or renewal is durable."""
+        self._journalled_at_s, self._renewing = now_s, False
+        if self.phase is Phase.TAKING:
+            self.phase = Phase.HELD
+            self._judge = ReadBackJudge(self._rules.settle_s, self._rules.tolerance)
+            self._last, self._read_before_first_write = None, True
+            self._refusals = self._reasserts = 0
+            self._not_before_s = 0.0
+
+    def journal_failed(self, why: str, now_s: float) -> None:
+        """The disk did not take the record: nothing new is commanded; tried again."""
+        again_s = now_s + self._rules.retry_s[-1]
+        self.trouble = Reason(ReasonCode.RELEASED, f"The lease journal cannot be written ({why}); no command is given.")
+        if self._renewing:
+            # The command stands; on disk its lease lapses, so that after a crash the device is released first.
+            self._renewing, self._journalled_at_s = False, again_s - self._rules.term_s / 2
+        elif self.phase is Phase.TAKING:
+            self.phase, self._free_from_s = Phase.FREE, again_s
+        elif self.phase is Phase.HELD:
+            self._free_from_s = again_s
+            self._begin_release()
+        else:
+            self._not_before_s = again_s
+
+    def written(self, set_point: SetPoint, refusal: Refusal | None, now_s: float, day: int) -> None:
+        """The device acknowledged or refused a write."""
+        self._budget.count(now_s, day)
+        if refusal is None:
+            self._refusals, self._not_before_s = 0, 0.0
+            if self._judge.state is LeaseState.OVERRIDDEN:
+                self._reasserts += 1
+            self._last, self._written_at_s = set_point, now_s
+            self._judge.wrote(set_point, now_s)
+            self._read_due_s = now_s
+            return
+        self._refusals += 1
+        self._not_before_s = now_s + self._retry_s(self._refusals)
+        if self._refusals < self._rules.refusals:
+            return
+        if refusal.code in _SILENT:
+            self.trouble = Reason(ReasonCode.STORAGE_LOST, f"The device does not answer commands ({refusal}).")
+            self._begin_release()
+        else:
+            self._give_up(f"The device refused {self._refusals} commands in a row ({refusal}).", now_s)
+
+    def read(self, answer: ReadBack | Refusal, now_s: float) -> None:
+        """What reading back brought; a refusal says nothing about what the device does."""
+        self._read_due_s = now_s + self._rules.read_back_every_s
+        if isinstance(answer, Refusal):
+            self._read_before_first_write = False
+            if self._release_read_due and answer.code is RefusalCode.UNSUPPORTED:
+                self.phase, self._release_read_due = Phase.CLOSING, False
+            elif self._release_read_due:
+                self._release_failed(str(answer), now_s)
+            return
+        self.read_back = answer
+        if self.phase is Phase.RELEASING:
+            self._read_after_release(answer, now_s)
+        elif self._read_before_first_write:
+            self._read_before_first_write = False
+            self._judge.stood_before(answer)
+        elif self.phase is Phase.HELD:
+            self._heard(answer, now_s)
+
+    def released(self, refusal: Refusal | None, now_s: float, day: int) -> None:
+        """The device acknowledged or refused its release."""
+        self._budget.count(now_s, day)
+        if refusal is None:
+            self._release_read_due = True
+        else:
+            self._release_failed(str(refusal), now_s)
+
+    def closed(self) -> None:
+        """The end is durable."""
+        self.phase, self._taken, self._last = Phase.FREE, None, None
+        self._not_before_s = 0.0
+
+    # What to do in each phase.
+
+    def _next_free(self, now_s: float) -> Action | None:
+        if self._live_wish(now_s) is None or now_s < self._free_from_s:
+            return None
+        if self._unaffordable():
+            return None
+        self.phase, self._taken = Phase.TAKING, self._wish
+        self._not_before_s = 0.0
+        return self.next(now_s)
+
+    def _next_held(self, now_s: float) -> Action | None:
+        wish = self._live_wish(now_s)
+        if wish is None or self._unaffordable():
+            self._begin_release()
+            return self.next(now_s)
+        if self._read_before_first_write:
+            return Read()
+        if now_s < self._not_before_s:
+            return None
+        if self._judge.state is LeaseState.OVERRIDDEN and self._reasserts >= self._rules.reasserts:
+            self._yield(now_s)
+            return self.next(now_s)
+        if not self._covered_by_journal(wish):
+            self._taken = wish
+            return Take(wish)
+        if self._write_due(wish, now_s):
+            return Write(wish.set_point)
+        if now_s >= self._read_due_s:
+            return Read()
+        if not self._renewing and now_s - self._journalled_at_s > self._rules.term_s / 2:
+            self._renewing = True
+            return Renew(self._taken or wish)
+        return None
+
+    def _next_releasing(self, now_s: float) -> Action | None:
+        if now_s < self._not_before_s:
+            return None
+        return Read() if self._release_read_due else Release()
+
+    def _live_wish(self, now_s: float) -> Wish | None:
+        return self._wish if self._wish and now_s - self._wished_at_s < self._rules.wish_s else None
+
+    def _covered_by_journal(self, wish: Wish) -> bool:
+        """A native regime, or a power inside the journalled interval: what a crash would find is what was journalled."""
+        taken = self._taken
+        if taken is None or taken.native is not wish.native:
+            return False
+        if wish.native:
+            return taken.set_point.regime is wish.set_point.regime
+        power = wish.set_point.power_kw
+        return power is None or taken.min_kw - self._rules.deadband_kw <= power <= taken.max_kw + self._rules.deadband_kw
+
+    def _write_due(self, wish: Wish, now_s: float) -> bool:
+        if self._last is None or self._judge.state is LeaseState.OVERRIDDEN:
+            return True
+        revert_s = wish.set_point.revert_s
+        if revert_s > 0 and now_s - self._written_at_s >= revert_s * self._rules.reassert_share:
+            return True
+        return self._changed(wish.set_point) and (wish.urgent or self._budget.allows(now_s))
+
+    def _changed(self, wanted: SetPoint) -> bool:
+        return self._last is None or not Tolerance(self._rules.deadband_kw).same(self._last, wanted)
+
+    def _unaffordable(self) -> bool:
+        """A device that must be re-asserted more often than its registers may be written cannot be held at all."""
+        revert_s = self._wish.set_point.revert_s if self._wish else 0.0
+        if revert_s <= 0 or self._budget.sustains(revert_s * self._rules.reassert_share):
+            return False
+        self.trouble = Reason(
+            ReasonCode.WRITE_BUDGET,
+            f"Every command lapses after {revert_s:g} s, and writing it again that often would wear the device out "
+            f"(one write in {self._budget.period_s:.0f} s is allowed). The device is left to itself.",
+        )
+        return True
+
+    # What reading back and refusals lead to.
+
+    def _heard(self, answer: ReadBack, now_s: float) -> None:
+        self.read_back = answer
+        match self._judge.read(answer, now_s):
+            case LeaseState.CONFIRMED:
+                self._cool_downs = 0
+                if now_s - self._overridden_at_s >= self._rules.override_memory_s or not self._reasserts:
+                    self._reasserts, self.trouble = 0, None
+            case LeaseState.OVERRIDDEN:
+                self._overridden_at_s = now_s
+                self.trouble = Reason(ReasonCode.RELEASED, "Somebody else commands the device; ours is repeated.")
+            case LeaseState.IGNORED:
+                self._give_up("The device acknowledges commands and does not take them.", now_s)
+            case LeaseState.SETTLING:
+                pass
+
+    def _yield(self, now_s: float) -> None:
+        """What the device holds now is not ours to take back: the lease ends without touching it."""
+        self._rest(now_s)
+        self.phase, self._not_before_s = Phase.CLOSING, 0.0
+        self.trouble = Reason(
+            ReasonCode.RELEASED,
+            f"Somebody else commands the device, also after {self._rules.reasserts} repetitions of ours; "
+            f"it is left to them for {self.resting_s(now_s) / 60:.0f} min.",
+        )
+
+    def _give_up(self, why: str, now_s: float) -> None:
+        self._rest(now_s)
+        self.trouble = Reason(
+            ReasonCode.RELEASED, f"{why} It is left alone for {self.resting_s(now_s) / 60:.0f} min, then tried again."
+        )
+        self._begin_release()
+
+    def _rest(self, now_s: float) -> None:
+        rest_s = min(self._rules.cool_down_s * 2**self._cool_downs, self._rules.cool_down_most_s)
+        self._cool_downs += 1
+        self._free_from_s = now_s + rest_s
+
+    def _begin_release(self) -> None:
+        self.phase = Phase.RELEASING
+        self._release_refusals, self._release_read_due, self._not_before_s = 0, False, 0.0
+
+    def _read_after_release(self, answer: ReadBack, now_s: float) -> None:
+        self._release_read_due = False
+        if answer.active and self._still_ours(answer):
+            self._release_failed("reading back still shows our command", now_s)
+            return
+        self.phase, self._not_before_s = Phase.CLOSING, 0.0
+        if self.trouble is not None and self._free_from_s <= now_s:
+            self.trouble = None
+
+    def _still_ours(self, answer: ReadBack) -> bool:
+        return self._last is None or self._rules.tolerance.same(self._last, answer.set_point)
+
+    def _release_failed(self, why: str, now_s: float) -> None:
+        self._release_refusals += 1
+        self._release_read_due = False
+        self._not_before_s = now_s + self._retry_s(self._release_refusals)
+        if self._release_refusals >= self._rules.release_alarm_after:
+            self.trouble = Reason(
+                ReasonCode.RELEASED,
+                f"Giving the device back has failed {self._release_refusals} times ({why}); tried on every minute.",
+            )
+
+    def _retry_s(self, count: int) -> float:
+        return self._rules.retry_s[min(count, len(self._rules.retry_s)) - 1]
