@@ -23,14 +23,14 @@ FILE_SIZE = 2 * AREA
 FORMAT = 1
 _END = b"\xff"
 _CRC_DIGITS = 8
-_NAME_LIMIT = 120
 
 
 @dataclass(frozen=True, slots=True)
 class HeldLease:
     """What is journalled of a lease: who holds what on which device, and until when (UTC seconds, a label).
 
-    `regime` is set for a native regime; otherwise the commanded power lies in `min_kw` to `max_kw` (kW at the device).
+    `regime` is set for a native regime; otherwise the commanded power lies in `min_kw` to `max_kw` (kW at the device)
+    and `followed` is the regime the powers follow.
     New values under the lease stay inside that and are not journalled. `device` is the device's identity, `boot` the
     machine's boot id.
     """
@@ -44,7 +44,9 @@ class HeldLease:
     code: ReasonCode
     taken_utc_s: float
     expires_utc_s: float
+    followed: Regime = Regime.HOLD
     boot: str = ""
+    day: int = 0
     writes_today: int = 0
 
 

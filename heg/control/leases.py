@@ -130,6 +130,7 @@ class Lease:
         self._written_at_s = 0.0
         self._read_due_s = 0.0
         self._read_before_first_write = False
+        self._commanded = False
         self._not_before_s = 0.0
         self._refusals = 0
         self._release_refusals = 0
@@ -187,7 +188,7 @@ class Lease:
 
     def adopt(self, wish: Wish, read_back: ReadBack, now_s: float) -> None:
         """Go on with a lease of the process before: the device reads back what was journalled, nothing is written."""
-        self.phase, self._taken, self._last = Phase.HELD, wish, read_back.set_point
+        self.phase, self._taken, self._last, self._commanded = Phase.HELD, wish, read_back.set_point, True
         self.want(wish, now_s)
         self._journalled_at_s = self._written_at_s = now_s
         self._judge.wrote(read_back.set_point, now_s)
@@ -195,7 +196,13 @@ class Lease:
 
     def release_first(self, why: Reason) -> None:
         """Whatever the process before held is given back before anything else."""
-        self.phase, self.trouble = Phase.RELEASING, why
+        self._commanded = True
+        self._begin_release()
+        self.trouble = why
+
+    def close_first(self) -> None:
+        """The journal names a lease that the device no longer holds: only the journal is to be mended."""
+        self.phase, self._not_before_s = Phase.CLOSING, 0.0
 
     def next(self, now_s: float) -> Action | None:
         """Return what to do now, or None when there is nothing until the next wish or second."""
@@ -217,7 +224,7 @@ class Lease:
         if self.phase is Phase.TAKING:
             self.phase = Phase.HELD
             self._judge = ReadBackJudge(self._rules.settle_s, self._rules.tolerance)
-            self._last, self._read_before_first_write = None, True
+            self._last, self._read_before_first_write, self._commanded = None, True, False
             self._refusals = self._reasserts = 0
             self._not_before_s = 0.0
 
@@ -316,6 +323,7 @@ class Lease:
             self._taken = wish
             return Take(wish)
         if self._write_due(wish, now_s):
+            self._commanded = True
             return Write(wish.set_point)
         if now_s >= self._read_due_s:
             return Read()
@@ -405,7 +413,8 @@ class Lease:
         self._free_from_s = now_s + rest_s
 
     def _begin_release(self) -> None:
-        self.phase = Phase.RELEASING
+        """Also a write that was never acknowledged may have taken hold; only where none was sent is nothing given back."""
+        self.phase = Phase.RELEASING if self._commanded else Phase.CLOSING
         self._release_refusals, self._release_read_due, self._not_before_s = 0, False, 0.0
 
     def _read_after_release(self, answer: ReadBack, now_s: float) -> None:

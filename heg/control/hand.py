@@ -1,0 +1,248 @@
+"""The hand on one actuator: carries out what its lease says, each call with a time limit, beside all other hands.
+
+One supervised task per actuator, so that a slow or dead device never delays another, nor the control cycle.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from heg.control.budget import DAY_S, BudgetView, WriteMeter
+from heg.control.journal import LeaseJournal
+from heg.control.journal_format import HeldLease
+from heg.control.leases import Action, Close, Lease, LeaseRules, Phase, Read, Release, Renew, Take, Wish, Write
+from heg.control.recovery import Found, Verdict, inherited_wish, lapsed, recover
+from heg.devices.contract import Actuator, ReadBack
+from heg.model.leases import Reason, ReasonCode
+from heg.model.refusals import Refusal, RefusalCode
+from heg.runtime.clock import Clock
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+_ACTIONS_AT_ONCE = 8
+"""More steps than any healthy turn has; a lease that never comes to rest waits for the next turn instead of spinning."""
+
+
+@dataclass(frozen=True, slots=True)
+class HandSettings:
+    """Time limit of one device call (s), how long an inherited lease may wait for fresh inputs (s), the boot's id."""
+
+    call_limit_s: float = 3.0
+    adopt_within_s: float = 5.0
+    turn_s: float = 1.0
+    boot: str = ""
+
+
+class Hand:
+    """Carries out one lease. `fresh` tells whether the cycle has fresh inputs for this actuator."""
+
+    def __init__(
+        self,
+        identity: str,
+        name: str,
+        actuator: Actuator,
+        budget: WriteMeter,
+        *,
+        rules: LeaseRules,
+        settings: HandSettings,
+        journal: LeaseJournal,
+        clock: Clock,
+        fresh: Callable[[], bool],
+        inherited: HeldLease | None = None,
+        in_doubt: bool = False,
+    ) -> None:
+        self.identity, self.name = identity, name
+        self.lease = Lease(rules, budget)
+        self._actuator = actuator
+        self._budget = budget
+        self._rules, self._settings = rules, settings
+        self._journal, self._clock, self._fresh = journal, clock, fresh
+        self._inherited = inherited
+        self._in_doubt = in_doubt
+        self._wake = asyncio.Event()
+        self._renewal: asyncio.Future[None] | None = None
+        self._idle = asyncio.Event()
+        if inherited is None and not in_doubt:
+            self._idle.set()
+
+    @property
+    def recovering(self) -> bool:
+        """True until it is settled what becomes of an inherited command."""
+        return self._inherited is not None or self._in_doubt
+
+    def want(self, wish: Wish | None) -> None:
+        """The cycle's wish for this second; returns at once."""
+        self.lease.want(wish, self._clock.monotonic_s())
+        self._wake.set()
+
+    def writes(self) -> BudgetView:
+        """Writes today and what is left."""
+        return self._budget.view(self._clock.monotonic_s(), self._day())
+
+    async def run(self) -> None:
+        """Settle what was inherited, then serve the lease until cancelled."""
+        try:
+            if self.recovering:
+                await self._recover()
+            while True:
+                await self._turn()
+                await self._next_turn()
+        finally:
+            if self._renewal is not None:
+                await asyncio.wait([self._renewal])
+
+    async def let_go(self, limit_s: float) -> bool:
+        """Want nothing more and wait until the device is released, at most so long; False when time ran out."""
+        self.want(None)
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._idle.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    # One turn: whatever the lease wants done now.
+
+    async def _turn(self) -> None:
+        for _ in range(_ACTIONS_AT_ONCE):
+            action = self.lease.next(self._clock.monotonic_s())
+            if action is None:
+                break
+            self._idle.clear()
+            await self._do(action)
+        if self.lease.phase is Phase.FREE:
+            self._idle.set()
+
+    async def _next_turn(self) -> None:
+        try:
+            async with asyncio.timeout(self._settings.turn_s):
+                await self._wake.wait()
+        except TimeoutError:
+            pass  # the lease has times of its own: expiry, retries
+        self._wake.clear()
+
+    async def _do(self, action: Action) -> None:
+        match action:
+            case Take(wish):
+                await self._journalled(self._journal.take(self._as_held(wish)))
+            case Renew(wish):
+                self._renewal = asyncio.ensure_future(self._journalled(self._journal.take(self._as_held(wish))))
+            case Write(set_point):
+                refusal = await self._limited(self._actuator.apply(set_point))
+                self.lease.written(set_point, refusal, self._clock.monotonic_s(), self._day())
+            case Read():
+                answer = await self._limited(self._actuator.read_back())
+                self.lease.read(answer, self._clock.monotonic_s())
+            case Release():
+                refusal = await self._limited(self._actuator.release())
+                self.lease.released(refusal, self._clock.monotonic_s(), self._day())
+            case Close():
+                await self._close()
+
+    async def _journalled(self, writing: Awaitable[None]) -> None:
+        try:
+            await writing
+        except (OSError, ValueError) as error:
+            logger.error("%s: the lease journal cannot be written: %s", self.name, error)
+            self.lease.journal_failed(str(error), self._clock.monotonic_s())
+        else:
+            self.lease.journalled(self._clock.monotonic_s())
+
+    async def _close(self) -> None:
+        await self._renewal_done()
+        try:
+            await self._journal.release(self.identity)
+        except OSError as error:
+            logger.error("%s: the end of its lease cannot be journalled: %s", self.name, error)
+            self.lease.journal_failed(str(error), self._clock.monotonic_s())
+        else:
+            self.lease.closed()
+
+    async def _renewal_done(self) -> None:
+        """A renewal on its way must not land behind the release in the journal."""
+        if self._renewal is not None:
+            await asyncio.wait([self._renewal])
+            self._renewal = None
+
+    async def _limited(self, call: Awaitable[T]) -> T | Refusal:
+        try:
+            async with asyncio.timeout(self._settings.call_limit_s):
+                return await call
+        except TimeoutError:
+            limit = f"an answer of {self.name} within {self._settings.call_limit_s:g} s"
+            return Refusal(RefusalCode.TIMEOUT, limit, "none", "check its network and power")
+
+    def _as_held(self, wish: Wish) -> HeldLease:
+        utc_s = self._clock.utc().timestamp()
+        return HeldLease(
+            device=self.identity,
+            name=self.name,
+            regime=wish.set_point.regime if wish.native else None,
+            min_kw=wish.min_kw,
+            max_kw=wish.max_kw,
+            owner=wish.owner,
+            code=wish.reason.code,
+            taken_utc_s=utc_s,
+            expires_utc_s=utc_s + self._rules.term_s,
+            followed=wish.regime,
+            boot=self._settings.boot,
+            day=self._day(),
+            writes_today=self.writes().today,
+        )
+
+    def _day(self) -> int:
+        return int(self._clock.utc().timestamp() // DAY_S)
+
+    # What the process before left.
+
+    async def _recover(self) -> None:
+        if self._inherited is None:
+            self._settle_doubt(await self._answer_of_device())
+        else:
+            await self._settle_inherited(self._inherited)
+        self._inherited, self._in_doubt = None, False
+
+    async def _answer_of_device(self) -> ReadBack | Refusal:
+        """Ask until the device answers: until then nothing can be given back either. A refusal to say is an answer."""
+        while True:
+            answer = await self._limited(self._actuator.read_back())
+            if isinstance(answer, ReadBack) or answer.code is RefusalCode.UNSUPPORTED:
+                return answer
+            await self._clock.sleep(self._settings.turn_s)
+
+    def _settle_doubt(self, answer: ReadBack | Refusal) -> None:
+        if isinstance(answer, ReadBack) and not answer.active:
+            self._idle.set()
+            return
+        why = "The lease journal was damaged, so whatever the device holds is given back first."
+        self.lease.release_first(Reason(ReasonCode.RELEASED, why))
+
+    async def _settle_inherited(self, lease: HeldLease) -> None:
+        waited_from_s = self._clock.monotonic_s()
+        while (
+            lapsed(lease, self._clock.utc().timestamp(), self._settings.boot) is None
+            and not self._fresh()
+            and self._clock.monotonic_s() - waited_from_s < self._settings.adopt_within_s
+        ):
+            await self._clock.sleep(self._settings.turn_s / 4)
+        answer = await self._answer_of_device()
+        found = Found(answer, self._clock.utc().timestamp(), self._settings.boot, self._fresh())
+        recovery = recover(lease, found, self._rules.tolerance)
+        logger.info("%s: lease of the process before: %s, %s", self.name, recovery.verdict, recovery.why)
+        match recovery.verdict:
+            case Verdict.ADOPT if isinstance(answer, ReadBack):
+                self._adopt(lease, answer)
+            case Verdict.NOTHING_HELD:
+                self.lease.close_first()
+            case _:
+                self.lease.release_first(Reason(ReasonCode.RELEASED, f"Given back after the restart: {recovery.why}."))
+
+    def _adopt(self, lease: HeldLease, answer: ReadBack) -> None:
+        wish = self.lease.wish
+        self.lease.adopt(inherited_wish(lease, answer), answer, self._clock.monotonic_s())
+        if wish is not None:
+            self.lease.want(wish, self._clock.monotonic_s())

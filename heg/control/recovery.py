@@ -1,0 +1,90 @@
+"""After a crash: go on with what the process before held, or give it back first (DESIGN.md, Two clocks 4). Pure."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from heg.control.journal_format import HeldLease
+from heg.control.leases import Wish
+from heg.control.verdict import Tolerance
+from heg.devices.contract import ReadBack
+from heg.model.leases import Reason, ReasonCode
+from heg.model.refusals import Refusal
+
+
+class Verdict(StrEnum):
+    """What to do with an inherited lease."""
+
+    ADOPT = "adopt"
+    RELEASE = "release"
+    NOTHING_HELD = "nothing_held"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is known when deciding: the device's answer, the labels of now, and whether the cycle has fresh inputs."""
+
+    read_back: ReadBack | Refusal
+    utc_s: float
+    boot: str
+    inputs_fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """The verdict and why, in words."""
+
+    verdict: Verdict
+    why: str
+
+
+def lapsed(lease: HeldLease, utc_s: float, boot: str) -> str | None:
+    """Return why an inherited lease counts as expired, or None.
+
+    UTC is a label that may be wrong after a power cut (no battery-backed clock) and may have been set back; so only
+    within the same boot, and only while it stands between taking and expiry, is it believed.
+    """
+    if not boot or lease.boot != boot:
+        return "the machine has been restarted since"
+    if utc_s < lease.taken_utc_s:
+        return "the clock was set back behind the moment it was taken"
+    if utc_s >= lease.expires_utc_s:
+        return "it has expired"
+    return None
+
+
+def recover(lease: HeldLease, found: Found, tolerance: Tolerance) -> Recovery:
+    """Decide about one inherited lease. In doubt it is released."""
+    answer = found.read_back
+    if isinstance(answer, ReadBack) and not answer.active:
+        return Recovery(Verdict.NOTHING_HELD, "the device holds no command any more")
+    if (why := lapsed(lease, found.utc_s, found.boot)) is not None:
+        return Recovery(Verdict.RELEASE, why)
+    if isinstance(answer, Refusal):
+        return Recovery(Verdict.RELEASE, f"the device does not say what it holds ({answer.code})")
+    if not _as_journalled(lease, answer, tolerance):
+        return Recovery(Verdict.RELEASE, "the device holds something else than was journalled")
+    if not found.inputs_fresh:
+        return Recovery(Verdict.RELEASE, "the measurements it was based on are not back")
+    return Recovery(Verdict.ADOPT, "the device still holds what was journalled")
+
+
+def inherited_wish(lease: HeldLease, read_back: ReadBack) -> Wish:
+    """Return the wish an adopted lease stands for until the cycle speaks."""
+    return Wish(
+        set_point=read_back.set_point,
+        owner=lease.owner,
+        reason=Reason(ReasonCode.RECOVERED, "Goes on as before the restart."),
+        regime=lease.regime if lease.regime is not None else lease.followed,
+        native=lease.regime is not None,
+        min_kw=lease.min_kw,
+        max_kw=lease.max_kw,
+    )
+
+
+def _as_journalled(lease: HeldLease, answer: ReadBack, tolerance: Tolerance) -> bool:
+    set_point = answer.set_point
+    if lease.regime is not None:
+        return set_point.regime is lease.regime
+    if set_point.power_kw is None or set_point.regime is not None:
+        return False
+    return lease.min_kw - tolerance.kw <= set_point.power_kw <= lease.max_kw + tolerance.kw
