@@ -129,7 +129,9 @@ def encode_area(generation: int, entries: Iterable[Entry]) -> tuple[bytes, bytes
     body = b"".join(encode(entry) for entry in entries)
     room = AREA - SLOT
     if len(body) >= room:
-        raise EntryTooLongError(f"expected at most {SLOTS_PER_AREA - 3} leases in the journal, came {len(body) // SLOT}")
+        raise EntryTooLongError(
+            f"expected at most {SLOTS_PER_AREA - 3} leases in the journal, came {len(body) // SLOT}"
+        )
     return header, body.ljust(room, b"\0")
 
 

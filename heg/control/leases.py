@@ -348,7 +348,9 @@ class Lease:
         if wish.native:
             return taken.set_point.regime is wish.set_point.regime
         power = wish.set_point.power_kw
-        return power is None or taken.min_kw - self._rules.deadband_kw <= power <= taken.max_kw + self._rules.deadband_kw
+        return (
+            power is None or taken.min_kw - self._rules.deadband_kw <= power <= taken.max_kw + self._rules.deadband_kw
+        )
 
     def _write_due(self, wish: Wish, now_s: float) -> bool:
         if self._last is None or self._judge.state is LeaseState.OVERRIDDEN:

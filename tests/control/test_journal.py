@@ -1,0 +1,223 @@
+"""The lease journal: what was acknowledged is there, what is damaged is noticed, a full disk does not matter."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from heg.control.journal import JournalFile, LeaseJournal
+from heg.control.journal_format import (
+    AREA,
+    FILE_SIZE,
+    SLOT,
+    Condition,
+    Doubt,
+    Entry,
+    EntryTooLongError,
+    HandsOff,
+    HeldLease,
+    Journalled,
+    Released,
+    Taken,
+    apply_entry,
+    encode,
+    read_file,
+)
+from heg.model.leases import Claimant, ReasonCode
+from heg.model.regimes import Regime
+from heg.runtime.clock import Clock
+from tests.support.stepped import stepped
+
+
+def lease(device: str = "Acme|B1|7", **changes: object) -> HeldLease:
+    values: dict[str, object] = {
+        "device": device,
+        "name": "battery",
+        "regime": Regime.BALANCE,
+        "min_kw": -5.0,
+        "max_kw": 5.0,
+        "owner": Claimant.IDLE,
+        "code": ReasonCode.SELF_CONSUMPTION,
+        "taken_utc_s": 1_790_000_000.0,
+        "expires_utc_s": 1_790_000_900.0,
+        "boot": "f00d",
+    }
+    return HeldLease(**(values | changes))  # type: ignore[arg-type]
+
+
+devices = st.sampled_from(["Acme|B1|7", "Acme|B1|8", "Other|PV|ü", "x" * 100])
+entries: st.SearchStrategy[Entry] = st.one_of(
+    st.builds(
+        Taken,
+        lease=st.builds(
+            lease,
+            device=devices,
+            regime=st.none() | st.sampled_from(Regime),
+            min_kw=st.floats(-100, 0),
+            max_kw=st.floats(0, 100),
+            writes_today=st.integers(0, 10_000),
+        ),
+    ),
+    st.builds(Released, device=devices),
+    st.builds(HandsOff, on=st.booleans()),
+    st.builds(Doubt, on=st.booleans()),
+)
+
+
+def after(written: list[Entry]) -> Journalled:
+    said = Journalled(Condition.CLEAN, {})
+    for entry in written:
+        said = apply_entry(said, entry)
+    return said
+
+
+def write_all(path: Path, written: list[Entry]) -> None:
+    file = JournalFile(path)
+    file.open()
+    for entry in written:
+        file.append(entry)
+    file.close()
+
+
+def test_a_new_journal_holds_nothing(tmp_path: Path) -> None:
+    said = JournalFile(tmp_path / "leases.journal").open()
+    assert said.condition is Condition.NEW
+    assert not said.held
+    assert not said.doubt
+
+
+@settings(max_examples=40, deadline=None)
+@given(written=st.lists(entries, max_size=150))
+def test_what_was_written_is_read_again_over_any_number_of_turns(
+    tmp_path_factory: pytest.TempPathFactory, written: list[Entry]
+) -> None:
+    path = tmp_path_factory.mktemp("journal") / "leases.journal"
+    write_all(path, written)
+    assert path.stat().st_size == FILE_SIZE
+    said, layout = read_file(path.read_bytes())
+    assert layout is not None
+    expected = after(written)
+    assert (said.condition, said.held, said.hands_off, said.doubt) == (
+        Condition.CLEAN,
+        expected.held,
+        expected.hands_off,
+        expected.doubt,
+    )
+    reopened = JournalFile(path)
+    assert reopened.open().held == expected.held
+    reopened.close()
+
+
+@settings(max_examples=60, deadline=None)
+@given(written=st.lists(entries, min_size=1, max_size=70), kept=st.integers(0, SLOT - 1))
+def test_a_torn_last_write_leaves_what_was_acknowledged_before(
+    tmp_path_factory: pytest.TempPathFactory, written: list[Entry], kept: int
+) -> None:
+    path = tmp_path_factory.mktemp("journal") / "leases.journal"
+    write_all(path, written[:-1])
+    said, layout = read_file(path.read_bytes())
+    assert layout is not None
+    torn = encode(written[-1])
+    finished = kept >= len(torn.rstrip(b"\0"))
+    image = bytearray(path.read_bytes())
+    at = layout.area * AREA + layout.next_slot * SLOT
+    if layout.next_slot * SLOT >= AREA:
+        return
+    image[at : at + SLOT] = torn[:kept].ljust(SLOT, b"\0")
+    again, _ = read_file(bytes(image))
+    assert again.condition is Condition.CLEAN
+    assert again.held == (after(written).held if finished else said.held)
+
+
+@settings(max_examples=300, deadline=None)
+@given(written=st.lists(entries, min_size=1, max_size=20), data=st.data())
+def test_one_flipped_bit_never_hides_a_lease(
+    tmp_path_factory: pytest.TempPathFactory, written: list[Entry], data: st.DataObject
+) -> None:
+    path = tmp_path_factory.mktemp("journal") / "leases.journal"
+    write_all(path, written)
+    image = bytearray(path.read_bytes())
+    used = [index for index, byte in enumerate(image) if byte]
+    where = data.draw(st.sampled_from(used))
+    image[where] ^= 1 << data.draw(st.integers(0, 7))
+    said, _ = read_file(bytes(image))
+    # Either the flip is noticed, or it hit what no longer counts (an area that is not in force).
+    assert said.condition is Condition.DAMAGED or said.held == after(written).held
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.binary(max_size=3 * SLOT) | st.binary(min_size=FILE_SIZE // 64, max_size=FILE_SIZE // 32).map(lambda b: b * 64)
+)
+def test_any_bytes_are_read_without_an_error(image: bytes) -> None:
+    said, layout = read_file(image)
+    assert said.condition is (Condition.NEW if not image else Condition.DAMAGED)
+    assert layout is None
+
+
+def test_damage_keeps_the_old_file_and_the_doubt_until_it_is_settled(tmp_path: Path) -> None:
+    path = tmp_path / "leases.journal"
+    write_all(path, [Taken(lease()), Taken(lease("other"))])
+    image = bytearray(path.read_bytes())
+    spot = image.index(b'"battery"')
+    image[spot] ^= 0x40
+    path.write_bytes(bytes(image))
+
+    file = JournalFile(path)
+    said = file.open()
+    assert said.condition is Condition.DAMAGED
+    assert said.doubt
+    assert "other" in said.held
+    assert path.with_suffix(".damaged").read_bytes() == bytes(image)
+    file.close()
+
+    again = JournalFile(path)
+    assert again.open().doubt, "the doubt survives a second crash"
+    again.append(Doubt(on=False))
+    again.close()
+    last = JournalFile(path)
+    assert not last.open().doubt
+    last.close()
+
+
+def test_a_full_disk_does_not_stop_the_journal(tmp_path: Path) -> None:
+    """The file has its full size from the beginning: no write of a lease ever needs another block."""
+    path = tmp_path / "leases.journal"
+    file = JournalFile(path)
+    file.open()
+    blocks = os.stat(path).st_blocks
+    for number in range(500):
+        file.append(Taken(lease(f"device {number % 5}")))
+    assert os.stat(path).st_blocks == blocks
+    assert blocks * 512 >= FILE_SIZE
+    file.close()
+
+
+def test_an_identity_beyond_reason_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    file = JournalFile(tmp_path / "leases.journal")
+    file.open()
+    with pytest.raises(EntryTooLongError, match="at most 512 bytes"):
+        file.append(Taken(lease("x" * 600)))
+    file.append(Taken(lease()))
+    file.close()
+    said, _ = read_file((tmp_path / "leases.journal").read_bytes())
+    assert set(said.held) == {"Acme|B1|7"}
+
+
+@stepped
+async def test_the_journal_works_in_a_thread_of_its_own_and_ends_it(clock: Clock, tmp_path: Path) -> None:
+    journal = LeaseJournal(tmp_path / "leases.journal")
+    await journal.open()
+    await journal.take(lease())
+    await journal.hands_off(on=True)
+    await journal.close()
+    again = LeaseJournal(tmp_path / "leases.journal")
+    said = await again.open()
+    assert set(said.held) == {"Acme|B1|7"}
+    assert said.hands_off
+    await again.release("Acme|B1|7")
+    await again.close()
+    said, _ = read_file((tmp_path / "leases.journal").read_bytes())
+    assert not said.held
