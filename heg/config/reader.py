@@ -1,4 +1,4 @@
-"""Reading `heg.toml`: every fault of the file is found in one go and named by file, key, what came and what was expected."""
+"""Reading `heg.toml`: every fault of the file is found in one go and named by key, what came and what was expected."""
 
 import difflib
 import tomllib
@@ -10,23 +10,12 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
+from heg.config.checks import faults_in
+from heg.config.faults import ConfigFault, shown
 from heg.config.schema import HegConfig
 
 LARGEST_FILE_BYTES = 1_000_000
 _STRUCT = TypeVar("_STRUCT", bound=msgspec.Struct)
-
-
-@dataclass(frozen=True, slots=True)
-class ConfigFault:
-    """One fault: where, what came, what was expected."""
-
-    where: str
-    came: str
-    expected: str
-
-    def __str__(self) -> str:
-        came = f" = {self.came}" if self.came else ""
-        return f"{self.where}{came}: expected {self.expected}"
 
 
 class ConfigError(Exception):
@@ -68,6 +57,8 @@ def load(path: Path, driver_types: Mapping[str, type[msgspec.Struct]]) -> Loaded
         for name, type_ in driver_types.items()
         if name in raw and (section := _struct(raw[name], type_, (name,), faults)) is not None
     }
+    if unit is not None:
+        faults.extend(faults_in(unit))
     if faults or unit is None:
         raise ConfigError(path.name, tuple(faults))
     return LoadedConfig(path, text, unit, types.MappingProxyType(drivers))
@@ -89,7 +80,7 @@ def _read(path: Path) -> str:
 def _struct(raw: object, type_: type[_STRUCT], where: tuple[str, ...], faults: list[ConfigFault]) -> _STRUCT | None:
     """Convert a table field by field, so that one fault does not hide the next; None when anything was wrong."""
     if not isinstance(raw, dict):
-        faults.append(ConfigFault(_key(where), _shown(raw), "a table ([section] with keys below it)"))
+        faults.append(ConfigFault(_key(where), shown(raw), "a table ([section] with keys below it)"))
         return None
     fields = {field.name: field for field in msgspec.structs.fields(type_)}
     before = len(faults)
@@ -100,7 +91,13 @@ def _struct(raw: object, type_: type[_STRUCT], where: tuple[str, ...], faults: l
         for name, field in fields.items()
         if field.required and name not in raw
     )
-    return type_(**values) if len(faults) == before else None
+    if len(faults) > before:
+        return None
+    try:
+        return type_(**values)
+    except ValueError as error:  # keys that do not fit together; the text says what was expected
+        faults.append(ConfigFault(_key(where), "", str(error).removeprefix("expected ")))
+        return None
 
 
 def _field(raw: object, type_: Any, where: tuple[str, ...], faults: list[ConfigFault]) -> Any:
@@ -115,7 +112,7 @@ def _field(raw: object, type_: Any, where: tuple[str, ...], faults: list[ConfigF
     try:
         return msgspec.convert(raw, type_)
     except msgspec.ValidationError as error:
-        faults.append(ConfigFault(_key(where), _shown(raw), _described(type_) or str(error)))
+        faults.append(ConfigFault(_key(where), shown(raw), _described(type_) or str(error)))
         return None
 
 
@@ -148,8 +145,3 @@ def _unknown(where: str, known: set[str], what: str, key: str | None = None) -> 
 def _key(where: tuple[str, ...]) -> str:
     *section, key = where
     return f"[{'.'.join(section)}] {key}" if section else f"[{key}]"
-
-
-def _shown(raw: object) -> str:
-    text = repr(raw).replace("'", '"') if isinstance(raw, str) else repr(raw)
-    return text if len(text) <= 60 else text[:57] + "..."

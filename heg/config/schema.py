@@ -57,7 +57,7 @@ class ControlSection(Section, frozen=True):
 
 
 class DeviceSection(Section, frozen=True):
-    """`[device.NAME]`: the owner's name for a device, found by its serial number or identity, and what the owner knows of it."""
+    """`[device.NAME]`: the owner's name for a device, found by serial number or identity, and what the owner knows."""
 
     serial: str = ""
     identity: str = ""

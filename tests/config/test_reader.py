@@ -1,11 +1,14 @@
 """`heg.toml`: what is right is typed, what is wrong is named, all at once."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from heg.config.checks import house_utc
 from heg.config.reader import ConfigError, load
+from heg.config.secrets import SecretReference
 
 GOOD = """
 [contract]
@@ -75,5 +78,40 @@ def test_broken_files_are_refused_in_words(tmp_path: Path, text: str) -> None:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="nowhere.toml"):
+    with pytest.raises(ConfigError, match=r"nowhere\.toml"):
         load(tmp_path / "nowhere.toml", DRIVERS)
+
+
+class TokenSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A driver's section that names a secret."""
+
+    token: SecretReference
+
+
+def test_keys_that_do_not_fit_together_are_a_fault_not_a_traceback(tmp_path: Path) -> None:
+    text = GOOD.replace("[bus]", "[token]\ntoken = {}\n[bus]")
+    with pytest.raises(ConfigError, match=r"heg\.toml: \[token\] token: expected exactly one of file"):
+        load(written(tmp_path, text), {**DRIVERS, "token": TokenSection})
+
+
+@pytest.mark.parametrize(
+    ("section", "expected"),
+    [
+        ('[unit]\ntime_zone = "Mars/Base"', '[unit] time_zone = "Mars/Base": expected a time zone this machine knows'),
+        ('[unit]\ntime_zone = "../../etc/passwd"', "expected a time zone this machine knows"),
+        ("[clock]\nspeed = 60", '[clock] house_utc = "": expected a UTC time such as'),
+        ('[clock]\nhouse_utc = "2024-07-29T05:00:00"', "expected a UTC time such as"),
+        ('[device.Battery]\nserial = "X"', "[device.Battery]: expected a name of small letters"),
+        ("[device.roof]\nreserve_share = 0.1", '[device.roof]: expected serial = "..." or identity = "..."'),
+        ('[device.two]\nserial = "B1"', '[device.two] serial = "B1": expected a device of its own; [device.battery]'),
+    ],
+)
+def test_what_only_means_something_together_is_checked_too(tmp_path: Path, section: str, expected: str) -> None:
+    assert expected in faults_of(tmp_path, GOOD + section)
+
+
+def test_a_demonstrations_clock_is_read(tmp_path: Path) -> None:
+    text = GOOD + '[clock]\nspeed = 60\nhouse_utc = "2024-07-29T05:00:00Z"\nreal_epoch_s = 1.5e9\n'
+    clock = load(written(tmp_path, text), DRIVERS).unit.clock
+    assert clock is not None
+    assert house_utc(clock) == datetime(2024, 7, 29, 5, tzinfo=UTC)
