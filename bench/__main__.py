@@ -1,0 +1,50 @@
+"""`python -m bench [NAME ...]`: run `bench/bench_NAME.py` (all without a name), print a table, write `bench/results/`.
+
+Each module offers `def run() -> list[Row]`. Results of named benches replace theirs in `latest.json`; the others stay.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+from pathlib import Path
+
+from bench.rows import Row, as_document, table
+
+FOLDER = Path(__file__).parent
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Return 1 when a promise is broken, else 0."""
+    names = sorted(path.stem.removeprefix("bench_") for path in FOLDER.glob("bench_*.py"))
+    parser = argparse.ArgumentParser(prog="bench", description="Measure. Without a name: everything.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of: {', '.join(names)}")
+    wanted = parser.parse_args(arguments).names or names
+    if unknown := sorted(set(wanted) - set(names)):
+        parser.error(f"{', '.join(unknown)}: expected one of {', '.join(names)}")
+    measured = {name: measure(name) for name in wanted}
+    print()
+    print(table(row for rows in measured.values() for row in rows))
+    write(FOLDER / "results" / "latest.json", measured)
+    return int(any(row.kept is False for rows in measured.values() for row in rows))
+
+
+def measure(name: str) -> list[Row]:
+    """Run one bench."""
+    print(f"measuring {name} ...", file=sys.stderr, flush=True)
+    rows: list[Row] = importlib.import_module(f"bench.bench_{name}").run()
+    return rows
+
+
+def write(file: Path, measured: dict[str, list[Row]]) -> None:
+    """Put the new results in the place of the old ones of the same benches."""
+    known = json.loads(file.read_text()) if file.exists() else {}
+    file.parent.mkdir(exist_ok=True)
+    results = known | {name: as_document(rows) for name, rows in measured.items()}
+    file.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
