@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import statistics
 import time
@@ -14,7 +15,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One figure. `limit` is what the project promises (with `at_most` telling its side), `baseline` what to compare to."""
+    """One figure. `limit` is what the project promises (`at_most` tells its side), `baseline` what to compare to."""
 
     name: str
     value: float
@@ -50,7 +51,7 @@ def median_s(work: Callable[[], object], *, repeat: int = 5) -> float:
 def percentile(values: Sequence[float], share: float) -> float:
     """The smallest value that at least `share` (0-1) of all values do not exceed."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, max(0, -int(-share * len(ordered) // 1) - 1))]
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
 def table(rows: Iterable[Row]) -> str:
@@ -86,7 +87,8 @@ def machine() -> str:
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
-        names = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+        lines = info.read_text().splitlines()
+        names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
         model = f"{names[0]}, {len(names)} cores" if names else model
     return f"{model}, {platform.system()} {platform.release()} {platform.machine()}"
 
