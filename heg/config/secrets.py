@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -77,3 +78,20 @@ def _from_file(path: Path) -> Secret:
     except OSError as error:
         message = f"{path}: expected a readable file ({error.strerror})"
         raise SecretError(message) from error
+
+
+def missing_secrets(section: object) -> Iterator[str]:
+    """Name every secret a section refers to, at any depth, that cannot be had now."""
+    if isinstance(section, SecretReference):
+        try:
+            resolve(section)
+        except SecretError as error:
+            yield str(error)
+    elif isinstance(section, msgspec.Struct):
+        for field in msgspec.structs.fields(section):
+            yield from missing_secrets(getattr(section, field.name))
+    elif isinstance(section, list | tuple):
+        for item in section:
+            yield from missing_secrets(item)
+    elif isinstance(section, dict):
+        yield from missing_secrets(tuple(section.values()))

@@ -1,0 +1,158 @@
+"""The composition root: builds one management unit from its configuration, starts it in order and ends it in reverse.
+
+Nothing else knows all rooms. Read `Unit.start` for what runs, and `Unit.stop` for how it ends: release, flush, close.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import partial
+from pathlib import Path
+
+import heg
+from heg.config.reader import LoadedConfig
+from heg.config.schema import DeviceSection
+from heg.data.interface import DataInterface
+from heg.devices.contract import DriverSpec, OwnerSettings
+from heg.devices.manager import DeviceManager
+from heg.model.instance import Location
+from heg.model.policy import CUSTOMER
+from heg.model.records import ConfigurationRecord, HealthRecord
+from heg.runtime.clock import Clock
+from heg.runtime.figures import measure
+from heg.runtime.health import TaskHealth, TaskState
+from heg.runtime.lag import LagMeter, LagReport
+from heg.runtime.notify import CycleHeartbeat, ServiceManager
+from heg.runtime.supervisor import Supervisor
+from heg.web.house import Home
+from heg.web.server import WebServer
+from heg.web.settings import WebSettings
+
+logger = logging.getLogger(__name__)
+
+_FIGURES_EVERY_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What the unit finds on its machine: its folder, its listening socket, the installed drivers, the service manager.
+
+    The listening socket and the folder belong to the caller, who opens them before and closes them after.
+    """
+
+    state_dir: Path
+    listener: socket.socket
+    drivers: Mapping[str, DriverSpec]
+    service_manager: ServiceManager
+
+
+class Unit:
+    """One management unit on one event loop."""
+
+    def __init__(self, config: LoadedConfig, clock: Clock, site: Site) -> None:
+        self._config = config
+        self._clock = clock
+        self._site = site
+        self._here = Location(config.unit.unit.id)
+        self.supervisor = Supervisor(clock, on_health=self._tell_health)
+        self.heartbeat = CycleHeartbeat(site.service_manager, clock.real_s)
+        self.data = DataInterface(clock, self._here.unit)
+        self._door = self.data.admit(CUSTOMER, "unit")
+        self.devices = DeviceManager(
+            self.data.admit(CUSTOMER, "devices"),
+            clock,
+            unit=self._here.unit,
+            owners=tuple(_owner(name, section) for name, section in config.unit.device.items()),
+        )
+
+    async def run(self, stop: asyncio.Event) -> bool:
+        """Start, work until `stop` is set, end in order; False when a critical task had ended for good before."""
+        try:
+            self.start()
+            return await self._until(stop)
+        finally:
+            await self.stop()
+
+    def start(self) -> None:
+        """Start every long-running task. What others stand on comes first, because the end goes the other way round."""
+        start = self.supervisor.start
+        start("data", self.data.run, critical=True)
+        start("devices", self.devices.run, critical=True)
+        for name, spec in self._site.drivers.items():
+            if (section := self._config.drivers.get(name)) is not None:
+                start(f"driver.{name}", partial(self._drive, spec, section))
+        start("web", self._web().run)
+        start("lag", LagMeter(self._clock, self._tell_lag).run)
+        start("figures", self._tell_figures)
+        self._record_configuration()
+        self._site.service_manager.status(f"unit {self._here} is running")
+
+    async def stop(self) -> None:
+        """End in order; afterwards no task, file or connection of ours is left."""
+        self._site.service_manager.stopping()
+        logger.info("stopping")
+        await self.supervisor.shutdown()
+        await self.data.close()
+        logger.info("stopped")
+
+    async def _until(self, stop: asyncio.Event) -> bool:
+        asked = asyncio.ensure_future(stop.wait())
+        fatal = asyncio.ensure_future(self.supervisor.fatal())
+        try:
+            await asyncio.wait({asked, fatal}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            asked.cancel()
+            fatal.cancel()
+        if not asked.done() or asked.cancelled():
+            logger.critical("the unit cannot go on: task %s: %s", fatal.result().name, fatal.result().last_error)
+            return False
+        return True
+
+    async def _drive(self, spec: DriverSpec, section: object) -> None:
+        # Built anew at each start: a driver that failed begins with nothing of what it had.
+        await spec.build(section, self.devices).run()
+
+    def _web(self) -> WebServer:
+        unit, web = self._config.unit.unit, self._config.unit.web
+        home = Home(unit.id, unit.time_zone, heg.__version__)
+        settings = WebSettings(host=web.host, port=web.port)
+        return WebServer(self.data.admit(CUSTOMER, "web"), self._clock, home, settings, self._site.listener)
+
+    def _record_configuration(self) -> None:
+        before = self._door.latest("configuration", self._here)
+        known = before.value if before is not None else None
+        if isinstance(known, ConfigurationRecord) and known.toml == self._config.text:
+            return
+        version = known.version + 1 if isinstance(known, ConfigurationRecord) else 1
+        self._door.write("configuration", self._here, ConfigurationRecord(version, self._config.text))
+
+    def _tell_health(self, health: TaskHealth) -> None:
+        record = HealthRecord(health.name, health.good, health.restarts, health.last_error)
+        self._door.write("health", self._part(health.name), record)
+        if health.state in (TaskState.RESTARTING, TaskState.FAILED):
+            self._site.service_manager.status(f"task {health.name} is down: {health.last_error}")
+
+    def _tell_lag(self, report: LagReport) -> None:
+        for part, late_ms in (("p50", report.p50_ms), ("p99", report.p99_ms), ("max", report.max_ms)):
+            self._door.write("self.loop_lag", self._part(part), late_ms / 1e3)
+
+    async def _tell_figures(self) -> None:
+        while True:
+            figures = measure()
+            if figures.resident_mib is not None:
+                self._door.write("self.memory", self._here, figures.resident_mib)
+            if figures.bytes_written is not None:
+                self._door.write("self.bytes_written", self._here, float(figures.bytes_written))
+            await self._clock.sleep(_FIGURES_EVERY_S)
+
+    def _part(self, part: str) -> Location:
+        return Location(self._here.unit, "", part)
+
+
+def _owner(name: str, section: DeviceSection) -> OwnerSettings:
+    said = {field.name: getattr(section, field.name) for field in fields(OwnerSettings) if field.name != "name"}
+    return OwnerSettings(name=name, **said)
