@@ -1,1 +1,1 @@
-"""Measurements: `./dev bench` prints what this machine does. Nothing here is asserted; tests never ask for wall time."""
+"""Measurements: `./dev bench` prints what this machine does. Nothing here is asserted; tests never time."""

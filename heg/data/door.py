@@ -1,4 +1,6 @@
-"""The door as its users see it: what a service, a driver, the web or the upstream link may ask (spec data-interface.md).
+"""The door as its users see it: what a service, a driver, the web or the upstream link may ask.
+
+Source: spec data-interface.md.
 
 A `Door` is an unforgeable handle that names a stakeholder and a service; the composition root has it made by
 `DataInterface.admit()`. Policies and minimum delays hold on every call.
@@ -123,7 +125,7 @@ class HistoryPage:
 
 
 class MailboxKind(StrEnum):
-    """What a full mailbox does: `CONFLATING` keeps the newest of each series, `LATEST` drops the oldest, both counted."""
+    """What a full mailbox does: `CONFLATING` keeps the newest of each series, `LATEST` drops the oldest; counted."""
 
     CONFLATING = "conflating"
     LATEST = "latest"
@@ -221,7 +223,7 @@ class Door(Protocol):
         cursor: str | None = None,
         limit: int = 1000,
     ) -> HistoryPage:
-        """Stored rows from `start` (inclusive) until `end` (exclusive), paged, with what is not flushed yet included."""
+        """Stored rows from `start` (inclusive) until `end` (exclusive), paged; the tail not yet flushed included."""
 
     def event(
         self,

@@ -1,4 +1,4 @@
-"""The envelope of a connection point: an interval in kW and in A per phase, from named sources (DESIGN.md, Two clocks 1)."""
+"""The envelope of a connection point: an interval in kW and in A per phase (DESIGN.md, Two clocks 1)."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -53,7 +53,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A wish about one actuator: an interval, a regime, or both. It dies `valid_s` seconds after it arrived (monotonic).
+    """A wish about one actuator: an interval, a regime, or both. It dies `valid_s` seconds after it came (monotonic).
 
     Written through the door as a record instance of variable `claim` at the actuator's location.
     """

@@ -1,4 +1,4 @@
-"""A refusal: the value that stands where bad input would otherwise become a traceback (DESIGN.md, Rules of the house)."""
+"""A refusal stands where bad input would otherwise become a traceback (DESIGN.md, Rules of the house)."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -46,7 +46,7 @@ class Refusal:
 
 
 class RefusedError(Exception):
-    """Raised inside the process where a refusal is the caller's mistake (a service reading what it was never granted)."""
+    """Raised inside the process where a refusal is the caller's mistake: reading what was never granted."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(str(refusal))

@@ -1,4 +1,4 @@
-"""Regimes: how a storage follows measured power within a slot (spec ebr.md, How a command is followed within the slot)."""
+"""Regimes: how a storage follows measured power within a slot (spec ebr.md, How a command is followed)."""
 
 from dataclasses import dataclass
 from enum import StrEnum
