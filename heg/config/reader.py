@@ -45,7 +45,7 @@ def load(path: Path, driver_types: Mapping[str, type[msgspec.Struct]]) -> Loaded
     text = _read(path)
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits or brackets without end included
         raise ConfigError(path.name, (ConfigFault("file", "", f"valid TOML ({error})"),)) from error
     faults: list[ConfigFault] = []
     own_names = {field.name for field in msgspec.structs.fields(HegConfig)}
