@@ -31,7 +31,7 @@ def installed_drivers(points: Iterable[EntryPoint] | None = None) -> InstalledDr
     for point in sorted(entry_points(group=GROUP) if points is None else points, key=lambda one: one.name):
         try:
             spec = point.load()
-        except Exception as error:  # whatever a foreign package does at import
+        except Exception as error:  # noqa: BLE001 - whatever a foreign package does at import
             why = f"{type(error).__name__}: {error}"
             faults[point.name] = f"driver {point.name}: {point.value} cannot be imported: {why}"
             continue

@@ -142,7 +142,7 @@ class Supervisor:
             if task is None or task.cancelling():
                 raise
             return cancelled  # not ours: something inside awaited what somebody else had cancelled
-        except Exception as error:  # the supervisor is where exceptions rise to
+        except Exception as error:  # noqa: BLE001 - the supervisor is where exceptions rise to
             return error
         return None
 

@@ -1,0 +1,37 @@
+"""The command answers at once: what it does not need it does not load."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {
+    "aiohttp",
+    "pymodbus",
+    "serial",
+    "zigpy",
+    "bellows",
+    "numpy",
+    "highspy",
+    "sqlite3",
+    "cryptography",
+    "paho",
+    "ssl",
+}
+
+
+def loaded_by(module: str) -> set[str]:
+    code = f"import sys, {module}; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(shown.stdout.split())
+
+
+@pytest.mark.parametrize("module", ["heg.cli", "heg.model", "heg.config", "heg.data.door", "heg.devices.contract"])
+def test_importing_loads_nothing_heavy(module: str) -> None:
+    assert not loaded_by(module) & HEAVY
+
+
+def test_loading_can_be_seen() -> None:
+    assert "sqlite3" in loaded_by("sqlite3")
