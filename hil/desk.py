@@ -1,8 +1,9 @@
 """The rig's own status and fault desk: a loopback socket that takes one JSON object per line and answers with one.
 
 `{"ask": "status"}` gives the house as it truly is; `{"fault": "silent", "device": "meter"}` makes a device misbehave;
-`{"switch": "kettle", "power_kw": 2.0}` switches a load. This is how scenarios and people reach a rig that runs in a
-process of its own.
+`{"ask": "writes", "device": "battery", "point": "704.WSetEna"}` counts writes and changes of a register (flash wear,
+contactors); `{"switch": "kettle", "power_kw": 2.0}` switches a load. This is how scenarios and people reach a rig that
+runs in a process of its own.
 """
 
 from __future__ import annotations
@@ -86,10 +87,22 @@ class Desk:
         try:
             if asked.get("ask") == "status":
                 return status(self._rig)
+            if asked.get("ask") == "writes":
+                return _writes(self._rig, asked)
             await apply(self._rig, fault_of(asked))
         except FaultError as error:
             return {"error": str(error)}
         return {"done": True}
+
+
+def _writes(rig: Rig, asked: dict[str, Any]) -> dict[str, Any]:
+    handle, point = rig.handles.get(str(asked.get("device"))), asked.get("point")
+    if handle is None or not isinstance(point, str):
+        raise FaultError(f'expected "device" one of {", ".join(sorted(rig.handles))} and "point" such as 704.WSetEna')
+    try:
+        return {"writes": handle.writes(point), "changes": handle.changes(point), "shown": handle.shown(point)}
+    except (KeyError, ValueError) as error:
+        raise FaultError(f"point {point!r}: expected one of this device's, such as 704.WSetEna") from error
 
 
 def _device(handle: Handle) -> dict[str, Any]:

@@ -92,6 +92,10 @@ class Handle:
         """How often a point, such as `704.WSet`, has been written."""
         return self.device.writes(point)
 
+    def changes(self, point: str) -> int:
+        """How often a write has given a point, such as `704.WSetEna`, another value (a contactor that moved)."""
+        return self.device.changes(point)
+
     def shown(self, point: str) -> float:
         """What a client would read now at a point, such as `203.W`."""
         return self.device.shown(point)

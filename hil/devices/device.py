@@ -93,9 +93,10 @@ class SunSpecDevice(ABC):
 
     def reboot(self) -> None:
         """Power-up defaults in every register; counters and write counts are kept, connections are the rig's."""
-        counts = self.image.write_counts
+        before = self.image
         self.image = SunSpecImage(self.models(), self._base)
-        self.image.write_counts = counts
+        self.image.write_counts = before.write_counts
+        self.image.change_counts = before.change_counts
         self.reboots += 1
         self._refreshed_us = -1
         self._arm()
@@ -114,6 +115,11 @@ class SunSpecDevice(ABC):
         """How often a point, such as `704.WSet`, has been written (flash wear)."""
         model_id, _, point = path.partition(".")
         return self.image.writes(int(model_id), point)
+
+    def changes(self, path: str) -> int:
+        """How often a write has given a point, such as `704.WSetEna`, another value."""
+        model_id, _, point = path.partition(".")
+        return self.image.changes(int(model_id), point)
 
     def shown(self, path: str) -> float:
         """The value a client would read now at a point such as `203.W`; NaN where it says *not implemented*."""

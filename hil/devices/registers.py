@@ -146,6 +146,7 @@ class SunSpecImage:
         self.data = bytearray(b"SunS")
         self.models: dict[int, ModelFields] = {}
         self.write_counts: Counter[int] = Counter()
+        self.change_counts: Counter[int] = Counter()
         self._owners: dict[int, tuple[int, str, Field]] = {}
         laid = [(spec, _lay(spec)) for spec in models]
         for _, model in laid:
@@ -180,13 +181,21 @@ class SunSpecImage:
         if any(owner is None or not owner[2].writable for owner in owners):
             return None
         start = (address - self.base) * 2
+        before = bytes(self.data[start : start + len(words)])
         self.data[start : start + len(words)] = words
         self.write_counts.update(registers)
+        self.change_counts.update(
+            register for place, register in enumerate(registers) if _word(before, place) != _word(words, place)
+        )
         return list(dict.fromkeys((owner[0], owner[1]) for owner in owners if owner is not None))
 
     def writes(self, model_id: int, path: str) -> int:
         """How often a point's first register has been written."""
         return self.write_counts[self.address(model_id, path)]
+
+    def changes(self, model_id: int, path: str) -> int:
+        """How often a write has given a point's first register another value (a contactor that moved)."""
+        return self.change_counts[self.address(model_id, path)]
 
     def _bind(self, model_id: int, model: Model, start: int) -> None:
         fields = ModelFields(model_id, start)
@@ -196,6 +205,10 @@ class SunSpecImage:
             for register in range(point.len):
                 self._owners[self.base + field.start // 2 + register] = (model_id, path, field)
         self.models[model_id] = fields
+
+
+def _word(words: bytes, place: int) -> bytes:
+    return words[2 * place : 2 * place + 2]
 
 
 def _lay(spec: ModelSpec) -> Model:
