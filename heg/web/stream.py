@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from heg.runtime.clock import Clock
 
-HEARTBEAT = b": still here\n\n"
+HEARTBEAT = b"event: beat\ndata: -\n\n"
 
 
 class Viewer:

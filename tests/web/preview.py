@@ -1,4 +1,4 @@
-"""Shows the page with the house on paper, for whoever works on the page: `python -m tests.web.preview [PORT] [SPEED]`."""
+"""Shows the page with the house on paper: `python -m tests.web.preview [PORT] [SPEED] [house, trouble or empty]`."""
 
 import asyncio
 import sys
@@ -20,7 +20,8 @@ async def show(clock: Clock, port: int, what: str) -> None:
     data = DataInterface(clock, HOME.unit)
     with open_listener(WebSettings(port=port)) as listener:
         web = WebServer(data.admit(CUSTOMER, "web"), clock, HOME, WebSettings(port=port), listener)
-        print(page_address(listener), flush=True)
+        sys.stdout.write(f"{page_address(listener)}\n")
+        sys.stdout.flush()
         serving = asyncio.create_task(web.run())
         house = PaperHouse(data, clock)
         if what != "empty":

@@ -1,0 +1,212 @@
+// The curves of the last 48 hours, drawn by uPlot: power above, state of charge below, on one time axis.
+
+import uPlot from "uplot";
+
+import { byId, make, text } from "./dom";
+import { type HouseClock, kw, percent } from "./format";
+import type { Curve, History } from "./history";
+import { SPAN_S } from "./history";
+
+interface Line {
+  curve: Curve;
+  name: string;
+  tone: string;
+  area: boolean;
+}
+
+const LINES: readonly Line[] = [
+  { curve: "pv_kw", name: "Sun", tone: "sun", area: true },
+  { curve: "house_kw", name: "House", tone: "house", area: false },
+  { curve: "battery_kw", name: "Battery", tone: "battery", area: false },
+  { curve: "grid_kw", name: "Grid", tone: "grid", area: false },
+];
+const SYNC = "past";
+
+export class PastChart {
+  private power: uPlot | null = null;
+  private soc: uPlot | null = null;
+  private readonly shown = new Map<Curve, boolean>(LINES.map((line) => [line.curve, true]));
+  private readonly values = new Map<Curve, HTMLElement>();
+  private readonly powerPlace = byId("chart");
+  private readonly socPlace = byId("chart-soc");
+  private hasStorage = true;
+
+  constructor(
+    private readonly history: History,
+    private clock: HouseClock,
+  ) {
+    this.makeLegend();
+    new ResizeObserver(() => this.resize()).observe(this.powerPlace);
+    window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.rebuild());
+  }
+
+  useClock(clock: HouseClock): void {
+    if (clock.zone === this.clock.zone) return;
+    this.clock = clock;
+    this.rebuild();
+  }
+
+  draw(): void {
+    if (this.history.times.length < 2) return;
+    if (this.power === null) this.rebuild();
+    const now = this.history.times[this.history.times.length - 1] ?? 0;
+    const range = { min: now - SPAN_S, max: now };
+    this.power?.batch(() => {
+      this.power?.setData(this.powerData(), false);
+      this.power?.setScale("x", range);
+    });
+    this.soc?.batch(() => {
+      this.soc?.setData([this.history.times, this.history.curves.soc], false);
+      this.soc?.setScale("x", range);
+    });
+    if (this.power?.cursor.idx == null) this.legendAt(null);
+    const stored = this.history.curves.soc.some((value) => value !== null);
+    if (stored !== this.hasStorage) {
+      this.hasStorage = stored;
+      this.socPlace.hidden = !stored;
+      byId("soc-title").hidden = !stored;
+    }
+  }
+
+  private rebuild(): void {
+    if (this.history.times.length < 2) return;
+    this.power?.destroy();
+    this.soc?.destroy();
+    const tones = getComputedStyle(document.documentElement);
+    const tone = (name: string) => tones.getPropertyValue(`--${name}`).trim();
+    this.power = new uPlot(this.powerOptions(tone), this.powerData(), this.powerPlace);
+    this.soc = new uPlot(this.socOptions(tone), [this.history.times, this.history.curves.soc], this.socPlace);
+  }
+
+  private powerData(): uPlot.AlignedData {
+    return [this.history.times, ...LINES.map((line) => this.history.curves[line.curve])];
+  }
+
+  private powerOptions(tone: (name: string) => string): uPlot.Options {
+    return {
+      ...this.common(tone),
+      height: 280,
+      series: [{}, ...LINES.map((line) => this.series(line, tone(line.tone)))],
+      scales: { y: { range: (_plot, low, high) => [Math.min(-0.5, low * 1.08), Math.max(1, high * 1.08)] } },
+      axes: [this.timeAxis(tone, true), this.valueAxis(tone, (value) => `${value} kW`)],
+      hooks: {
+        setCursor: [(plot) => this.legendAt(plot.cursor.idx ?? null)],
+        drawAxes: [(plot) => zeroLine(plot, tone("muted"))],
+      },
+    };
+  }
+
+  private socOptions(tone: (name: string) => string): uPlot.Options {
+    const stroke = tone("battery");
+    return {
+      ...this.common(tone),
+      height: 96,
+      series: [{}, { stroke, width: 1.5, fill: `${stroke}26`, points: { show: false } }],
+      scales: { y: { range: [0, 1] } },
+      axes: [
+        this.timeAxis(tone, false),
+        { ...this.valueAxis(tone, (value) => percent(value)), splits: () => [0, 0.5, 1] },
+      ],
+    };
+  }
+
+  private common(_tone: (name: string) => string): Omit<uPlot.Options, "series" | "height"> {
+    return {
+      width: Math.max(200, this.powerPlace.clientWidth),
+      tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), this.clock.zone),
+      padding: [8, 4, 0, 0],
+      legend: { show: false },
+      cursor: { sync: { key: SYNC }, drag: { x: false, y: false }, points: { size: 7 }, y: false },
+    };
+  }
+
+  private series(line: Line, stroke: string): uPlot.Series {
+    return {
+      stroke,
+      show: this.shown.get(line.curve) ?? true,
+      width: line.area ? 1 : 1.6,
+      ...(line.area ? { fill: `${stroke}38` } : {}),
+      points: { show: false },
+      spanGaps: false,
+    };
+  }
+
+  private timeAxis(tone: (name: string) => string, labels: boolean): uPlot.Axis {
+    return {
+      stroke: tone("muted"),
+      grid: { stroke: tone("line"), width: 1 },
+      ticks: { show: false },
+      font: FONT,
+      size: labels ? 42 : 4,
+      space: 64,
+      values: labels ? (_plot, splits) => splits.map((at, index) => this.timeLabel(at, index)) : () => [],
+    };
+  }
+
+  private timeLabel(seconds: number, index: number): string {
+    const time = new Date(seconds * 1000);
+    const label = this.clock.time(time);
+    return label === "00:00" || index === 0 ? `${label}\n${this.clock.day(time)}` : label;
+  }
+
+  private valueAxis(tone: (name: string) => string, label: (value: number) => string): uPlot.Axis {
+    return {
+      stroke: tone("muted"),
+      grid: { stroke: tone("line"), width: 1 },
+      ticks: { show: false },
+      font: FONT,
+      size: 58,
+      space: 44,
+      values: (_plot, splits) => splits.map(label),
+    };
+  }
+
+  private makeLegend(): void {
+    const legend = byId("legend");
+    LINES.forEach((line, index) => {
+      const value = make("b", "", "– kW");
+      const button = make("button", line.tone, make("span", "swatch"), line.name, value);
+      button.type = "button";
+      button.setAttribute("aria-pressed", "true");
+      button.addEventListener("click", () => {
+        const shown = !this.shown.get(line.curve);
+        this.shown.set(line.curve, shown);
+        button.setAttribute("aria-pressed", String(shown));
+        this.power?.setSeries(index + 1, { show: shown });
+      });
+      legend.append(button);
+      this.values.set(line.curve, value);
+    });
+  }
+
+  private legendAt(index: number | null): void {
+    const at = index ?? this.history.times.length - 1;
+    for (const line of LINES) {
+      const value = this.values.get(line.curve);
+      if (value) text(value, kw(this.history.curves[line.curve][at] ?? null));
+    }
+  }
+
+  private resize(): void {
+    const width = Math.max(200, this.powerPlace.clientWidth);
+    if (this.power && Math.abs(this.power.width - width) > 1) {
+      this.power.setSize({ width, height: 280 });
+      this.soc?.setSize({ width, height: 96 });
+    }
+  }
+}
+
+const FONT = '12px system-ui, -apple-system, "Segoe UI", "Noto Sans", "DejaVu Sans", sans-serif';
+
+function zeroLine(plot: uPlot, stroke: string): void {
+  const y = Math.round(plot.valToPos(0, "y", true)) + 0.5;
+  const { ctx, bbox } = plot;
+  ctx.save();
+  ctx.strokeStyle = stroke;
+  ctx.globalAlpha = 0.55;
+  ctx.beginPath();
+  ctx.moveTo(bbox.left, y);
+  ctx.lineTo(bbox.left + bbox.width, y);
+  ctx.stroke();
+  ctx.restore();
+}

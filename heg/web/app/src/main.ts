@@ -1,0 +1,167 @@
+// The householder's page: one picture of the house, drawn at most once per animation frame.
+
+import { ActuatorsView, sentence } from "./actuators";
+import { energy, type Link, LiveStream, order } from "./api";
+import { PastChart } from "./chart";
+import { DevicesView } from "./devices";
+import { byId, show, text } from "./dom";
+import { FlowView } from "./flow";
+import { HouseClock, kw, kwh, number, percent } from "./format";
+import { History } from "./history";
+import type { State } from "./model";
+import { AlarmsView, showEnvelope } from "./panels";
+import * as words from "./words";
+
+const CHART_MS = 500;
+const RELOAD_PAST_MS = 10 * 60_000;
+const ANNOUNCE_MS = 30_000;
+
+class Page {
+  private readonly flow = new FlowView();
+  private readonly actuators = new ActuatorsView();
+  private readonly devices = new DevicesView();
+  private readonly alarms = new AlarmsView();
+  private readonly history = new History();
+  private clock = new HouseClock("");
+  private readonly chart = new PastChart(this.history, this.clock);
+  private state: State | null = null;
+  private link: Link = "connecting";
+  private frame = 0;
+  private chartDrawn = 0;
+  private announced = -ANNOUNCE_MS;
+  private version = "";
+
+  start(): void {
+    new LiveStream(
+      (state) => this.heard(state),
+      (link) => this.linked(link),
+    ).start();
+    window.setInterval(() => void this.loadPast(), RELOAD_PAST_MS);
+    byId("hands-off").addEventListener("click", () => void this.toggleHandsOff());
+    for (const id of ["look-again", "look-again-first"]) {
+      byId(id).addEventListener("click", () => void this.scan(byId<HTMLButtonElement>(id)));
+    }
+  }
+
+  private heard(state: State): void {
+    // A gateway that was updated brings a page of its own.
+    if (this.version && this.version !== state.version) window.location.reload();
+    this.version = state.version;
+    const first = this.state === null;
+    this.state = state;
+    this.history.add(state);
+    if (first) void this.loadPast();
+    if (this.frame === 0) this.frame = window.requestAnimationFrame(() => this.draw());
+  }
+
+  private linked(link: Link): void {
+    if (link === this.link) return;
+    const back = this.link === "lost" && link === "live";
+    this.link = link;
+    byId("link").className = `link ${link}`;
+    text(byId("link-text"), { connecting: "Connecting", live: "Live", lost: "Connection lost" }[link]);
+    document.body.classList.toggle("lost", link === "lost");
+    const seen = this.state ? ` What you see is from ${this.clock.time(new Date(this.state.time.utc))}, house time.` : "";
+    text(byId("banner-lost"), `The connection to the gateway is lost.${seen} The page comes back by itself.`);
+    show(byId("banner-lost"), link === "lost");
+    if (back) void this.loadPast();
+  }
+
+  private async loadPast(): Promise<void> {
+    try {
+      this.history.load(await energy());
+      show(byId("chart-note"), false);
+      this.drawPast();
+    } catch (error) {
+      text(byId("chart-note"), `The past cannot be shown now. ${error instanceof Error ? error.message : ""}`);
+      show(byId("chart-note"), true);
+    }
+  }
+
+  private draw(): void {
+    this.frame = 0;
+    const state = this.state;
+    if (state === null) return;
+    document.body.classList.remove("waiting");
+    this.drawTop(state);
+    show(byId("looking"), state.looking);
+    for (const id of ["now", "doing", "past"]) show(byId(id), !state.looking);
+    const headline = words.headline(state.power);
+    text(byId("headline"), headline);
+    this.announce(headline, state);
+    this.flow.show(state.power, state.storages);
+    this.actuators.show(state.actuators);
+    this.devices.show(state.devices);
+    this.alarms.show(state.alarms, this.clock);
+    showEnvelope(state.envelope, state.power.grid_kw);
+    if (performance.now() - this.chartDrawn > CHART_MS) this.drawPast();
+  }
+
+  private drawTop(state: State): void {
+    if (state.time.zone !== this.clock.asked) {
+      this.clock = new HouseClock(state.time.zone);
+      this.chart.useClock(this.clock);
+    }
+    const now = new Date(state.time.utc);
+    text(byId("house-time"), this.clock.time(now));
+    byId<HTMLTimeElement>("house-time").dateTime = state.time.utc;
+    text(byId("house-day"), this.clock.day(now));
+    const speed = state.time.speed;
+    show(byId("speed"), speed !== null && speed !== 1);
+    if (speed !== null) text(byId("speed"), `${number(speed)}× speed`);
+    text(byId("unit"), words.capital(state.unit));
+    document.title = `${kw(state.power.house_kw.value)} · ${words.capital(state.unit)}`;
+    byId("hands-off").setAttribute("aria-checked", String(state.hands_off));
+    show(byId("banner-hands-off"), state.hands_off);
+    show(byId("banner-health"), !state.healthy && !state.looking);
+    text(byId("version"), state.version);
+  }
+
+  private drawPast(): void {
+    this.chartDrawn = performance.now();
+    this.chart.draw();
+    const sums = this.history.today(this.clock);
+    const place = byId("today");
+    const put = (name: string, value: string) => {
+      const found = place.querySelector(`[data-part="${name}"]`);
+      if (found) text(found, value);
+    };
+    const some = sums.known > 0;
+    put("produced", kwh(some ? sums.produced : null));
+    put("used", kwh(some ? sums.used : null));
+    put("bought", kwh(some ? sums.bought : null));
+    put("sold", kwh(some ? sums.sold : null));
+    put("own", percent(some && sums.used > 0.01 ? Math.max(0, 1 - sums.bought / sums.used) : null));
+  }
+
+  /** Screen readers hear how the house is now and then, not four times a second. */
+  private announce(headline: string, state: State): void {
+    if (performance.now() - this.announced < ANNOUNCE_MS) return;
+    this.announced = performance.now();
+    text(byId("announce"), `${headline}. House ${kw(state.power.house_kw.value)}, grid ${kw(state.power.grid_kw.value)}.`);
+  }
+
+  private async toggleHandsOff(): Promise<void> {
+    const button = byId<HTMLButtonElement>("hands-off");
+    button.disabled = true;
+    const answer = await order("hands-off", { on: !(this.state?.hands_off ?? false) });
+    button.disabled = false;
+    if (answer.outcome !== "done") this.say(sentence(answer));
+  }
+
+  private async scan(button: HTMLButtonElement): Promise<void> {
+    button.disabled = true;
+    this.say("Looking for devices …");
+    this.say(sentence(await order("scan", {})));
+    button.disabled = false;
+  }
+
+  private say(words: string): void {
+    const banner = byId("banner-answer");
+    text(banner, words);
+    show(banner, true);
+    window.setTimeout(() => banner.textContent === words && show(banner, false), 12_000);
+  }
+}
+
+new Page().start();

@@ -1,0 +1,160 @@
+"""A headless Chromium driven over its DevTools protocol: enough to open a page, look at it and ask it things."""
+
+import asyncio
+import base64
+import contextlib
+import itertools
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+_FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-extensions",
+    "--disable-dev-shm-usage",
+    "--remote-debugging-port=0",
+)
+
+
+def chromium() -> str | None:
+    """Where Chromium is, None where this machine has none."""
+    return next((found for name in _NAMES if (found := shutil.which(name))), None)
+
+
+class Page:
+    """One tab. Times are real: a browser knows no other."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+        self._ids = itertools.count(1)
+        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self.requested: list[str] = []
+        self.complaints: list[str] = []
+
+    async def ask(self, method: str, **parameters: Any) -> dict[str, Any]:
+        number = next(self._ids)
+        self._waiting[number] = asyncio.get_running_loop().create_future()
+        await self._socket.send_json({"id": number, "method": method, "params": parameters})
+        return await self._waiting[number]
+
+    async def evaluate(self, expression: str) -> Any:
+        answer = await self.ask("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        if "exceptionDetails" in answer:
+            raise AssertionError(f"{expression}: {answer['exceptionDetails']}")
+        return answer["result"].get("value")
+
+    async def rest(self, seconds: float) -> None:
+        """Let the page live for a while of real time."""
+        await self.evaluate(f"new Promise((done) => setTimeout(done, {seconds * 1000}))")
+
+    async def until(self, expression: str, *, seconds: float = 20.0, optional: bool = False) -> Any:
+        """Wait in real time until the expression is true; the loop's own time may be scaled."""
+        result = await self.evaluate(
+            f"(async () => {{ for (let i = 0; i < {int(seconds * 20)}; i++) {{"
+            f" const found = ({expression}); if (found) return found;"
+            " await new Promise((done) => setTimeout(done, 50)); } return null; })()"
+        )
+        assert result or optional, f"in {seconds} s never true: {expression}; complaints: {self.complaints}"
+        return result
+
+    async def size(
+        self, width: int, height: int, *, dark: bool = False, scale: float = 1.0, calm: bool = False
+    ) -> None:
+        metrics = {"width": width, "height": height, "deviceScaleFactor": scale, "mobile": width < 600}
+        await self.ask("Emulation.setDeviceMetricsOverride", **metrics)
+        features = [
+            {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
+            {"name": "prefers-reduced-motion", "value": "reduce" if calm else "no-preference"},
+        ]
+        await self.ask("Emulation.setEmulatedMedia", features=features)
+
+    async def open(self, address: str) -> None:
+        await self.ask("Page.navigate", url=address)
+
+    async def picture(self, file: Path, *, whole: bool = False) -> None:
+        answer = await self.ask("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
+        await asyncio.to_thread(file.write_bytes, base64.b64decode(answer["data"]))
+
+    async def read(self) -> None:
+        async for message in self._socket:
+            self._hear(message.json())
+        for waiting in self._waiting.values():
+            waiting.cancel()
+
+    def _hear(self, said: dict[str, Any]) -> None:
+        if (number := said.get("id")) is not None:
+            waiting = self._waiting.pop(number)
+            if "error" in said:
+                waiting.set_exception(AssertionError(str(said["error"])))
+            else:
+                waiting.set_result(said["result"])
+            return
+        details = said.get("params", {})
+        match said.get("method"):
+            case "Network.requestWillBeSent":
+                self.requested.append(details["request"]["url"])
+            case "Runtime.exceptionThrown":
+                self.complaints.append(str(details["exceptionDetails"].get("exception", details["exceptionDetails"])))
+            case "Log.entryAdded" if details["entry"]["level"] in ("error", "warning"):
+                self.complaints.append(f"{details['entry']['text']} {details['entry'].get('url', '')}")
+            case "Runtime.consoleAPICalled" if details["type"] in ("error", "warning"):
+                self.complaints.append(str(details["args"]))
+
+
+@contextlib.asynccontextmanager
+async def browsing(folder: Path) -> AsyncIterator[Page]:
+    """A new Chromium with a new profile in `folder`; it is gone afterwards."""
+    program = chromium()
+    assert program is not None
+    process = await asyncio.create_subprocess_exec(
+        program,
+        *_FLAGS,
+        f"--user-data-dir={folder / 'profile'}",
+        "about:blank",
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with aiohttp.ClientSession() as session, _tab(session, await _port(process)) as page:
+            yield page
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        await process.communicate()
+
+
+async def _port(process: asyncio.subprocess.Process) -> int:
+    assert process.stderr is not None
+    async for line in process.stderr:
+        if b"DevTools listening on ws://" in line:
+            return int(line.split(b"ws://")[1].split(b"/")[0].split(b":")[1])
+    raise AssertionError("Chromium ended before it listened")
+
+
+@contextlib.asynccontextmanager
+async def _tab(session: aiohttp.ClientSession, port: int) -> AsyncIterator[Page]:
+    async with session.get(f"http://127.0.0.1:{port}/json/list") as response:
+        tabs = await response.json()
+    address = next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page")
+    async with session.ws_connect(address, max_msg_size=64 * 2**20) as socket:
+        page = Page(socket)
+        reading = asyncio.create_task(page.read())
+        try:
+            for domain in ("Page", "Runtime", "Network", "Log"):
+                await page.ask(f"{domain}.enable")
+            yield page
+        finally:
+            reading.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await reading

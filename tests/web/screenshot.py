@@ -1,0 +1,38 @@
+"""Takes a picture of a running page: `python -m tests.web.screenshot ADDRESS FILE [WIDTH HEIGHT] [WORDS]`.
+
+Words: `dark`; `fine` takes it with more dots than pixels; `js=...` runs something in the page first. The README's picture:
+`python -m tests.web.screenshot http://127.0.0.1:8462 docs/images/live.png 1280 1010 fine`.
+"""
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.support.chromium import browsing
+
+
+async def take(address: str, file: Path, width: int, height: int, words: set[str]) -> None:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        async with browsing(Path(folder)) as page:
+            await page.size(width, height, dark="dark" in words, scale=1.5 if "fine" in words else 1.0)
+            await page.open(address)
+            await page.until("document.readyState === 'complete' && !document.body.classList.contains('waiting')")
+            await page.until("document.querySelector('#chart canvas')", seconds=3.0, optional=True)
+            for script in (word.removeprefix("js=") for word in words if word.startswith("js=")):
+                await page.evaluate(script)
+            await page.rest(2.0)
+            await page.picture(file)
+            for complaint in page.complaints:
+                sys.stderr.write(f"{complaint}\n")
+
+
+def main() -> None:
+    address, file, *rest = sys.argv[1:]
+    numbers = [int(word) for word in rest if word.isdigit()]
+    width, height = (numbers + [1280, 900][len(numbers) :])[:2]
+    asyncio.run(take(address, Path(file), width, height, {word for word in rest if not word.isdigit()}))
+
+
+if __name__ == "__main__":
+    main()
