@@ -11,6 +11,7 @@ from types import MappingProxyType
 from heg.model.envelope import Envelope
 from heg.model.leases import Claim, LeaseRecord
 from heg.model.records import AlarmRecord, ConfigurationRecord, DeviceRecord, EvidenceRecord, HealthRecord
+from heg.model.slots import Profile
 
 
 class Kind(StrEnum):
@@ -68,7 +69,7 @@ def _command(id_: str, description: str) -> Variable:
 
 
 def _profile(id_: str, unit: str, description: str) -> Variable:
-    return Variable(id_, Kind.PROFILE, unit, description)
+    return Variable(id_, Kind.PROFILE, unit, description, record_type=Profile)
 
 
 _MEASURED = (

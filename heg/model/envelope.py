@@ -1,5 +1,9 @@
-"""The envelope of a connection point: an interval in kW and in A per phase (DESIGN.md, Two clocks 1)."""
+"""The envelope of a connection point: an interval in kW and in A per phase (DESIGN.md, Two clocks 1).
 
+How the headroom inside it is shared among actuators: heg/model/headroom.py.
+"""
+
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -40,3 +44,108 @@ class Envelope:
     min_source: EnvelopeSource | None = None
     max_source: EnvelopeSource | None = None
     limits: tuple[EnvelopeLimit, ...] = ()
+
+
+_PRECEDENCE = (
+    EnvelopeSource.CONTRACT,
+    EnvelopeSource.DSO,
+    EnvelopeSource.PRODUCTION,
+    EnvelopeSource.UTILITY,
+    EnvelopeSource.TUBE,
+)
+"""Where two sources contradict each other the earlier keeps its word: what protects wires before what saves money."""
+
+
+def combine(limits: Iterable[EnvelopeLimit]) -> Envelope:
+    """Return the interval that all limits together leave. No limits: no envelope, for nobody has a say.
+
+    A limit that contradicts an earlier one (its lowest above the other's highest) gives way as far as it must.
+    """
+    ordered = tuple(sorted(limits, key=lambda limit: _PRECEDENCE.index(limit.source)))
+    envelope = Envelope(limits=ordered)
+    for limit in ordered:
+        envelope = _narrowed(envelope, limit)
+    return envelope
+
+
+@dataclass(frozen=True, slots=True)
+class SourceVoice:
+    """A configured source: what it last said and when (monotonic), how long that holds, and what holds in silence.
+
+    A limit that never changes (the supply contract) has `max_age_s` infinite.
+    """
+
+    fail_safe: EnvelopeLimit
+    max_age_s: float = float("inf")
+    heard: EnvelopeLimit | None = None
+    heard_at_s: float = 0.0
+
+    def silent(self, now_s: float) -> bool:
+        """Tell whether the source has said nothing that still holds."""
+        return self.heard is None or now_s - self.heard_at_s > self.max_age_s
+
+    def limit(self, now_s: float) -> EnvelopeLimit:
+        """Return what counts now: the last word while it holds, then the fail-safe; never *no limit*."""
+        return self.fail_safe if self.heard is None or self.silent(now_s) else self.heard
+
+
+def momentary_max_kw(limit: EnvelopeLimit, mean_kw: float) -> float:
+    """Return the import that may stand for `reaction_s` before the mean over `averaging_s` passes the limit.
+
+    `mean_kw` is the mean grid power so far. Only what nobody controls is forgiven that much: our own doing is held to
+    the limit itself.
+    """
+    return limit.max_kw + max(0.0, limit.max_kw - mean_kw) * _windows(limit)
+
+
+def momentary_min_kw(limit: EnvelopeLimit, mean_kw: float) -> float:
+    """As `momentary_max_kw`, for the lowest grid power (export)."""
+    return limit.min_kw - max(0.0, mean_kw - limit.min_kw) * _windows(limit)
+
+
+@dataclass(frozen=True, slots=True)
+class RunningMean:
+    """Mean power over the last `window_s` seconds, from samples that each hold until the next; times are monotonic."""
+
+    window_s: float
+    samples: tuple[tuple[float, float], ...] = ()
+
+    def add(self, now_s: float, kw: float) -> "RunningMean":
+        """Return the mean with one more sample; what is older than the window and holds no more is forgotten."""
+        start_s = now_s - self.window_s
+        after = tuple(sample for sample in self.samples if sample[0] > start_s)
+        before = self.samples[: len(self.samples) - len(after)][-1:]
+        return RunningMean(self.window_s, (*((start_s, kw_) for _, kw_ in before), *after, (now_s, kw)))
+
+    def kw(self, now_s: float) -> float | None:
+        """Return the mean as of `now_s`; None before the first sample."""
+        if not self.samples:
+            return None
+        ends = [at_s for at_s, _ in self.samples[1:]] + [now_s]
+        pieces = [(end_s - at_s, kw) for (at_s, kw), end_s in zip(self.samples, ends, strict=True)]
+        seconds = sum(piece for piece, _ in pieces)
+        return sum(piece * kw for piece, kw in pieces) / seconds if seconds > 0 else self.samples[-1][1]
+
+
+def overdue(outside_since_s: float | None, limit: EnvelopeLimit, now_s: float) -> bool:
+    """Tell whether the connection point has been outside this limit for longer than its reaction time."""
+    return outside_since_s is not None and now_s - outside_since_s > limit.reaction_s
+
+
+def _narrowed(envelope: Envelope, limit: EnvelopeLimit) -> Envelope:
+    low = min(max(limit.min_kw, envelope.min_kw), envelope.max_kw)
+    high = max(min(limit.max_kw, envelope.max_kw), low)
+    return Envelope(
+        low,
+        high,
+        min(envelope.max_a_per_phase, limit.max_a_per_phase),
+        limit.source if low > envelope.min_kw else envelope.min_source,
+        limit.source if high < envelope.max_kw else envelope.max_source,
+        envelope.limits,
+    )
+
+
+def _windows(limit: EnvelopeLimit) -> float:
+    return (
+        limit.averaging_s / limit.reaction_s if limit.reaction_s > 0 and limit.averaging_s > limit.reaction_s else 0.0
+    )
