@@ -122,6 +122,7 @@ def _run(options: argparse.Namespace) -> int:
 
     drivers = _drivers()
     loaded = _load(options.config, drivers)
+    timing = _timing(loaded)
     log = loaded.unit.log
     logs.configure(log.level, "json" if log.format == "json" else "text")
     try:
@@ -142,7 +143,7 @@ def _run(options: argparse.Namespace) -> int:
             service_manager = ServiceManager.from_environment(os.environ)
             site = Site(state.path, listener, drivers.specs, service_manager)
             print(page_address(listener), flush=True)
-            return run(lambda clock: _until_signalled(loaded, clock, site), timing=_timing(loaded))
+            return run(lambda clock: _until_signalled(loaded, clock, site), timing=timing)
 
 
 async def _until_signalled(loaded: LoadedConfig, clock: Clock, site: Site) -> int:
@@ -164,7 +165,16 @@ def _timing(loaded: LoadedConfig) -> Timing:
     clock = loaded.unit.clock
     if clock is None or (began := house_utc(clock)) is None:
         return RealTiming()
-    return ScaledTiming(clock.speed, began, clock.real_epoch_s)
+    timing = ScaledTiming(clock.speed, began, clock.real_epoch_s)
+    try:
+        believable = 2000 <= timing.house_now().year < 2200
+    except OverflowError:
+        believable = False
+    if not believable:
+        where = f"{loaded.path.name}: [clock] real_epoch_s = {clock.real_epoch_s:.0f}"
+        expected = "the seconds since 1970 at which house_utc stood; the house's time by now lies outside 2000 to 2200"
+        raise CommandError(BAD_CONFIG, f"{where}: expected {expected}")
+    return timing
 
 
 def _drivers() -> InstalledDrivers:

@@ -51,6 +51,10 @@ class ScaledTiming:
             )
         _demand_utc("house_utc", self.house_utc)
 
+    def house_now(self) -> datetime:
+        """The house's time by the machine's clock. Raises OverflowError where the calendar ends."""
+        return self.house_utc + timedelta(seconds=(time.time() - self.real_epoch_s) * self.speed)
+
 
 @dataclass(frozen=True, slots=True)
 class SteppedTiming:
@@ -110,7 +114,7 @@ def clock_of(loop: asyncio.AbstractEventLoop, timing: Timing) -> Clock:
                 loop,
                 mode=ClockMode.SCALED,
                 speed=timing.speed,
-                label=lambda: timing.house_utc + timedelta(seconds=(time.time() - timing.real_epoch_s) * timing.speed),
+                label=timing.house_now,
                 holding=contextlib.nullcontext,
             )
         case SteppedTiming():

@@ -104,6 +104,16 @@ def test_a_missing_file_is_said_without_a_traceback(tmp_path: Path) -> None:
     assert "Traceback" not in said.stderr
 
 
+@pytest.mark.parametrize("epoch", ["0", "1e12"])
+def test_a_house_time_beyond_the_calendar_is_said(config: Path, epoch: str) -> None:
+    clock = f'\n[clock]\nspeed = 60\nhouse_utc = "2024-07-29T05:00:00Z"\nreal_epoch_s = {epoch}\n'
+    config.write_text(config.read_text() + clock)
+    said = heg("run", "--config", config)
+    assert said.returncode == 78
+    assert "[clock] real_epoch_s" in said.stderr
+    assert "Traceback" not in said.stderr
+
+
 @pytest.mark.parametrize("command", [["status"], ["devices"], ["try", "battery"]])
 def test_without_a_gateway_the_answer_says_how_to_start_one(config: Path, command: list[str]) -> None:
     said = heg(*command, "--config", config)
