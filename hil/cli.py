@@ -7,12 +7,18 @@ import logging
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 
 from heg.runtime.clock import Clock
 from heg.runtime.loops import ScaledTiming, run
-from hil.desk import Desk, status
+from hil.demo import DemoOptions, demo, work_folder
+from hil.desk import Desk, status_line
+from hil.faults import FaultError
+from hil.gateway_process import GatewayProcess, ProcessPlan, StartError, free_port, fresh_folder
 from hil.plan import GOOD_DAY_UTC, PlanError, rig_plan
 from hil.rig import Rig
+from hil.scenario import Scenario, load, perform
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         return int(options.act(options))
-    except (PlanError, OSError) as error:
+    except (PlanError, FaultError, StartError, OSError) as error:
         print(f"hil: {error}")
         return 1
     except KeyboardInterrupt:
@@ -43,10 +49,24 @@ def _parser() -> argparse.ArgumentParser:
     house.add_argument("--weather", choices=("recorded", "generated", "constant"), default="recorded")
     house.add_argument("--status-every", type=float, default=10.0, help="real seconds between status lines")
     house.set_defaults(act=_house)
+    scenario = commands.add_parser("run", help="play scenarios and judge them")
+    scenario.add_argument("scenario", nargs="+", help="a file, or the name of one of the rig's own")
+    scenario.add_argument("--speed", type=float, default=20.0, help="house seconds per real second (default 20)")
+    scenario.add_argument("--offline", action="store_true", help="do not fetch a recorded home")
+    scenario.set_defaults(act=_run)
+    both = commands.add_parser("demo", help="a house and its gateway, until Ctrl-C")
+    both.add_argument("--speed", type=float, default=60.0, help="house seconds per real second (default 60)")
+    both.add_argument("--start", type=_utc, default=GOOD_DAY_UTC, help="house time to begin at, UTC")
+    both.add_argument("--port", type=int, default=None, help="port of the page (default 8462, or a free one)")
+    both.add_argument("--weather", choices=("recorded", "generated"), default="recorded")
+    both.add_argument("--folder", type=Path, default=None, help="work folder (default in the checkout's .cache)")
+    both.add_argument("--quiet", action="store_true", help="no line about the house every 15 s")
+    both.set_defaults(act=_demo)
     return parser
 
 
 def _house(options: argparse.Namespace) -> int:
+    _sane_speed(options.speed)
     measurement = 701 if options.battery == "704" else 103
     tables = {
         "weather": {"kind": options.weather},
@@ -69,20 +89,64 @@ def _house(options: argparse.Namespace) -> int:
             print(f"desk: 127.0.0.1:{desk.port}", flush=True)
             while True:
                 await clock.sleep(options.status_every * options.speed)
-                _say(rig)
+                print(status_line(rig), flush=True)
 
     run(live, timing=timing)
     return 0
 
 
-def _say(rig: Rig) -> None:
-    now = status(rig)
-    soc = ", ".join(f"{name} {100 * share:.1f} %" for name, share in now["soc"].items())
-    print(
-        f"{now['house_utc']}  load {now['load_kw']:6.3f}  pv {now['production_kw']:6.3f}  "
-        f"storage {now['storage_kw']:+7.3f}  grid {now['grid_kw']:+7.3f} kW  {soc}",
-        flush=True,
+def _demo(options: argparse.Namespace) -> int:
+    _sane_speed(options.speed)
+    return demo(
+        DemoOptions(options.speed, options.start, options.port, options.weather, options.folder, quiet=options.quiet)
     )
+
+
+def _run(options: argparse.Namespace) -> int:
+    _sane_speed(options.speed)
+    failed = 0
+    for named in options.scenario:
+        scenario = load(_scenario_path(named), offline=options.offline)
+        print(f"{scenario.name}: {scenario.tells}", flush=True)
+        epoch_s = time.time()
+        timing = ScaledTiming(options.speed, scenario.start_utc, epoch_s)
+        wrong = run(partial(_perform, scenario, options.speed, epoch_s), timing=timing)
+        failed += wrong > 0
+        print(f"{scenario.name}: {f'{wrong} not as expected' if wrong else 'as expected'}", flush=True)
+    return 1 if failed else 0
+
+
+async def _perform(scenario: Scenario, speed: float, epoch_s: float, clock: Clock) -> int:
+    """Play one scenario, with a gateway process beside it when it asks for one; how many expectations failed."""
+
+    def told(line: str) -> None:
+        print(line, flush=True)
+
+    async with Rig(scenario.plan, clock) as rig:
+        if not scenario.needs_gateway:
+            return sum(not verdict.met for verdict in await perform(scenario, rig, None, told))
+        port = free_port(0, insist=False)
+        folder = fresh_folder(work_folder(port))
+        plan = ProcessPlan(folder, port, speed, scenario.start_utc, epoch_s, scenario.gateway)
+        gateway = GatewayProcess(rig, clock, plan)
+        try:
+            await gateway.start()
+            return sum(not verdict.met for verdict in await perform(scenario, rig, gateway.view, told))
+        finally:
+            await gateway.stop()
+
+
+def _scenario_path(named: str) -> Path:
+    path = Path(named)
+    own = Path(__file__).parent / "scenarios" / f"{named}.toml"
+    if path.is_file() or not own.is_file():
+        return path
+    return own
+
+
+def _sane_speed(speed: float) -> None:
+    if not 0 < speed <= 600:
+        raise PlanError(f"--speed {speed:g}: expected above 0 and at most 600")
 
 
 def _utc(text: str) -> datetime:

@@ -40,6 +40,16 @@ def status(rig: Rig) -> dict[str, Any]:
     }
 
 
+def status_line(rig: Rig) -> str:
+    """The house now, on one line for people."""
+    now = status(rig)
+    soc = ", ".join(f"{name} {100 * share:.1f} %" for name, share in now["soc"].items())
+    return (
+        f"{now['house_utc']}  load {now['load_kw']:6.3f}  pv {now['production_kw']:6.3f}  "
+        f"storage {now['storage_kw']:+7.3f}  grid {now['grid_kw']:+7.3f} kW  {soc}"
+    )
+
+
 class Desk:
     """The listening socket. Port 0 takes a free one."""
 

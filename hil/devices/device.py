@@ -38,6 +38,16 @@ class SunSpecDevice(ABC):
         self._arm()
         house.controllers.append(self.tick)
 
+    @property
+    def serial(self) -> str:
+        """The serial number it gives in model 1: what makes it the same device at another address."""
+        return self.image[1]["SN"].text()
+
+    @property
+    def title(self) -> str:
+        """Its model's name in model 1."""
+        return self.image[1]["Md"].text()
+
     # What a kind of device says of itself
 
     @abstractmethod

@@ -88,6 +88,10 @@ class Field:
         raw = self._decode(self.held())
         return raw / self._scale if self._implemented(raw) else 0.0
 
+    def text(self) -> str:
+        """The text that stands in the registers now."""
+        return str(self._decode(self.held())).rstrip("\0")
+
     @property
     def implemented(self) -> bool:
         """False while the registers say *not implemented*; an accumulator at zero counts as implemented."""

@@ -1,0 +1,212 @@
+"""A gateway in a process of its own, beside a rig: its configuration, its start, its end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from heg.runtime.clock import Clock
+from hil.devices.server import SerialTransport
+from hil.gateway import GatewayView
+from hil.rig import Handle, MeterHandle, Rig, StorageHandle
+
+_MARK = ".made-by-hil"
+_START_LIMIT_S = 90.0
+_STOP_LIMIT_S = 20.0
+
+
+class StartError(RuntimeError):
+    """The gateway or its surroundings cannot be started; says why and how to mend it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessPlan:
+    """How to run a gateway beside a rig; its time follows `house_utc` + (real time - `real_epoch_s`) x `speed`."""
+
+    folder: Path
+    port: int
+    speed: float
+    house_utc: datetime
+    real_epoch_s: float
+    sections: Mapping[str, Any] = field(default_factory=dict)
+    """Further sections of the configuration, over what the rig's devices need."""
+
+
+def fresh_folder(folder: Path) -> Path:
+    """An empty work folder. Only a folder that was made here before is emptied."""
+    if folder.exists() and any(folder.iterdir()) and not (folder / _MARK).exists():
+        raise StartError(f"{folder}: expected an empty folder or one of an earlier run; name another or empty it")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / _MARK).touch()
+    return folder
+
+
+def free_port(wanted: int, *, insist: bool) -> int:
+    """The port wanted; when it is taken another free one, or with `insist` a StartError."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError as error:
+            if insist:
+                raise StartError(
+                    f"port {wanted}: {error.strerror or error}; choose another, such as --port {wanted + 1}"
+                ) from error
+            probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def configuration(rig: Rig, plan: ProcessPlan) -> str:
+    """The gateway's `heg.toml` for this rig: where its devices are, and what an owner would know of them."""
+    tables: dict[str, Any] = {
+        "unit": {"id": "demo", "state_dir": str(plan.folder / "state"), "time_zone": "Europe/Berlin"},
+        "contract": {"max_import_kw": 17.0, "max_export_kw": 10.0, "phases": 3, "max_a_per_phase": 25.0},
+        "clock": {
+            "speed": float(plan.speed),
+            "house_utc": plan.house_utc.isoformat().replace("+00:00", "Z"),
+            "real_epoch_s": plan.real_epoch_s,
+        },
+        "web": {"port": plan.port},
+        "device": {name: _owner_knows(handle) for name, handle in rig.handles.items()},
+        "modbus": {"bus": _buses(rig)},
+    }
+    for name, section in plan.sections.items():
+        tables[name] = {**tables.get(name, {}), **section} if isinstance(section, Mapping) else section
+    return _toml(tables)
+
+
+class GatewayProcess:
+    """`heg run` as a child. It is told to stop by SIGTERM, so that it releases what it holds."""
+
+    def __init__(self, rig: Rig, clock: Clock, plan: ProcessPlan) -> None:
+        self.plan = plan
+        self.view = GatewayView(plan.port, limit_s=10.0 * plan.speed)
+        self._rig = rig
+        self._clock = clock
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def config(self) -> Path:
+        """Its configuration file."""
+        return self.plan.folder / "heg.toml"
+
+    @property
+    def log(self) -> Path:
+        """What it writes to its standard output and error."""
+        return self.plan.folder / "gateway.log"
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs."""
+        return None if self._process is None else self._process.returncode
+
+    async def start(self) -> None:
+        """Write its configuration and start it; StartError when its page does not come."""
+        self.config.write_text(configuration(self._rig, self.plan), encoding="utf-8")
+        with self.log.open("ab") as log:
+            # In a session of its own: Ctrl-C reaches us alone, and we end it in order while the house still answers.
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "heg", "run", "--config", str(self.config)),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        began_s = self._clock.real_s()
+        while not await self.view.answers():
+            if self.exit_code is not None:
+                raise StartError(f"the gateway ended with code {self.exit_code}:\n{self._last_words()}")
+            if self._clock.real_s() - began_s > _START_LIMIT_S:
+                raise StartError(f"the gateway's page did not come within {_START_LIMIT_S:g} s:\n{self._last_words()}")
+            await self._clock.sleep(0.1 * self.plan.speed)
+
+    async def stop(self) -> int | None:
+        """End it in order, by force after a while; its exit code."""
+        process = self._process
+        if process is None:
+            return None
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                async with asyncio.timeout(_STOP_LIMIT_S * self.plan.speed):
+                    await process.wait()
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+        return process.returncode
+
+    async def kill(self) -> None:
+        """`kill -9`: no farewell."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+    async def ended(self) -> int:
+        """Wait until it ends by itself."""
+        assert self._process is not None, "start() comes first"
+        return await self._process.wait()
+
+    def _last_words(self) -> str:
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines() if self.log.exists() else []
+        return "\n".join(lines[-15:]) or "(it said nothing)"
+
+
+def _owner_knows(handle: Handle) -> dict[str, Any]:
+    known: dict[str, Any] = {"serial": handle.device.serial}
+    if isinstance(handle, MeterHandle):
+        return {**known, "role": "meter"}
+    if not isinstance(handle, StorageHandle):
+        return {**known, "role": "producer"}
+    built = handle.device.battery.config
+    return {
+        **known,
+        "role": "storage",
+        "capacity_kwh": built.capacity_kwh,
+        "max_charge_kw": built.max_charge_kw,
+        "max_discharge_kw": built.max_discharge_kw,
+        "round_trip_efficiency": built.round_trip_efficiency,
+        "reserve_share": built.reserve,
+        # The maker of this one keeps set-points in memory; 124 has no set-point, and its flash is its own matter.
+        "volatile": handle.device.settings.variant == "704",
+    }
+
+
+def _buses(rig: Rig) -> list[dict[str, Any]]:
+    units: dict[str, list[int]] = {}
+    serial: set[str] = set()
+    for handle in rig.handles.values():
+        units.setdefault(handle.address, []).append(handle.unit_id)
+        if isinstance(handle.transport, SerialTransport):
+            serial.add(handle.address)
+    buses: list[dict[str, Any]] = []
+    for address, ids in units.items():
+        if address in serial:
+            buses.append({"kind": "rtu", "port": address, "units": sorted(ids)})
+        else:
+            host, _, port = address.rpartition(":")
+            buses.append({"kind": "tcp", "host": host, "port": int(port), "units": sorted(ids)})
+    return buses
+
+
+def _toml(tables: Mapping[str, Any], prefix: str = "") -> str:
+    """TOML of plain tables. JSON's strings, numbers and lists are TOML's too."""
+    plain, below = [], []
+    for key, value in tables.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            below.append(f"\n[{name}]\n{_toml(value, name + '.')}")
+        elif isinstance(value, list) and value and all(isinstance(entry, Mapping) for entry in value):
+            below += [f"\n[[{name}]]\n{_toml(entry, name + '.')}" for entry in value]
+        else:
+            plain.append(f"{key} = {json.dumps(value)}\n")
+    return "".join(plain + below)
