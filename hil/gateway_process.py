@@ -204,7 +204,8 @@ def _toml(tables: Mapping[str, Any], prefix: str = "") -> str:
     for key, value in tables.items():
         name = f"{prefix}{key}"
         if isinstance(value, Mapping):
-            below.append(f"\n[{name}]\n{_toml(value, name + '.')}")
+            header = f"\n[{name}]\n" if any(not isinstance(inner, Mapping) for inner in value.values()) else ""
+            below.append(header + _toml(value, name + "."))
         elif isinstance(value, list) and value and all(isinstance(entry, Mapping) for entry in value):
             below += [f"\n[[{name}]]\n{_toml(entry, name + '.')}" for entry in value]
         else:
