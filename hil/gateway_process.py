@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 import signal
 import socket
@@ -15,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from heg.runtime.clock import Clock
-from hil.devices.server import SerialTransport
 from hil.gateway import GatewayView
-from hil.rig import Handle, MeterHandle, Rig, StorageHandle
+from hil.gateway_config import gateway_config
+from hil.rig import Rig
 
 _MARK = ".made-by-hil"
 _START_LIMIT_S = 90.0
@@ -66,25 +65,6 @@ def free_port(wanted: int, *, insist: bool) -> int:
         return int(probe.getsockname()[1])
 
 
-def configuration(rig: Rig, plan: ProcessPlan) -> str:
-    """The gateway's `heg.toml` for this rig: where its devices are, and what an owner would know of them."""
-    tables: dict[str, Any] = {
-        "unit": {"id": "demo", "state_dir": str(plan.folder / "state"), "time_zone": "Europe/Berlin"},
-        "contract": {"max_import_kw": 17.0, "max_export_kw": 10.0, "phases": 3, "max_a_per_phase": 25.0},
-        "clock": {
-            "speed": float(plan.speed),
-            "house_utc": plan.house_utc.isoformat().replace("+00:00", "Z"),
-            "real_epoch_s": plan.real_epoch_s,
-        },
-        "web": {"port": plan.port},
-        "device": {name: _owner_knows(handle) for name, handle in rig.handles.items()},
-        "modbus": {"bus": _buses(rig)},
-    }
-    for name, section in plan.sections.items():
-        tables[name] = {**tables.get(name, {}), **section} if isinstance(section, Mapping) else section
-    return _toml(tables)
-
-
 class GatewayProcess:
     """`heg run` as a child. It is told to stop by SIGTERM, so that it releases what it holds."""
 
@@ -112,7 +92,20 @@ class GatewayProcess:
 
     async def start(self) -> None:
         """Write its configuration and start it; StartError when its page does not come."""
-        self.config.write_text(configuration(self._rig, self.plan), encoding="utf-8")
+        clock = {
+            "speed": float(self.plan.speed),
+            "house_utc": self.plan.house_utc.isoformat().replace("+00:00", "Z"),
+            "real_epoch_s": self.plan.real_epoch_s,
+        }
+        text = gateway_config(
+            self._rig,
+            state_dir=self.plan.folder / "state",
+            port=self.plan.port,
+            sections={"clock": clock, **self.plan.sections},
+            # A house second is short: an answer may still take a tenth of a real one on a busy machine.
+            timeout_s=max(1.0, 0.1 * self.plan.speed),
+        )
+        self.config.write_text(text, encoding="utf-8")
         with self.log.open("ab") as log:
             # In a session of its own: Ctrl-C reaches us alone, and we end it in order while the house still answers.
             self._process = await asyncio.create_subprocess_exec(
@@ -159,55 +152,3 @@ class GatewayProcess:
     def _last_words(self) -> str:
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines() if self.log.exists() else []
         return "\n".join(lines[-15:]) or "(it said nothing)"
-
-
-def _owner_knows(handle: Handle) -> dict[str, Any]:
-    known: dict[str, Any] = {"serial": handle.device.serial}
-    if isinstance(handle, MeterHandle):
-        return {**known, "role": "meter"}
-    if not isinstance(handle, StorageHandle):
-        return {**known, "role": "producer"}
-    built = handle.device.battery.config
-    return {
-        **known,
-        "role": "storage",
-        "capacity_kwh": built.capacity_kwh,
-        "max_charge_kw": built.max_charge_kw,
-        "max_discharge_kw": built.max_discharge_kw,
-        "round_trip_efficiency": built.round_trip_efficiency,
-        "reserve_share": built.reserve,
-        # The maker of this one keeps set-points in memory; 124 has no set-point, and its flash is its own matter.
-        "volatile": handle.device.settings.variant == "704",
-    }
-
-
-def _buses(rig: Rig) -> list[dict[str, Any]]:
-    units: dict[str, list[int]] = {}
-    serial: set[str] = set()
-    for handle in rig.handles.values():
-        units.setdefault(handle.address, []).append(handle.unit_id)
-        if isinstance(handle.transport, SerialTransport):
-            serial.add(handle.address)
-    buses: list[dict[str, Any]] = []
-    for address, ids in units.items():
-        if address in serial:
-            buses.append({"kind": "rtu", "port": address, "units": sorted(ids)})
-        else:
-            host, _, port = address.rpartition(":")
-            buses.append({"kind": "tcp", "host": host, "port": int(port), "units": sorted(ids)})
-    return buses
-
-
-def _toml(tables: Mapping[str, Any], prefix: str = "") -> str:
-    """TOML of plain tables. JSON's strings, numbers and lists are TOML's too."""
-    plain, below = [], []
-    for key, value in tables.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping):
-            header = f"\n[{name}]\n" if any(not isinstance(inner, Mapping) for inner in value.values()) else ""
-            below.append(header + _toml(value, name + "."))
-        elif isinstance(value, list) and value and all(isinstance(entry, Mapping) for entry in value):
-            below += [f"\n[[{name}]]\n{_toml(entry, name + '.')}" for entry in value]
-        else:
-            plain.append(f"{key} = {json.dumps(value)}\n")
-    return "".join(plain + below)

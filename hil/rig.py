@@ -147,8 +147,8 @@ class Handle:
         self.device.frozen = False
 
     def ignores(self, point: str) -> None:
-        """Writes to a point, such as `704.WSet`, are acknowledged and forgotten."""
-        self.device.ignored.add(point)
+        """Writes to a point, such as `704.WSet`, are acknowledged and forgotten; KeyError when it has no such point."""
+        self.device.ignore(point)
 
     def is_overridden(self, model_id: int, **values: float) -> None:
         """Somebody else writes controls, without our link."""

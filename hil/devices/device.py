@@ -138,6 +138,11 @@ class SunSpecDevice(ABC):
         field = self.image[int(model_id)][point]
         return field.get() if field.implemented else math.nan
 
+    def ignore(self, path: str) -> None:
+        """Forget writes to a point, such as `704.WSet`, from now on; KeyError when there is no such point."""
+        self._held(path)
+        self.ignored.add(path)
+
     def freeze(self) -> None:
         """Measurements stand still from now on."""
         self.read(self._base, 1)

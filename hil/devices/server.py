@@ -113,6 +113,7 @@ class SerialTransport:
 
     def __init__(self, units: Mapping[int, Unit], baudrate: int = 19_200) -> None:
         self._framing = RtuFraming(units)
+        self.baudrate = baudrate
         self._byte_s = 11 / baudrate
         self._master: int | None = None
         self._slave: int | None = None

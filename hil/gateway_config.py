@@ -1,0 +1,82 @@
+"""The gateway's configuration for a rig: where its devices are, and what an owner would know of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hil.devices.server import SerialTransport
+from hil.rig import Handle, MeterHandle, Rig, StorageHandle
+
+
+def gateway_config(rig: Rig, *, state_dir: Path, port: int, sections: Mapping[str, Any], timeout_s: float = 1.0) -> str:
+    """A `heg.toml`. `sections` go over what the rig's devices need, key by key; `timeout_s` is in house seconds."""
+    tables: dict[str, Any] = {
+        "unit": {"id": "demo", "state_dir": str(state_dir), "time_zone": "Europe/Berlin"},
+        "contract": {"max_import_kw": 17.0, "max_export_kw": 10.0, "phases": 3, "max_a_per_phase": 25.0},
+        "web": {"port": port},
+        "device": {name: _owner_knows(handle) for name, handle in rig.handles.items()},
+        "modbus": _modbus(rig, timeout_s),
+    }
+    for name, section in sections.items():
+        tables[name] = {**tables.get(name, {}), **section} if isinstance(section, Mapping) else section
+    return toml(tables)
+
+
+def _owner_knows(handle: Handle) -> dict[str, Any]:
+    known: dict[str, Any] = {"serial": handle.device.serial}
+    if isinstance(handle, MeterHandle):
+        return {**known, "role": "meter"}
+    if not isinstance(handle, StorageHandle):
+        return {**known, "role": "producer"}
+    built = handle.device.battery.config
+    return {
+        **known,
+        "role": "storage",
+        "capacity_kwh": built.capacity_kwh,
+        "max_charge_kw": built.max_charge_kw,
+        "max_discharge_kw": built.max_discharge_kw,
+        "round_trip_efficiency": built.round_trip_efficiency,
+        "reserve_share": built.reserve,
+        # The rig's 704 keeps its set-points in memory; 124 stands for the inverters that do not.
+        "volatile": handle.device.settings.variant == "704",
+    }
+
+
+def _modbus(rig: Rig, timeout_s: float) -> dict[str, Any]:
+    """Where to look: every address of the rig with every unit id on it."""
+    hosts: dict[str, set[int]] = {}
+    serial: dict[str, dict[str, Any]] = {}
+    for handle in rig.handles.values():
+        if isinstance(handle.transport, SerialTransport):
+            line = serial.setdefault(handle.address, {"port": handle.address, "units": [], "parity": "N"})
+            line["units"] = sorted({*line["units"], handle.unit_id})
+            line["baudrate"] = handle.transport.baudrate
+        else:
+            hosts.setdefault(handle.address, set()).add(handle.unit_id)
+    section: dict[str, Any] = {"hosts": sorted(hosts), "timeout_s": timeout_s}
+    if hosts:
+        section["units"] = sorted(set().union(*hosts.values()))
+    if serial:
+        section["serial"] = list(serial.values())
+    meters = [handle for handle in rig.handles.values() if isinstance(handle, MeterHandle)]
+    if meters:
+        section["connection_point"] = meters[0].device.serial
+    return section
+
+
+def toml(tables: Mapping[str, Any], prefix: str = "") -> str:
+    """TOML of plain tables. JSON's strings, numbers and lists are TOML's too."""
+    plain, below = [], []
+    for key, value in tables.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            header = f"\n[{name}]\n" if any(not isinstance(inner, Mapping) for inner in value.values()) else ""
+            below.append(header + toml(value, name + "."))
+        elif isinstance(value, list) and value and all(isinstance(entry, Mapping) for entry in value):
+            below += [f"\n[[{name}]]\n{toml(entry, name + '.')}" for entry in value]
+        else:
+            plain.append(f"{key} = {json.dumps(value)}\n")
+    return "".join(plain + below)
