@@ -192,7 +192,7 @@ def world(
         f'[unit]\nstate_dir = "{folder / "state"}"\n[contract]\nmax_import_kw = 17.0\nmax_export_kw = 17.0\n'
         f'[clock]\nspeed = {speed}\nhouse_utc = "{HOUSE_BEGINS}"\nreal_epoch_s = {epoch_s!r}\n'
         f"[store]\nflush_s = {flush_s}\n[web]\nport = {port}\n"
-        f'[device.battery]\nrole = "storage"\nvolatile = true\nown_mode = "{own_mode}"\n'
+        f'[device.battery]\nserial = "RIG-BATTERY-1"\nrole = "storage"\nvolatile = true\nown_mode = "{own_mode}"\n'
         f"[modbus]\nhosts = [{hosts}]\n"
     )
     (folder / "state").mkdir(exist_ok=True)
