@@ -109,7 +109,10 @@ def test_a_tube_that_is_upside_down_is_refused() -> None:
         Tube(Profile(START, 15, (0.0, 2.0)), Profile(START, 15, (1.0, 1.0)))
 
 
-@given(st.lists(st.tuples(st.floats(-9, 9), st.floats(0, 5), st.floats(-9, 9)), min_size=1, max_size=20))
+_KW = st.floats(-9, 9, allow_subnormal=False)  # a quarter of the smallest subnormal number is nothing
+
+
+@given(st.lists(st.tuples(_KW, st.floats(0, 5), _KW), min_size=1, max_size=20))
 def test_following_a_tube_means_no_energy_outside(rows: list[tuple[float, float, float]]) -> None:
     low = Profile(START, 15, tuple(low for low, _, _ in rows))
     tube = Tube(low, Profile(START, 15, tuple(low + width for low, width, _ in rows)))
