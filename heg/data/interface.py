@@ -1,10 +1,16 @@
 """The data interface of one unit: makes doors, owns image and store (spec data-interface.md; DESIGN.md, The door)."""
 
+from collections.abc import AsyncIterator
+
 from heg.data.access import Principal
 from heg.data.door import Door
 from heg.data.handle import Handle
-from heg.data.history import MemoryStore, Store
+from heg.data.history import MemoryStore
+from heg.data.keeping import StoreKeeper
 from heg.data.requests import RequestProcessor
+from heg.data.store.disk import DiskHealth
+from heg.data.store.reading import FollowPage
+from heg.data.store.store import NOT_READY, SqliteStore
 from heg.model.instance import Location
 from heg.model.policy import Policy, Stakeholder
 from heg.model.refusals import RefusalCode
@@ -16,12 +22,15 @@ PUBLISH_EVERY_S = 10.0
 class DataInterface:
     """Held by the composition root only; services and drivers get a `Door` from `admit()`.
 
-    Without a `store` the past is kept in memory, bounded. The image works from the first moment on.
+    The image works from the first moment on. `run()` opens the store behind it; `close()` flushes. Without a `store`
+    the past is kept in memory, bounded.
     """
 
-    def __init__(self, clock: Clock, unit: str, store: Store | None = None) -> None:
+    def __init__(self, clock: Clock, unit: str, store: SqliteStore | None = None) -> None:
         self._clock = clock
+        self._store = store
         self._processor = RequestProcessor(clock, unit, store if store is not None else MemoryStore())
+        self._keeper = None if store is None else StoreKeeper(clock, unit, store, self._processor)
 
     def admit(self, stakeholder: Stakeholder, service: str) -> Door:
         """Authenticate a service once, when the unit starts it: the handle names it on every call."""
@@ -35,12 +44,49 @@ class DataInterface:
         """Return how often each code was refused since the start."""
         return self._processor.refusals.counts()
 
+    def store_health(self) -> DiskHealth | None:
+        """Return how the disk behind is; None where there is none."""
+        return None if self._store is None else self._store.health
+
+    async def open(self) -> None:
+        """Open the store and refill the image; `run()` does it where nobody did before."""
+        if self._keeper is not None:
+            await self._keeper.open()
+
     async def run(self) -> None:
-        """Keep the books until cancelled (a supervised task)."""
+        """Open, flush and keep the books until cancelled (a supervised task)."""
+        await self.open()
         while True:
-            await self._clock.sleep(PUBLISH_EVERY_S)
+            next_s = self._clock.monotonic_s() + PUBLISH_EVERY_S
+            if self._keeper is not None:
+                next_s = min(next_s, self._keeper.due_s())
+            await self._clock.sleep_until(next_s)
             self._processor.refusals.catch_up()
+            if self._keeper is not None:
+                await self._keeper.tend()
 
     async def close(self) -> None:
-        """End all subscriptions; nothing is written afterwards."""
+        """End all subscriptions, flush, close the file; nothing is written afterwards."""
         self._processor.close()
+        if self._store is not None:
+            await self._store.close()
+
+    async def follow(self, cursor: str | None, limit: int = 1000) -> FollowPage:
+        """Instances on disk in arrival order behind a cursor: the lossless way out, for the upstream link."""
+        if self._store is None:
+            return FollowPage((), cursor or "", gap=False, refusal=NOT_READY)
+        return await self._store.follow(cursor, limit)
+
+    def export(self, owner: Stakeholder) -> AsyncIterator[str]:
+        """Everything of an owner as lines of JSON."""
+        return _nothing() if self._store is None else self._store.export(owner)
+
+    async def erase(self, owner: Stakeholder) -> bool:
+        """Erase everything of an owner, in memory and on disk; False when the disk did not do it."""
+        self._processor.forget(owner)
+        return True if self._store is None else await self._store.erase(owner)
+
+
+async def _nothing() -> AsyncIterator[str]:
+    return
+    yield ""

@@ -28,11 +28,15 @@ from heg.data.subscriptions import EventSubscription, PeriodicKey, Switchboard, 
 from heg.data.validation import checked_value, location_refusal, time_refusal
 from heg.model.catalogue import CATALOGUE, Durability, Kind, Variable
 from heg.model.instance import ANY, Instance, Location, Quality
-from heg.model.policy import CUSTOMER, OWNER_ONLY, Policy, Right
+from heg.model.policy import CUSTOMER, OWNER_ONLY, Policy, Right, Stakeholder
 from heg.model.refusals import Refusal, RefusalCode, RefusedError
 from heg.runtime.clock import Clock
 
 SHORTEST_PERIOD_S = 0.1
+RESTORED_ARRIVAL_S = -1e9
+"""Arrival of what the last run left: some thirty years ago, older than any limit on age."""
+LASTING = frozenset({"configuration", "hands_off", "evidence"})
+_WORSE = (Quality.GOOD, Quality.STALE, Quality.BAD)
 
 
 class RequestProcessor:
@@ -216,6 +220,43 @@ class RequestProcessor:
         if refusal is None:
             refusal = self._desk.register(Registration(request, who, variable, pattern, handler))
         return self._receipt(request, refusal)
+
+    def restore(
+        self,
+        variable: str,
+        location: Location,
+        value: object,
+        time: datetime,
+        quality: Quality,
+        owner: Stakeholder,
+        source: str,
+        policy: Policy,
+    ) -> None:
+        """Refill the image with what the last run left, unless the series has a newer instance already.
+
+        What describes the present comes back as stale and as arrived long ago, so that nothing measured in another life
+        passes for fresh; what stays true until changed (configuration, the owner's switch, evidence, profiles) keeps
+        its quality.
+        """
+        entry = CATALOGUE.get(variable)
+        if entry is None or location_refusal(location) is not None:
+            return
+        series = self.image.find(variable, location)
+        if series is None:
+            series = Series(entry, location, owner, policy)
+            if not self.image.add(series):
+                return
+        if series.newest is None:
+            lasts = variable in LASTING or entry.kind in (Kind.PROFILE, Kind.COMMAND)
+            kept = quality if lasts else max(quality, Quality.STALE, key=_WORSE.index)
+            series.newest = Instance(
+                variable, location, value, time, kept, owner, source, policy, RESTORED_ARRIVAL_S, 0
+            )
+
+    def forget(self, owner: Stakeholder) -> None:
+        """Drop every series of an owner from the image: it had its data erased."""
+        for series in [s for s in self.image.everything() if s.owner == owner]:
+            self.image.drop(series)
 
     def write_itself(self, variable: str, location: Location, value: object) -> Receipt:
         """Write on the unit's own behalf: refusal counts, alarms of the store."""

@@ -1,0 +1,88 @@
+"""The running store behind the interface: opened, refilled from, flushed, kept small, and its troubles said as alarms."""
+
+import logging
+
+from heg.data.requests import RequestProcessor
+from heg.data.store.disk import DiskHealth, DiskState
+from heg.data.store.store import SqliteStore
+from heg.data.store.frames import from_ms
+from heg.data.store.values import value_of
+from heg.model.instance import Location
+from heg.model.records import AlarmRecord, Severity
+from heg.runtime.clock import Clock
+
+DISK_FULL = "disk_full"
+DISK_FAULTY = "disk_faulty"
+PUT_ASIDE = "store_put_aside"
+ROWS_LOST = "store_rows_lost"
+
+logger = logging.getLogger(__name__)
+
+
+class StoreKeeper:
+    """Drives a `SqliteStore` at its times. Every fault is an alarm instance; none stops the image."""
+
+    def __init__(self, clock: Clock, unit: str, store: SqliteStore, processor: RequestProcessor) -> None:
+        self._clock = clock
+        self._unit = unit
+        self._store = store
+        self._processor = processor
+        self._raised: dict[str, AlarmRecord] = {}
+        self._flush_due_s = 0.0
+        self._upkeep_due_s = 0.0
+
+    async def open(self) -> None:
+        """Open the file and refill the image with the newest of the last run, where nothing newer came meanwhile."""
+        for restored in await self._store.open():
+            name, row = restored.name, restored.row
+            value = value_of(name.variable, row.value)
+            self._processor.restore(name.variable, name.location, value, from_ms(row.time_ms), row.quality,
+                                    name.owner, name.source, restored.policy)
+        now_s = self._clock.monotonic_s()
+        self._flush_due_s = now_s + self._store.settings.flush_s
+        self._upkeep_due_s = now_s + self._store.settings.flush_s
+        self._say(self._store.health)
+
+    def due_s(self) -> float:
+        """When there is next something to do (monotonic)."""
+        return min(self._flush_due_s, self._upkeep_due_s)
+
+    async def tend(self) -> None:
+        """Do what is due."""
+        now_s = self._clock.monotonic_s()
+        if now_s >= self._flush_due_s:
+            self._flush_due_s = now_s + self._store.settings.flush_s
+            self._say(await self._store.flush())
+        if now_s >= self._upkeep_due_s:
+            self._upkeep_due_s = now_s + self._store.settings.upkeep_every_s
+            await self._store.upkeep()
+            self._say(self._store.health)
+
+    def _say(self, health: DiskHealth) -> None:
+        kept = "measurements are kept in memory and the oldest raw values make room; control goes on"
+        self._alarm(
+            DISK_FULL,
+            health.state is DiskState.FULL,
+            f"The disk is full ({health.detail}): {kept}.",
+            "Free space on the disk, or lower the store's size in heg.toml.",
+        )
+        self._alarm(
+            DISK_FAULTY,
+            health.state is DiskState.FAULTY,
+            f"The store cannot be written ({health.detail}): measurements are kept in memory; control goes on.",
+            f"Check the disk and the rights on {self._store.settings.path}.",
+        )
+        self._alarm(
+            PUT_ASIDE, bool(health.note), f"{health.note}; control went on.".capitalize(), "Check the disk; keep the file."
+        )
+        lost = health.lost_rows + self._store.dropped_rows
+        self._alarm(ROWS_LOST, lost > 0, f"{lost} values were lost because the disk took nothing.", "See disk_full.")
+
+    def _alarm(self, name: str, active: bool, text: str, mend: str) -> None:
+        before = self._raised.get(name)
+        if before is None and not active:
+            return
+        record = AlarmRecord(active, Severity.ALARM, text if active else before.text if before else "", mend)
+        if record != before:
+            self._raised[name] = record
+            self._processor.write_itself("alarm", Location(self._unit, "store", name), record)

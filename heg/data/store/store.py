@@ -1,0 +1,217 @@
+"""The store as the loop sees it: takes instances without waiting, flushes them behind, reads them back.
+
+All work on the file happens on one thread of its own, in the order in which it was handed over; in stepped mode the loop
+holds the clock meanwhile.
+"""
+
+import asyncio
+import functools
+import logging
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from heg.data.door import Answer, Condition, Function, HistoryPage
+from heg.data.history import HistoryRequest
+from heg.data.store import ownership
+from heg.data.store.disk import Disk, DiskHealth, Restored
+from heg.data.store.frames import Row, to_ms
+from heg.data.store.reading import FollowPage, Reader
+from heg.data.store.schema import CURRENT, Schema
+from heg.data.store.settings import StoreSettings
+from heg.data.store.upkeep import RetentionClock, keep_retention, keep_size
+from heg.data.store.values import row_of
+from heg.model.instance import Instance, Location
+from heg.model.policy import Stakeholder
+from heg.model.refusals import Refusal, RefusalCode
+from heg.runtime.clock import Clock
+
+NOT_READY = Refusal(RefusalCode.NOT_READY, "an open store", "none", "see the store's alarm; ask again later")
+FOLLOW_LIMIT = 10_000
+
+logger = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+_Entry = tuple[Instance, bytes | None]
+
+
+class SqliteStore:
+    """Give it to `DataInterface`, which opens, flushes and closes it."""
+
+    def __init__(self, clock: Clock, settings: StoreSettings, schema: Schema = CURRENT) -> None:
+        self.settings = settings
+        self._clock = clock
+        self._disk = Disk(settings, schema)
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+        self._tail: list[_Entry] = []
+        self._urgent: list[_Entry] = []
+        self._committing: asyncio.Future[DiskHealth] | None = None
+        self._retention: RetentionClock | None = None
+        self._health = DiskHealth()
+        self._open = False
+        self._closed = False
+        self.dropped_rows = 0
+
+    @property
+    def health(self) -> DiskHealth:
+        """How the disk was when it was last asked."""
+        return self._health
+
+    def append(self, instance: Instance, record: bytes | None, *, at_once: bool) -> None:
+        """Take an instance; `at_once` commits it as soon as the worker is free. Never waits, never raises."""
+        if self._closed:
+            return
+        if len(self._tail) >= self.settings.max_tail_rows:
+            # Only while the worker is stuck: a flush empties the tail even when the disk refuses it.
+            self._tail.pop(0)
+            self.dropped_rows += 1
+        entry = (instance, record)
+        self._tail.append(entry)
+        if at_once:
+            self._urgent.append(entry)
+            if self._open:
+                self._commit_urgent()
+
+    async def open(self) -> tuple[Restored, ...]:
+        """Open and check the file behind the running image; returns the newest rows of the last run."""
+        restored = await self._work(self._disk.open, self._label_ms())
+        self._health = self._disk.health()
+        self._open = True
+        if self._urgent:
+            self._commit_urgent()
+        return restored
+
+    async def flush(self) -> DiskHealth:
+        """Put what has arrived since the last flush onto the disk."""
+        batch, self._tail = self._tail, []
+        self._health = await self._work(self._disk.flush, batch, self._label_ms())
+        return self._health
+
+    async def upkeep(self) -> None:
+        """Keep retention and size: from time to time, not with every flush."""
+        label_ms, now_s = self._label_ms(), self._clock.monotonic_s()
+        if self._retention is None:
+            self._retention = RetentionClock(await self._work(self._newest_label_ms, label_ms), now_s)
+        retain_ms = self._retention.now_ms(label_ms, now_s)
+        await self._work(self._disk.run, functools.partial(self._keep, retain_ms), label_ms)
+        self._health = self._disk.health()
+
+    async def query(
+        self, request: int, variable: str, location: Location, condition: Condition, function: Function
+    ) -> Answer:
+        """One value over the stored instances that satisfy the condition."""
+
+        def read(reader: Reader) -> Answer:
+            ids = self._disk.names.ids_of(variable, location)
+            return reader.query(request, variable, ids, condition, function)
+
+        answer = await self._read(read)
+        return Answer(request, refusal=NOT_READY) if answer is None else answer
+
+    async def history(self, request: HistoryRequest) -> HistoryPage:
+        """One page of rows in time order."""
+
+        def read(reader: Reader) -> HistoryPage:
+            return reader.history(request, self._disk.names.ids_of(request.variable, request.location))
+
+        page = await self._read(read)
+        return HistoryPage((), refusal=NOT_READY) if page is None else page
+
+    async def follow(self, cursor: str | None, limit: int = 1000) -> FollowPage:
+        """Instances on disk in arrival order behind a cursor: nothing is missed, and a gap is told (for upstream)."""
+        bounded = max(1, min(limit, FOLLOW_LIMIT))
+        page = await self._read(lambda reader: reader.follow(cursor, bounded))
+        return FollowPage((), cursor or "", gap=False, refusal=NOT_READY) if page is None else page
+
+    async def export(self, owner: Stakeholder) -> AsyncIterator[str]:
+        """Everything of an owner as lines of JSON: raw rows, roll-ups, then what is not flushed yet."""
+        place: ownership.Place | None = ownership.START
+        while place is not None:
+            tail = tuple(self._tail)
+            chunk = await self._on_file(functools.partial(self._export_chunk, owner, place, tail))
+            if chunk is None:
+                return
+            lines, place = chunk
+            for line in lines:
+                yield line
+
+    async def erase(self, owner: Stakeholder) -> bool:
+        """Erase everything of an owner; False when the disk did not do it (nothing is half erased)."""
+        self._tail = [entry for entry in self._tail if entry[0].owner != owner]
+        self._urgent = [entry for entry in self._urgent if entry[0].owner != owner]
+
+        def work(connection: sqlite3.Connection) -> bool:
+            ownership.erase(self._disk, connection, owner)
+            return True
+
+        return bool(await self._on_file(work))
+
+    async def close(self) -> None:
+        """Flush, close the file, end the thread. What could not be written by now is lost and said."""
+        if self._closed:
+            return
+        if self._open:
+            await self.flush()
+        self._closed = True
+        await self._work(self._disk.close)
+        self._executor.shutdown(wait=True)
+
+    # -- the worker
+
+    async def _work(self, function: Callable[..., _T], *arguments: object) -> _T:
+        job = asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
+        # Shielded: cancelling the waiter must not take a batch that is already handed over out of the queue.
+        return await asyncio.shield(job)
+
+    async def _on_file(self, work: Callable[[sqlite3.Connection], _T]) -> _T | None:
+        done: list[_T] = []
+        good = await self._work(self._disk.run, lambda connection: done.append(work(connection)), self._label_ms())
+        return done[-1] if good else None
+
+    async def _read(self, read: Callable[[Reader], _T]) -> _T | None:
+        if self._closed:
+            return None
+        tail = tuple(self._tail)
+        return await self._on_file(lambda connection: read(Reader(self._disk, connection, self._rows(tail))))
+
+    def _commit_urgent(self) -> None:
+        if self._committing is not None:
+            return  # what comes meanwhile goes with the next commit
+        batch, self._urgent = self._urgent, []
+        loop = asyncio.get_running_loop()
+        self._committing = loop.run_in_executor(self._executor, self._disk.commit_now, batch, self._label_ms())
+        self._committing.add_done_callback(self._committed)
+
+    def _committed(self, done: asyncio.Future[DiskHealth]) -> None:
+        self._committing = None
+        if done.cancelled():
+            return
+        if (error := done.exception()) is not None:
+            logger.error("store: a commit failed", exc_info=error)
+        else:
+            self._health = done.result()
+        if self._urgent and not self._closed:
+            self._commit_urgent()
+
+    def _rows(self, tail: tuple[_Entry, ...]) -> list[Row]:
+        return [row_of(instance, record, self._disk.names.id_of(instance)) for instance, record in tail]
+
+    def _keep(self, retain_ms: int, connection: sqlite3.Connection) -> None:
+        keep_retention(connection, self.settings.retention, retain_ms, self._disk)
+        keep_size(connection, self.settings.max_file_bytes, self._disk)
+
+    def _newest_label_ms(self, otherwise_ms: int) -> int:
+        connection = self._disk.connection
+        found = None
+        if connection is not None:
+            found = connection.execute("SELECT max(label_ms) FROM frame").fetchone()[0]
+        return otherwise_ms if found is None else int(found)
+
+    def _export_chunk(
+        self, owner: Stakeholder, place: ownership.Place, tail: tuple[_Entry, ...], connection: sqlite3.Connection
+    ) -> tuple[list[str], ownership.Place | None]:
+        return ownership.export_chunk(self._disk, connection, owner, place, self._rows(tail))
+
+    def _label_ms(self) -> int:
+        return to_ms(self._clock.utc())
