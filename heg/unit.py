@@ -10,6 +10,7 @@ import logging
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,8 @@ import heg
 from heg.config.reader import LoadedConfig
 from heg.config.schema import DeviceSection
 from heg.data.interface import DataInterface
+from heg.data.store.settings import Retention, StoreSettings
+from heg.data.store.store import SqliteStore
 from heg.devices.contract import DriverSpec, OwnerSettings
 from heg.devices.manager import DeviceManager
 from heg.model.instance import Location
@@ -60,7 +63,7 @@ class Unit:
         self._here = Location(config.unit.unit.id)
         self.supervisor = Supervisor(clock, on_health=self._tell_health)
         self.heartbeat = CycleHeartbeat(site.service_manager, clock.real_s)
-        self.data = DataInterface(clock, self._here.unit)
+        self.data = DataInterface(clock, self._here.unit, SqliteStore(clock, _store_settings(config, site)))
         self._door = self.data.admit(CUSTOMER, "unit")
         self.devices = DeviceManager(
             self.data.admit(CUSTOMER, "devices"),
@@ -72,6 +75,8 @@ class Unit:
     async def run(self, stop: asyncio.Event) -> bool:
         """Start, work until `stop` is set, end in order; False when a critical task had ended for good before."""
         try:
+            # First what the last run left: control must know the owner's switches before it touches anything.
+            await self.data.open()
             self.start()
             return await self._until(stop)
         finally:
@@ -151,6 +156,22 @@ class Unit:
 
     def _part(self, part: str) -> Location:
         return Location(self._here.unit, "", part)
+
+
+def _store_settings(config: LoadedConfig, site: Site) -> StoreSettings:
+    store, kept = config.unit.store, config.unit.store.retention
+    return StoreSettings(
+        site.state_dir / "store.sqlite",
+        flush_s=store.flush_s,
+        retention=Retention(
+            raw=timedelta(days=kept.raw_days),
+            minute=timedelta(days=kept.minute_days),
+            quarter=timedelta(days=kept.quarter_days),
+            hour=timedelta(days=kept.hour_days),
+            day=timedelta(days=kept.day_days),
+        ),
+        max_file_bytes=store.max_size_mb * 1_000_000,
+    )
 
 
 def _owner(name: str, section: DeviceSection) -> OwnerSettings:

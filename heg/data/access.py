@@ -17,7 +17,7 @@ _BRINGS: dict[Role, tuple[str, ...]] = {
     Role.SERVICE_PROVIDER: ("profile.",),
     Role.DATA_PROVIDER: ("weather.", "price.", "profile.", "co2."),
 }
-"""Which variables a stakeholder may bring as their owner: its own prices, signals and forecasts, never the house's data."""
+"""Which variables a stakeholder may bring as their owner: its prices, signals, forecasts, never the house's data."""
 
 
 class Principal:
@@ -92,7 +92,7 @@ def may_bring(stakeholder: Stakeholder, variable: str) -> bool:
 
 
 def owner_of_new(stakeholder: Stakeholder, variable: str) -> Stakeholder:
-    """Return whose a series becomes that nobody has written yet: the writer's if it may bring it, else the customer's."""
+    """Return whose a series nobody has written yet becomes: the writer's if it may bring it, else the customer's."""
     return stakeholder if may_bring(stakeholder, variable) else CUSTOMER
 
 

@@ -1,7 +1,7 @@
 """Records as JSON: frozen dataclasses of the model to bytes and back, without losing a type, an infinity or a variant.
 
-msgspec does the JSON; what it does not do with plain dataclasses (unions of several, infinite floats) is done here. Each
-dataclass carries its class name under `is`, so that a stored row can be read by a person and by the next version:
+msgspec does the JSON; what it does not do with plain dataclasses (unions of several, infinite floats) is done here.
+Each dataclass carries its class name under `is`, so that a stored row can be read by a person and by the next version:
 unknown fields are ignored, missing ones take their default (DESIGN.md, Data outlives versions).
 """
 
@@ -41,11 +41,9 @@ def decode(data: bytes, expected: Any) -> Any:
 
 def to_plain(value: object) -> Any:
     """Turn a dataclass into what JSON can hold; infinities become the strings inf and -inf."""
-    if value is None or isinstance(value, bool):
-        return value
     if isinstance(value, enum.Enum):
         return value.value
-    if isinstance(value, str | int):
+    if value is None or isinstance(value, bool | str | int):
         return value
     if isinstance(value, float):
         return _plain_float(value)
@@ -57,6 +55,10 @@ def to_plain(value: object) -> Any:
         for name in _field_types(record):
             plain[name] = to_plain(getattr(value, name))
         return plain
+    return _plain_container(value)
+
+
+def _plain_container(value: object) -> Any:
     if isinstance(value, tuple | list):
         return [to_plain(item) for item in value]
     if isinstance(value, frozenset | set):

@@ -1,4 +1,4 @@
-"""The handle a service holds: a `Door` that names stakeholder and service and passes every call to the request processor."""
+"""The handle a service holds: a `Door` that names stakeholder and service and passes every call on."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -82,7 +82,7 @@ class Handle:
         cursor: str | None = None,
         limit: int = 1000,
     ) -> HistoryPage:
-        """Stored rows from `start` (inclusive) until `end` (exclusive), paged, with what is not flushed yet included."""
+        """Stored rows from `start` (inclusive) until `end` (exclusive), paged; the tail not yet flushed included."""
         return await self._processor.history(self._who, variable, location, start, end, resolution, cursor, limit)
 
     def event(

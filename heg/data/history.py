@@ -56,7 +56,8 @@ class MemoryStore:
         self._instances: deque[Instance] = deque(maxlen=limit)
 
     def append(self, instance: Instance, record: bytes | None, *, at_once: bool) -> None:
-        """Take an instance in; the oldest goes when there are too many."""
+        """Take an instance in; the oldest goes when there are too many. There is no disk to be quick or compact for."""
+        del record, at_once
         self._instances.append(instance)
 
     async def query(

@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 
 from heg.model.catalogue import Variable
 from heg.model.instance import Instance, Location
+from heg.model.losses import loss
 from heg.model.policy import OWNER_ONLY, Policy, Stakeholder
 
 SERIES_LIMIT = 20_000
+CLOCK_JUMP = loss("clock-jump")
+"""The row of the loss matrix that `is_newest` keeps: labels may leap, the newest instance is the newest arrived."""
 
 
 @dataclass(slots=True, eq=False)

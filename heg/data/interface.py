@@ -30,6 +30,7 @@ class DataInterface:
         self._clock = clock
         self._store = store
         self._processor = RequestProcessor(clock, unit, store if store is not None else MemoryStore())
+        self._opened = False
         self._keeper = None if store is None else StoreKeeper(clock, unit, store, self._processor)
 
     def admit(self, stakeholder: Stakeholder, service: str) -> Door:
@@ -49,13 +50,19 @@ class DataInterface:
         return None if self._store is None else self._store.health
 
     async def open(self) -> None:
-        """Open the store and refill the image; `run()` does it where nobody did before."""
-        if self._keeper is not None:
+        """Open the store and refill the image: wait for it before what must know the owner's switches (control) starts.
+
+        Quick and safe whatever the disk does; `run()` does it where nobody did before.
+        """
+        if self._keeper is not None and not self._opened:
             await self._keeper.open()
+        self._opened = True
 
     async def run(self) -> None:
-        """Open, flush and keep the books until cancelled (a supervised task)."""
+        """Open, check, flush and keep the books until cancelled (a supervised task)."""
         await self.open()
+        if self._keeper is not None:
+            await self._keeper.check()
         while True:
             next_s = self._clock.monotonic_s() + PUBLISH_EVERY_S
             if self._keeper is not None:

@@ -1,20 +1,21 @@
-"""The running store behind the interface: opened, refilled from, flushed, kept small, and its troubles said as alarms."""
+"""The running store behind the interface: opened, checked, flushed, kept small; its troubles become alarms."""
 
 import logging
 
 from heg.data.requests import RequestProcessor
 from heg.data.store.disk import DiskHealth, DiskState
-from heg.data.store.store import SqliteStore
 from heg.data.store.frames import from_ms
+from heg.data.store.store import SqliteStore
 from heg.data.store.values import value_of
-from heg.model.instance import Location
+from heg.model.instance import Instance, Location
+from heg.model.losses import loss
 from heg.model.records import AlarmRecord, Severity
 from heg.runtime.clock import Clock
 
-DISK_FULL = "disk_full"
-DISK_FAULTY = "disk_faulty"
-PUT_ASIDE = "store_put_aside"
-ROWS_LOST = "store_rows_lost"
+DISK_FULL = loss("disk-full").id
+DISK_FAULTY = "disk-faulty"
+STORE_CORRUPT = loss("store-corrupt").id
+ROWS_LOST = "rows-lost"
 
 logger = logging.getLogger(__name__)
 
@@ -36,12 +37,20 @@ class StoreKeeper:
         for restored in await self._store.open():
             name, row = restored.name, restored.row
             value = value_of(name.variable, row.value)
-            self._processor.restore(name.variable, name.location, value, from_ms(row.time_ms), row.quality,
-                                    name.owner, name.source, restored.policy)
+            time = from_ms(row.time_ms)
+            self._processor.restore(
+                Instance(
+                    name.variable, name.location, value, time, row.quality, name.owner, name.source, restored.policy
+                )
+            )
         now_s = self._clock.monotonic_s()
         self._flush_due_s = now_s + self._store.settings.flush_s
         self._upkeep_due_s = now_s + self._store.settings.flush_s
         self._say(self._store.health)
+
+    async def check(self) -> None:
+        """Look the whole file over: behind the running image, because a large one takes a while."""
+        self._say(await self._store.check())
 
     def due_s(self) -> float:
         """When there is next something to do (monotonic)."""
@@ -73,10 +82,13 @@ class StoreKeeper:
             f"Check the disk and the rights on {self._store.settings.path}.",
         )
         self._alarm(
-            PUT_ASIDE, bool(health.note), f"{health.note}; control went on.".capitalize(), "Check the disk; keep the file."
+            STORE_CORRUPT,
+            bool(health.note),
+            f"{health.note}; control went on.".capitalize(),
+            "Check the disk; keep the file.",
         )
         lost = health.lost_rows + self._store.dropped_rows
-        self._alarm(ROWS_LOST, lost > 0, f"{lost} values were lost because the disk took nothing.", "See disk_full.")
+        self._alarm(ROWS_LOST, lost > 0, f"{lost} values were lost because the disk took nothing.", "Mend the disk.")
 
     def _alarm(self, name: str, active: bool, text: str, mend: str) -> None:
         before = self._raised.get(name)

@@ -1,7 +1,11 @@
-"""The request processor with data access control: the single door for every request (spec data-interface.md, Modules)."""
+"""The request processor with data access control: the single door for every request.
+
+Source: spec data-interface.md, Modules.
+"""
 
 import itertools
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from heg.data.access import Access, AccessControl, Principal, owner_of_new
@@ -221,37 +225,25 @@ class RequestProcessor:
             refusal = self._desk.register(Registration(request, who, variable, pattern, handler))
         return self._receipt(request, refusal)
 
-    def restore(
-        self,
-        variable: str,
-        location: Location,
-        value: object,
-        time: datetime,
-        quality: Quality,
-        owner: Stakeholder,
-        source: str,
-        policy: Policy,
-    ) -> None:
+    def restore(self, left: Instance) -> None:
         """Refill the image with what the last run left, unless the series has a newer instance already.
 
         What describes the present comes back as stale and as arrived long ago, so that nothing measured in another life
         passes for fresh; what stays true until changed (configuration, the owner's switch, evidence, profiles) keeps
         its quality.
         """
-        entry = CATALOGUE.get(variable)
-        if entry is None or location_refusal(location) is not None:
+        entry = CATALOGUE.get(left.variable)
+        if entry is None or location_refusal(left.location) is not None:
             return
-        series = self.image.find(variable, location)
+        series = self.image.find(left.variable, left.location)
         if series is None:
-            series = Series(entry, location, owner, policy)
+            series = Series(entry, left.location, left.owner, left.policy)
             if not self.image.add(series):
                 return
         if series.newest is None:
-            lasts = variable in LASTING or entry.kind in (Kind.PROFILE, Kind.COMMAND)
-            kept = quality if lasts else max(quality, Quality.STALE, key=_WORSE.index)
-            series.newest = Instance(
-                variable, location, value, time, kept, owner, source, policy, RESTORED_ARRIVAL_S, 0
-            )
+            lasts = left.variable in LASTING or entry.kind in (Kind.PROFILE, Kind.COMMAND)
+            quality = left.quality if lasts else max(left.quality, Quality.STALE, key=_WORSE.index)
+            series.newest = replace(left, quality=quality, arrived_s=RESTORED_ARRIVAL_S, sequence=0)
 
     def forget(self, owner: Stakeholder) -> None:
         """Drop every series of an owner from the image: it had its data erased."""

@@ -265,7 +265,7 @@ _RESOURCES = (
         Span(seconds=60.0, cycles=2),
         "measuring and held leases go on",
         "with the first flush that succeeds",
-        "heg.data.flusher",
+        "heg.data.keeping",
         "disk-full",
     ),
     LossRow(
@@ -277,7 +277,7 @@ _RESOURCES = (
         Span(seconds=5.0),
         "control goes on from memory",
         "at once; the old file is kept for repair",
-        "heg.data.store",
+        "heg.data.keeping",
         "store-corrupt",
     ),
     LossRow(

@@ -100,8 +100,7 @@ async def test_periodic_gives_the_newest_each_period(clock: Clock) -> None:
     heard: list[tuple[int, object]] = []
 
     async def listen() -> None:
-        async for note in subscription:
-            heard.append((round(clock.monotonic_s() - began_s), note.instance.value))
+        heard.extend([(round(clock.monotonic_s() - began_s), note.instance.value) async for note in subscription])
 
     listener = asyncio.create_task(listen())
     for number in range(4):

@@ -72,7 +72,7 @@ class Writer:
             return
         order, deltas = _best_deltas(values)
         low, high = min(deltas), max(deltas)
-        width, code = next((w, c) for w, c in _WIDTHS if -(1 << 8 * w - 1) <= low and high < 1 << 8 * w - 1)
+        width, code = next((w, c) for w, c in _WIDTHS if -(1 << (8 * w - 1)) <= low and high < 1 << (8 * w - 1))
         packed = array(code, deltas)
         if sys.byteorder == "big":
             packed.byteswap()
@@ -183,7 +183,7 @@ class Reader:
 def _best_deltas(values: Sequence[int]) -> tuple[int, list[int]]:
     first = _deltas(values)
     second = _deltas(first)
-    # Noise is smallest as it is (less its middle), drift as differences, a steady counter as differences of differences.
+    # Noise is smallest as it is (less its middle), drift as differences, steady counters as second ones.
     candidates = (list(values), first, second)
     middle = values[len(values) // 2]
     costs = (

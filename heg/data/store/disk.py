@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from heg.data.store.columns import DamagedError
-from heg.data.store.files import CorruptError, open_store, put_aside, transaction
+from heg.data.store.files import CorruptError, check_whole, open_store, put_aside, transaction
 from heg.data.store.frames import Row, decode_frame, from_ms
 from heg.data.store.names import Dictionary, SeriesName
 from heg.data.store.pending import Frame, Pending
@@ -106,7 +106,7 @@ class Disk:
         return self._connection
 
     def open(self, label_ms: int) -> tuple[Restored, ...]:
-        """Open, check and recover the file; returns what the image is refilled with (nothing if it cannot be opened)."""
+        """Open and recover the file; returns what the image is refilled with (nothing if it cannot be opened)."""
         restored: list[Restored] = []
 
         def work(connection: sqlite3.Connection) -> None:
@@ -114,6 +114,11 @@ class Disk:
 
         self._attempt(work, label_ms)
         return tuple(restored)
+
+    def check(self, label_ms: int) -> DiskHealth:
+        """Look the whole file over; a damaged one is put aside. Slow with a large file, so it comes after opening."""
+        self._attempt(check_whole, label_ms)
+        return self.health()
 
     def flush(self, batch: Batch, label_ms: int) -> DiskHealth:
         """Put a batch into a frame and the frame onto the disk."""
@@ -290,7 +295,7 @@ class Disk:
         return last_frame
 
     def _recompute_open(self, connection: sqlite3.Connection) -> None:
-        """Write the roll-ups that the last run still held open in memory: the minute from frames, the rest from finer ones."""
+        """Write the roll-ups that the last run held open in memory: minute from frames, the rest from finer."""
         last = connection.execute("SELECT label_ms FROM frame ORDER BY id DESC LIMIT 1").fetchone()
         if last is None:
             return
@@ -393,7 +398,7 @@ def _insert_frame(connection: sqlite3.Connection, number: int, boot: int, frame:
 
 
 def save_newest(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
-    """Keep the last of each series that is no number: configuration and switches must come back however old they are."""
+    """Keep the last of each series that is no number: configuration and switches must come back, however old."""
     last = {row.series: row for row in rows if not isinstance(row.value, float)}
     connection.executemany(
         "INSERT OR REPLACE INTO newest VALUES (?, ?, ?, ?)",

@@ -1,4 +1,4 @@
-"""The store's file: opened and checked, migrated after a copy is made, put aside when it is damaged or newer than we are."""
+"""The store's file: opened, checked, migrated after a copy is made, put aside when damaged or newer than we are."""
 
 import contextlib
 import os
@@ -44,6 +44,13 @@ def open_store(settings: StoreSettings, schema: Schema) -> Opened:
     return Opened(_open_checked(settings, schema), note)
 
 
+def check_whole(connection: sqlite3.Connection) -> None:
+    """Raise `CorruptError` where the file is not whole."""
+    findings = [text for (text,) in connection.execute("PRAGMA quick_check(5)")]
+    if findings != ["ok"]:
+        raise CorruptError("; ".join(findings)[:300])
+
+
 def put_aside(path: Path, mark: str) -> Path:
     """Rename a damaged file with its log; keeps the newest few so that they cannot fill the disk."""
     target = _free_name(path, f"corrupt-{mark}")
@@ -86,7 +93,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 def _open_checked(settings: StoreSettings, schema: Schema) -> sqlite3.Connection:
     connection = _connect(settings)
     try:
-        _check(connection)
+        _check_ours(connection)
         _bring_to(connection, schema, settings.path)
     except BaseException:
         connection.close()
@@ -120,10 +127,7 @@ def _connect(settings: StoreSettings) -> sqlite3.Connection:
     return connection
 
 
-def _check(connection: sqlite3.Connection) -> None:
-    findings = [text for (text,) in connection.execute("PRAGMA quick_check(5)")]
-    if findings != ["ok"]:
-        raise CorruptError("; ".join(findings)[:300])
+def _check_ours(connection: sqlite3.Connection) -> None:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if tables and application != APPLICATION_ID:

@@ -1,4 +1,4 @@
-"""What belongs to an owner: handed out whole as JSON lines, or erased so that it is truly gone (spec data-interface.md)."""
+"""What belongs to an owner: handed out whole as JSON lines, or erased so that it is truly gone."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -19,6 +19,11 @@ from heg.model.policy import Stakeholder
 _LEVEL = 2**40
 _FRAMES_A_CHUNK = 20
 _BUCKETS_A_CHUNK = 500
+_ERASE_SERIES = (
+    "DELETE FROM newest WHERE series = ?",
+    "DELETE FROM prompt WHERE series = ?",
+    "DELETE FROM series WHERE id = ?",
+)
 
 Place = tuple[str, int]
 """Where an export stands: in which table, behind which key."""
@@ -54,8 +59,8 @@ def erase(disk: Disk, connection: sqlite3.Connection, owner: Stakeholder) -> Non
         with transaction(connection):
             _erase_frames(disk, connection, gone)
             _erase_rollups(disk, connection, gone)
-            for table, column in (("newest", "series"), ("prompt", "series"), ("series", "id")):
-                connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", [(one,) for one in gone])
+            for statement in _ERASE_SERIES:
+                connection.executemany(statement, [(one,) for one in gone])
         disk.pending.without(gone)
         disk.open_buckets = {
             level: Open(o.start_ms, {s: stats for s, stats in o.bucket.items() if s not in gone})

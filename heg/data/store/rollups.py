@@ -1,4 +1,4 @@
-"""Roll-ups: count, sum, extremes, first and last of the good numbers of each bucket, merged as rows come, late ones too.
+"""Roll-ups: count, sum, extremes, first and last of the good numbers of each bucket, merged as rows come, late or not.
 
 `Stats` merge in any order, so a late row needs no second look at what was rolled up before. The buckets that contain
 the present are kept open in memory and written when they are over; everything else is merged on disk at once.

@@ -57,10 +57,10 @@ CREATE TABLE newest (
 """
 """`rollup.id` is level * 2**40 + start in minutes since 1970: each resolution grows at its own end.
 
-`frame.rows` counts what is in the body, `frame.kept` what of it outlives the raw values (commands, evidence, configuration),
-`frame.expired` what retention has taken out. Ids never repeat while a later frame stands: cursors count on it.
-`prompt` holds what was committed at once until the flush puts it into a frame. `newest` holds what the image is refilled
-with at the next start where the last frames may not have it. Values in `prompt` and `newest` are JSON.
+`frame.rows` counts what is in the body, `frame.kept` what of it outlives the raw values (commands, evidence, ...),
+`frame.expired` what retention has taken out. Ids never repeat while a later frame stands: cursors need that.
+`prompt` holds what was committed at once until the flush puts it into a frame. `newest` holds what refills the image
+at the next start where the last frames may not have it. Values in `prompt` and `newest` are JSON.
 """
 
 Migration = Callable[[sqlite3.Connection], None]

@@ -1,4 +1,4 @@
-"""What can be set about the store: where it lies, how often it is flushed, how long what is kept, how large it may grow."""
+"""What can be set about the store: its place, how often it is flushed, how long what is kept, how large it grows."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -11,7 +11,7 @@ _MIB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long each resolution is kept; None is for ever. `records` is for commands, evidence, configuration, alarms."""
+    """How long each resolution is kept, None for ever; `records` is commands, evidence, configuration and alarms."""
 
     raw: timedelta | None = timedelta(days=14)
     minute: timedelta | None = timedelta(days=90)

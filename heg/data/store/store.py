@@ -1,7 +1,7 @@
 """The store as the loop sees it: takes instances without waiting, flushes them behind, reads them back.
 
-All work on the file happens on one thread of its own, in the order in which it was handed over; in stepped mode the loop
-holds the clock meanwhile.
+All work on the file happens on one thread of its own, in the order in which it was handed over; in stepped mode the
+loop holds the clock meanwhile.
 """
 
 import asyncio
@@ -74,13 +74,18 @@ class SqliteStore:
                 self._commit_urgent()
 
     async def open(self) -> tuple[Restored, ...]:
-        """Open and check the file behind the running image; returns the newest rows of the last run."""
+        """Open the file behind the running image; returns the newest rows of the last run."""
         restored = await self._work(self._disk.open, self._label_ms())
         self._health = self._disk.health()
         self._open = True
         if self._urgent:
             self._commit_urgent()
         return restored
+
+    async def check(self) -> DiskHealth:
+        """Look the whole file over; a damaged one is put aside and a new one begun."""
+        self._health = await self._work(self._disk.check, self._label_ms())
+        return self._health
 
     async def flush(self) -> DiskHealth:
         """Put what has arrived since the last flush onto the disk."""

@@ -23,7 +23,7 @@ def row_of(instance: Instance, record: bytes | None, series: int) -> Row:
 
 
 def value_of(variable: str, stored: Value) -> object:
-    """Return the value as the door gives it; a record that this version cannot read any more comes back as plain JSON."""
+    """Return the value as the door gives it; a record this version cannot read any more comes back as plain JSON."""
     if not isinstance(stored, bytes):
         return stored
     entry = CATALOGUE.get(variable)

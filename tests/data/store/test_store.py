@@ -31,13 +31,25 @@ async def unit(clock: Clock, path: Path, **settings: object) -> AsyncIterator[tu
     door = data.admit(CUSTOMER, "test")
     await data.open()
     running = asyncio.create_task(data.run())
-    await asyncio.sleep(0)
     try:
         yield data, door
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         await data.close()
+
+
+def as_after_a_power_cut(path: Path) -> Path:
+    """A copy of what the disk holds now: the file and its log, nothing closed."""
+    copy = path.with_name("cut.sqlite")
+    for suffix in ("", "-wal"):
+        Path(f"{copy}{suffix}").write_bytes(Path(f"{path}{suffix}").read_bytes())
+    return copy
+
+
+def anywhere(text: bytes, folder: Path) -> list[Path]:
+    """Files that hold this text."""
+    return [file for file in folder.iterdir() if text in file.read_bytes()]
 
 
 @stepped
@@ -115,9 +127,7 @@ async def test_an_alarm_is_on_disk_before_the_flush(clock: Clock, tmp_path: Path
         door.write("power.active", METER, 1.0)
         door.write("alarm", place, alarm)
         await clock.sleep(1)
-        copy = tmp_path / "cut.sqlite"  # what a power cut would leave: the file and its log, nothing closed
-        for suffix in ("", "-wal"):
-            Path(f"{copy}{suffix}").write_bytes(Path(f"{path}{suffix}").read_bytes())
+        copy = as_after_a_power_cut(path)
     async with unit(clock, copy) as (_, door):
         found = door.latest("alarm", place)
         assert found is not None
@@ -218,5 +228,4 @@ async def test_an_owner_gets_everything_and_can_have_it_erased(clock: Clock, tmp
             "price.import", HOME, clock.utc() - timedelta(hours=1), clock.utc(), Resolution.MINUTE
         )
         assert sum(row.count for row in rolled.rows) == 125
-    for file in tmp_path.iterdir():
-        assert b"sauna" not in file.read_bytes()
+    assert not anywhere(b"sauna", tmp_path)
