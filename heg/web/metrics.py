@@ -102,9 +102,9 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 async def _quantiles(door: Door, clock: Clock, home: Home, source: Source) -> Family:
     samples: list[tuple[Labels, float]] = []
-    now = clock.utc()
+    until = clock.utc() + timedelta(seconds=1)  # the end is exclusive, and the newest value is of now
     for one in door.latest_all(source.variable, Location(home.unit, ANY, ANY)):
-        page = await door.history(source.variable, one.location, now - _WINDOW, now, Resolution.RAW, limit=1000)
+        page = await door.history(source.variable, one.location, until - _WINDOW, until, Resolution.RAW, limit=1000)
         values = [row.value for row in page.rows if _is_number(row.value)] or _numbers([one])
         part = _place_labels(one)
         samples.extend(({**part, "quantile": str(share)}, quantile(values, share)) for share in _QUANTILES)

@@ -64,15 +64,16 @@ class WebServer:
             shutdown_timeout=real_span(self._clock, _GOODBYE_S),
             keepalive_timeout=real_span(self._clock, 30.0),
         )
-        await runner.setup()
-        # A copy: the caller's socket stays open, so that a restarted server finds its port still ours.
-        server = await loop.create_server(lambda: self._connection(runner), sock=self._listener.dup())
-        try:
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(runner.cleanup)
+            await runner.setup()
+            stack.callback(self._stream.close)
+            # A copy: the caller's socket stays open, so that a restarted server finds its port still ours.
+            copy = self._listener.dup()
+            server = await loop.create_server(lambda: self._connection(runner), sock=copy, start_serving=False)
+            stack.callback(server.close)
+            await server.start_serving()
             yield
-        finally:
-            server.close()
-            self._stream.close()
-            await runner.cleanup()
 
     def _connection(self, runner: web.AppRunner) -> asyncio.Protocol:
         server = runner.server

@@ -144,8 +144,8 @@ class PaperHouse:
         if newest is not None:
             self._door.write("power.active", newest.location, newest.value, quality=Quality.STALE)
 
-    def report(self, variable: str, device: str, value: object, part: str = "") -> None:
-        self._door.write(variable, Location("home", device, part), value)
+    def report(self, variable: str, device: str, value: object, *, time: datetime | None = None) -> None:
+        self._door.write(variable, Location("home", device), value, time=time)
 
     def task(self, record: HealthRecord) -> None:
         self._door.write("health", Location("home", "", record.task), record)

@@ -1,6 +1,6 @@
 """Takes a picture of a running page: `python -m tests.web.screenshot ADDRESS FILE [WIDTH HEIGHT] [WORDS]`.
 
-Words: `dark`; `fine` takes it with more dots than pixels; `js=...` runs something in the page first. The README's picture:
+Words: `dark`; `fine` (more dots than pixels); `js=...` (run in the page first). The picture of the README:
 `python -m tests.web.screenshot http://127.0.0.1:8462 docs/images/live.png 1280 1010 fine`.
 """
 
