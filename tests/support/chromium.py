@@ -39,6 +39,7 @@ class Page:
         self._socket = socket
         self._ids = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._loaded = asyncio.Event()
         self.requested: list[str] = []
         self.complaints: list[str] = []
 
@@ -80,7 +81,9 @@ class Page:
         await self.ask("Emulation.setEmulatedMedia", features=features)
 
     async def open(self, address: str) -> None:
+        self._loaded.clear()
         await self.ask("Page.navigate", url=address)
+        await self._loaded.wait()
 
     async def picture(self, file: Path, *, whole: bool = False) -> None:
         answer = await self.ask("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
@@ -102,6 +105,8 @@ class Page:
             return
         details = said.get("params", {})
         match said.get("method"):
+            case "Page.loadEventFired":
+                self._loaded.set()
             case "Network.requestWillBeSent":
                 self.requested.append(details["request"]["url"])
             case "Runtime.exceptionThrown":

@@ -31,7 +31,15 @@ def test_names_of_this_machine_are_let_in(host: str) -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["", "evil.example:8462", "127.0.0.1.evil.example", "localhost.evil.example", "192.168.1.7:8462", "[::2]", "0.0.0.0"],
+    [
+        "",
+        "evil.example:8462",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example",
+        "192.168.1.7:8462",
+        "[::2]",
+        "0.0.0.0",
+    ],
 )
 def test_a_rebound_name_is_refused(host: str) -> None:
     assert not names_loopback(host)

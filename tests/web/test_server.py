@@ -121,7 +121,10 @@ async def test_a_body_of_unsaid_length_is_refused(clock: Clock) -> None:
 @stepped
 async def test_an_overlong_head_and_nonsense_are_refused(clock: Clock) -> None:
     async with serving(clock) as served:
-        for nonsense in (b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"y" * 40_000 + b"\r\n\r\n", b"\x16\x03\x01\x02\r\n\r\n"):
+        for nonsense in (
+            b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"y" * 40_000 + b"\r\n\r\n",
+            b"\x16\x03\x01\x02\r\n\r\n",
+        ):
             assert (await served.raw(nonsense)).startswith((b"HTTP/1.1 400 ", b"HTTP/1.0 400 "))
         assert (await served.get("/api/v1/state")).status == 200
 
@@ -178,7 +181,10 @@ async def test_a_restarted_server_finds_its_port_and_forgets_its_viewers(clock: 
         web = WebServer(data.admit(CUSTOMER, "web"), clock, HOME, settings, listener)
         for _ in range(3):
             running = asyncio.create_task(web.run())
-            async with aiohttp.ClientSession() as session, session.get(page_address(listener) + "/api/v1/state") as said:
+            async with (
+                aiohttp.ClientSession() as session,
+                session.get(page_address(listener) + "/api/v1/state") as said,
+            ):
                 assert said.status == 200
             running.cancel()
             with pytest.raises(asyncio.CancelledError):

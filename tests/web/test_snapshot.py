@@ -25,13 +25,16 @@ figures = st.builds(
 
 
 @given(figures, st.one_of(st.none(), figures), st.one_of(st.none(), figures))
-def test_house_load_is_what_comes_in_less_what_is_stored(grid: Figure, pv: Figure | None, battery: Figure | None) -> None:
+def test_house_load_is_what_comes_in_less_what_is_stored(
+    grid: Figure, pv: Figure | None, battery: Figure | None
+) -> None:
     load = house_load(grid, pv, battery)
     parts = [figure for figure in (grid, pv, battery) if figure is not None]
     if any(figure.value is None for figure in parts):
         assert load.value is None
         return
-    assert load.value is not None and grid.value is not None
+    assert load.value is not None
+    assert grid.value is not None
     gives, takes = (pv.value or 0.0) if pv else 0.0, (battery.value or 0.0) if battery else 0.0
     assert abs(load.value - (grid.value + gives - takes)) < 0.001
     assert load.quality is worst(figure.quality for figure in parts if figure.quality)
@@ -50,7 +53,8 @@ def record(device: DeviceRecord) -> Instance:
 def test_the_meter_at_the_connection_point_is_the_grid() -> None:
     inner = replace(METER, name="garage", capabilities=(MeterCapability(),))
     household = Household.among(map(record, (inner, METER, PV, BATTERY)))
-    assert household.grid is not None and household.grid.place.device == "meter"
+    assert household.grid is not None
+    assert household.grid.place.device == "meter"
     assert [member.place.device for member in household.producers] == ["pv"]
     assert [member.place.device for member in household.storages] == ["battery"]
 

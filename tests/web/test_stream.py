@@ -1,6 +1,7 @@
 """The live stream: fresh at once, never faster than its rate, the newest wins, and nothing of it stays."""
 
 import asyncio
+import itertools
 import json
 import socket
 from collections.abc import AsyncIterator
@@ -60,7 +61,7 @@ async def test_it_is_never_faster_than_its_rate(clock: Clock) -> None:
             await clock.sleep(0.05)
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
-    gaps = [later - earlier for earlier, later in zip(seen[1:], seen[2:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(seen)]
     assert 36 <= len(seen) <= 42
     assert min(gaps) >= 0.249
 
