@@ -16,7 +16,7 @@ from hil.devices.inverter import (
     put_ac,
     volt_var_705,
 )
-from hil.devices.reactive import adopt_curve, reactive_kvar
+from hil.devices.reactive import ReactiveControl, adopt_curve
 from hil.devices.registers import BASE_ADDRESS, ModelFields, ModelSpec
 from hil.house.grid import NOMINAL_V
 from hil.house.house import House
@@ -52,6 +52,7 @@ class PvInverter(SunSpecDevice):
         self.settings = settings
         self.producer = house.producers[settings.producer]
         self.counter_offset_wh = settings.counter_start_wh
+        self._reactive = ReactiveControl()
         super().__init__(name, house, now, unit_id=settings.unit_id, base=settings.base)
 
     def models(self) -> Sequence[ModelSpec]:
@@ -100,18 +101,15 @@ class PvInverter(SunSpecDevice):
         else:
             fields, enable = self.image[123], "WMaxLim_Ena"
             self.producer.connected = fields["Conn"].get() == 1
+        self._reactive.look(self.image)
         self.producer.limit = min(1.0, fields["WMaxLimPct"].get() / 100) if fields[enable].get() == 1 else 1.0
 
     def tick(self, at_s: float) -> None:
         """Timers, and reactive power at this instant's voltage."""
         super().tick(at_s)
-        built = self.producer.config
-        volts = sum(self.house.voltage_v()) / 3 if 705 in self.image and self.image[705]["Ena"].get() else NOMINAL_V
-        self.producer.reactive_kvar = (
-            reactive_kvar(self.image, self.producer.power_kw, built.apparent_kva, volts)
-            if self.producer.connected
-            else 0.0
-        )
+        producer = self.producer
+        kvar = self._reactive.kvar(self.image, self.house, producer.power_kw, producer.config.apparent_kva)
+        producer.reactive_kvar = kvar if producer.connected else 0.0
 
     def refresh(self) -> None:
         """Measurements of the last step."""

@@ -12,6 +12,28 @@ from itertools import pairwise
 from hil.devices.inverter import VAR_SHARE
 from hil.devices.registers import ModelFields, SunSpecImage
 from hil.house.grid import NOMINAL_V
+from hil.house.house import House
+
+_SWITCHES = {705: ("Ena",), 704: ("VarSetEna", "PFWInjEna", "PFWAbsEna"), 123: ("VArPct_Ena", "OutPFSet_Ena")}
+
+
+class ReactiveControl:
+    """Follows the reactive controls of one device; costs nothing while none of them is switched on."""
+
+    def __init__(self) -> None:
+        self._asked = False
+
+    def look(self, image: SunSpecImage) -> None:
+        """Controls may have been written."""
+        self._asked = any(
+            image[model][name].get() for model, names in _SWITCHES.items() if model in image for name in names
+        )
+
+    def kvar(self, image: SunSpecImage, house: House, active_kw: float, apparent_kva: float) -> float:
+        """Reactive power in kvar at this active power (feeding in positive) and the house's voltage now."""
+        if not self._asked:
+            return 0.0
+        return reactive_kvar(image, active_kw, apparent_kva, sum(house.voltage_v()) / 3)
 
 
 def reactive_kvar(image: SunSpecImage, active_kw: float, apparent_kva: float, voltage_v: float) -> float:

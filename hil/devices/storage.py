@@ -22,10 +22,9 @@ from hil.devices.inverter import (
     volt_var_705,
 )
 from hil.devices.pv import nameplate_120, reverts_704, settings_121, status_122
-from hil.devices.reactive import adopt_curve, reactive_kvar
+from hil.devices.reactive import ReactiveControl, adopt_curve
 from hil.devices.registers import BASE_ADDRESS, ModelSpec
 from hil.house.battery import Order
-from hil.house.grid import NOMINAL_V
 from hil.house.house import House
 from hil.house.quantities import watt_hours
 
@@ -65,6 +64,8 @@ class StorageInverter(SunSpecDevice):
         self.battery = house.batteries[settings.battery]
         self.counter_offset_wh = 0.0
         self._heartbeat = 0
+        self._from_pv_only = False
+        self._reactive = ReactiveControl()
         super().__init__(name, house, now, unit_id=settings.unit_id, base=settings.base)
 
     def models(self) -> Sequence[ModelSpec]:
@@ -117,16 +118,17 @@ class StorageInverter(SunSpecDevice):
         if 124 in self.image:
             reserve = max(reserve, self.image[124]["MinRsvPct"].get() / 100)
         self.battery.reserve = min(max(reserve, 0.0), 1.0)
+        self._reactive.look(self.image)
+        self._from_pv_only = 124 in self.image and self.image[124]["ChaGriSet"].get() == 0
         self.battery.command(self._order_704() if 704 in self.image else self._order_124())
 
     def tick(self, at_s: float) -> None:
         """Timers, a PV-only charging rule, and reactive power."""
         super().tick(at_s)
-        if 124 in self.image and self.image[124]["ChaGriSet"].get() == 0:
+        if self._from_pv_only:
             self.obey()
-        volts = sum(self.house.voltage_v()) / 3 if 705 in self.image and self.image[705]["Ena"].get() else NOMINAL_V
-        self.battery.reactive_kvar = reactive_kvar(
-            self.image, -self.battery.power_kw, self.settings.apparent_kva, volts
+        self.battery.reactive_kvar = self._reactive.kvar(
+            self.image, self.house, -self.battery.power_kw, self.settings.apparent_kva
         )
 
     def refresh(self) -> None:

@@ -26,7 +26,7 @@ PACKAGE = "citylearn==1.8.0"
 WHEEL_SHA256 = "cde0cdf53ace908cba41c237335d91bc1434e54deaf6086047e4cf7589c0067b"
 _FOLDER = "citylearn/data/citylearn_challenge_2022_phase_all"
 _LICENCE = "CityLearn-1.8.0.dist-info/LICENSE"
-_FETCH_LIMIT_S = 90.0
+_FETCH_LIMIT_S = 60.0
 _MOST_BYTES = 4_000_000
 
 
