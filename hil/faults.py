@@ -9,9 +9,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from hil.rig import Handle, MeterHandle, ProducerHandle, Rig, StorageHandle
+
+GATEWAY = "gateway"
+"""Device name by which the gateway itself is meant."""
+
+
+class GatewayHands(Protocol):
+    """What can be done to a gateway from outside: to its process, its files, its port."""
+
+    async def suffer(self, what: str, arguments: Mapping[str, Any]) -> None:
+        """Do one of `GATEWAY_FAULTS` to it; FaultError where this kind of gateway cannot suffer it."""
 
 
 class FaultError(ValueError):
@@ -36,9 +46,10 @@ def fault_of(table: Mapping[str, Any]) -> Fault:
         kind, device = table["fault"], str(table.get("device", ""))
     else:
         raise FaultError('expected {"fault": NAME, "device": NAME} or {"switch": NAME, "power_kw": NUMBER}')
-    if kind not in _KINDS:
-        raise FaultError(f"fault {kind!r}: expected one of {', '.join(sorted(_KINDS))}")
-    needed = _KINDS[kind].arguments
+    known = GATEWAY_FAULTS if device == GATEWAY else {name: one.arguments for name, one in _KINDS.items()}
+    if kind not in known:
+        raise FaultError(f"fault {kind!r}: expected one of {', '.join(sorted(known))}")
+    needed = known[kind]
     if unknown := sorted(set(rest) - set(needed)):
         raise FaultError(f"fault {kind!r}: {unknown[0]!r} is not known here; expected {', '.join(needed) or 'nothing'}")
     for name, value in rest.items():
@@ -47,8 +58,13 @@ def fault_of(table: Mapping[str, Any]) -> Fault:
     return Fault(kind, device, rest)
 
 
-async def apply(rig: Rig, fault: Fault) -> None:
-    """Carry an order out. A reboot or a move is done when this returns, except that a device stays down meanwhile."""
+async def apply(rig: Rig, fault: Fault, hands: GatewayHands | None = None) -> None:
+    """Carry an order out; a reboot or a move is done when this returns. `hands` reach the gateway."""
+    if fault.device == GATEWAY:
+        if hands is None:
+            raise FaultError(f"fault {fault.kind!r}: there is no gateway here that could suffer it")
+        await hands.suffer(fault.kind, fault.arguments)
+        return
     rig.truth.advance_to(rig.now_s())
     if fault.kind == "switch":
         phase = fault.arguments.get("phase")
@@ -77,6 +93,21 @@ class _Kind:
 
 _NUMBER = (int, float)
 
+GATEWAY_FAULTS: dict[str, Mapping[str, type | tuple[type, ...]]] = {
+    "kill": {},
+    "stop": {},
+    "start": {},
+    "freeze": {},
+    "thaw": {},
+    "damage": {"file": str},
+    "fill_disk": {},
+    "free_disk": {},
+    "take_port": {},
+    "free_port": {},
+    "jump_clock": {"seconds": _NUMBER},
+}
+"""What a gateway can suffer, with arguments."""
+
 
 def _reboot(handle: Handle, given: dict[str, Any]) -> object:
     return handle.reboots(float(given.get("seconds", 20.0)))
@@ -102,6 +133,11 @@ _KINDS: dict[str, _Kind] = {
     "reboot": _Kind(_reboot, {"seconds": _NUMBER}),
     "frozen": _Kind(lambda handle, _: handle.freezes()),
     "thaw": _Kind(lambda handle, _: handle.thaws()),
+    "refuse_writes": _Kind(lambda handle, given: handle.refuses_writes(int(given.get("code", 4))), {"code": int}),
+    "lie": _Kind(
+        lambda handle, given: handle.lies(given["point"], float(given["value"])), {"point": str, "value": _NUMBER}
+    ),
+    "blank": _Kind(lambda handle, given: handle.lies(given["point"], None), {"point": str}),
     "ignore_writes": _Kind(lambda handle, given: handle.ignores(given["point"]), {"point": str}),
     "jump": _Kind(lambda handle, given: handle.counters_jump(float(given["kwh"])), {"kwh": _NUMBER}),
     "wired_backwards": _Kind(_wire, {"phase": int}, MeterHandle),
@@ -124,14 +160,19 @@ def _said(kinds: type | tuple[type, ...]) -> str:
     return " or ".join(kind.__name__ for kind in several)
 
 
-async def play(rig: Rig, timeline: list[tuple[float, Fault]], told: Callable[[float, Fault], None]) -> None:
+async def play(
+    rig: Rig,
+    timeline: list[tuple[float, Fault]],
+    told: Callable[[float, Fault], None],
+    hands: GatewayHands | None = None,
+) -> None:
     """Carry out orders at their house seconds; an order that takes time (a reboot) does not hold up the next."""
     running: set[asyncio.Task[None]] = set()
     try:
         for at_s, fault in sorted(timeline, key=lambda entry: entry[0]):
             await rig.clock.sleep(max(0.0, at_s - rig.now_s()))
             told(at_s, fault)
-            running.add(asyncio.ensure_future(apply(rig, fault)))
+            running.add(asyncio.ensure_future(apply(rig, fault, hands)))
         await asyncio.gather(*running)
     finally:
         for task in running:

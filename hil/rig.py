@@ -103,8 +103,7 @@ class Handle:
     def behaves(self) -> None:
         """End every fault of the link and of the registers; the address stays where it is."""
         self.device.manner.well()
-        self.device.frozen = False
-        self.device.ignored.clear()
+        self.device.tell_the_truth()
 
     def stops_answering(self) -> None:
         """Connections stay open, nothing comes back."""
@@ -133,6 +132,14 @@ class Handle:
     def refuses(self, code: int = DEVICE_FAILURE) -> None:
         """Every request is refused with this exception code."""
         self.device.manner.exception = code
+
+    def refuses_writes(self, code: int = DEVICE_FAILURE) -> None:
+        """Reading works; every write is refused with this exception code."""
+        self.device.manner.write_exception = code
+
+    def lies(self, point: str, value: float | None) -> None:
+        """A point, such as `713.SoC`, shows this value, or None for *not implemented*."""
+        self.device.lie(point, value)
 
     def hangs_up(self) -> None:
         """The connection is closed after each answer."""

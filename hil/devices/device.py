@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 
 from hil.devices.modbus import Manner
-from hil.devices.registers import BASE_ADDRESS, ModelFields, ModelSpec, SunSpecImage, Values
+from hil.devices.registers import BASE_ADDRESS, Field, ModelFields, ModelSpec, SunSpecImage, Values
 from hil.house.house import House
 
 Now = Callable[[], float]
@@ -29,6 +29,9 @@ class SunSpecDevice(ABC):
         self.frozen = False
         self.ignored: set[str] = set()
         """Points whose writes are acknowledged and then forgotten, such as `704.WSet`."""
+        self.lies: dict[str, float | None] = {}
+        """Points that show a value of their own, or (None) *not implemented*."""
+        self._truths: dict[str, bytes] = {}
         self.reboots = 0
         self._now = now
         self._base = base
@@ -76,6 +79,8 @@ class SunSpecDevice(ABC):
         if self._refreshed_us != self.house.at_us and not self.frozen:
             self._refreshed_us = self.house.at_us
             self.refresh()
+            for path, value in self.lies.items():
+                self._field(path).lie(value)
         return self.image.read(address, count)
 
     def write(self, address: int, words: bytes) -> bool:
@@ -86,7 +91,7 @@ class SunSpecDevice(ABC):
         if touched is None:
             return False
         for path, held in kept.items():
-            self._put_back(path, held)
+            self._field(path).hold(held)
         for model_id in dict.fromkeys(model for model, _ in touched):
             names = [path for model, path in touched if model == model_id]
             for revert in self._reverts:
@@ -133,15 +138,30 @@ class SunSpecDevice(ABC):
 
     def shown(self, path: str) -> float:
         """The value a client would read now at a point such as `203.W`; NaN where it says *not implemented*."""
-        model_id, _, point = path.partition(".")
         self.read(self._base, 1)
-        field = self.image[int(model_id)][point]
+        field = self._field(path)
         return field.get() if field.implemented else math.nan
 
     def ignore(self, path: str) -> None:
         """Forget writes to a point, such as `704.WSet`, from now on; KeyError when there is no such point."""
         self._held(path)
         self.ignored.add(path)
+
+    def lie(self, path: str, value: float | None) -> None:
+        """Show this at a point from now on, None for *not implemented*; KeyError when there is no such point."""
+        self._truths.setdefault(path, self._held(path))
+        self.lies[path] = value
+        self._refreshed_us = -1
+
+    def tell_the_truth(self) -> None:
+        """Every point shows what is."""
+        for path, held in self._truths.items():
+            self._field(path).hold(held)  # a point that is not measured would go on lying otherwise
+        self._truths.clear()
+        self.lies.clear()
+        self.ignored.clear()
+        self.frozen = False
+        self._refreshed_us = -1
 
     def freeze(self) -> None:
         """Measurements stand still from now on."""
@@ -151,13 +171,14 @@ class SunSpecDevice(ABC):
     def _arm(self) -> None:
         self._reverts = self.reverts()
 
-    def _held(self, path: str) -> bytes:
+    def _field(self, path: str) -> Field:
         model_id, _, point = path.partition(".")
-        return self.image[int(model_id)][point].held()
+        if not model_id.isdigit() or int(model_id) not in self.image or point not in self.image[int(model_id)]:
+            raise KeyError(f"{self.name} has no point {path!r}; expected MODEL.POINT, such as 704.WSet")
+        return self.image[int(model_id)][point]
 
-    def _put_back(self, path: str, held: bytes) -> None:
-        model_id, _, point = path.partition(".")
-        self.image[int(model_id)][point].hold(held)
+    def _held(self, path: str) -> bytes:
+        return self._field(path).held()
 
 
 class RevertTimer:

@@ -33,6 +33,7 @@ class Manner:
     half: bool = False
     wrong_transaction: bool = False
     exception: int | None = None
+    write_exception: int | None = None
     hang_up: bool = False
     requests: int = 0
     noise: random.Random = field(default_factory=lambda: random.Random(7))  # noqa: S311 - noise, repeatable
@@ -40,7 +41,7 @@ class Manner:
     def well(self) -> None:
         """Behave again."""
         self.silent = self.garbage = self.half = self.wrong_transaction = self.hang_up = False
-        self.delay_s, self.exception = 0.0, None
+        self.delay_s, self.exception, self.write_exception = 0.0, None, None
 
 
 class Unit(Protocol):
@@ -102,8 +103,11 @@ def _write(function: int, body: bytes, unit: Unit) -> bytes | None:
 
 def _said(pdu: bytes, unit: Unit) -> bytes:
     """The answer as the unit's manner has it; a refusal is given without carrying the request out."""
-    if unit.manner.exception is not None:
-        return bytes((pdu[0] | 0x80, unit.manner.exception))
+    refusal = unit.manner.exception
+    if refusal is None and pdu[0] in (6, 16, 23):
+        refusal = unit.manner.write_exception
+    if refusal is not None:
+        return bytes((pdu[0] | 0x80, refusal))
     return answer(pdu, unit)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sunspec2.device import Group, Model, Point
+from sunspec2.mb import create_unimpl_value
 
 Values = Mapping[str, Any]
 """Point name to value; a group name to a list of `Values` (repeating) or to `Values`."""
@@ -87,6 +88,13 @@ class Field:
         """The physical value of a number that stands in the registers now; 0 where it says *not implemented*."""
         raw = self._decode(self.held())
         return raw / self._scale if self._implemented(raw) else 0.0
+
+    def lie(self, value: float | None) -> None:
+        """Show a value that is not so, whatever its size allows, or None for *not implemented*."""
+        if value is None:
+            self.hold(bytes(create_unimpl_value(self._kind, len=self.registers * 2)))
+        else:
+            self.put(value)
 
     def text(self) -> str:
         """The text that stands in the registers now."""

@@ -59,6 +59,9 @@ async def test_every_fault_can_be_ordered_and_ended(clock: Clock) -> None:
             {"fault": "half"},
             {"fault": "wrong_transaction"},
             {"fault": "exception", "code": 6},
+            {"fault": "refuse_writes"},
+            {"fault": "lie", "point": "1.DA", "value": 7},
+            {"fault": "blank", "point": "1.DA"},
             {"fault": "hang_up"},
             {"fault": "frozen"},
             {"fault": "thaw"},
@@ -84,6 +87,8 @@ async def test_every_fault_can_be_ordered_and_ended(clock: Clock) -> None:
             assert manner.exception is None
             assert manner.delay_s == 0
             assert not handle.device.ignored
+            assert not handle.device.lies
+            assert manner.write_exception is None
         assert rig.meter.device.wiring.order == (1, 2, 3)
         assert rig.meter.device.reboots == 1
 

@@ -1,5 +1,7 @@
 """The simulated devices over real loopback sockets: what they show, obey, forget and lie about."""
 
+import math
+
 import pytest
 
 from heg.runtime.clock import Clock
@@ -154,6 +156,29 @@ async def test_a_register_that_ignores_writes_acknowledges_them(clock: Clock) ->
         rig.battery.behaves()
         await client.write(address, 0, 1234)
         assert await client.read(address, 2) == (0, 1234)
+
+
+@stepped
+async def test_a_point_may_lie_or_be_missing(clock: Clock) -> None:
+    async with Rig(plan(), clock) as rig:
+        rig.battery.lies("713.SoC", 250.0)
+        rig.battery.lies("802.SoC", None)
+        await rig.after(1)
+        assert rig.battery.shown("713.SoC") == 250.0
+        assert math.isnan(rig.battery.shown("802.SoC"))
+        rig.battery.behaves()
+        assert rig.battery.shown("713.SoC") == pytest.approx(50, abs=0.2)
+
+
+@stepped
+async def test_writes_may_be_refused_while_reading_works(clock: Clock) -> None:
+    async with Rig(plan(), clock) as rig, PlainClient(rig.battery.address) as client:
+        rig.battery.refuses_writes(3)
+        address = rig.battery.device.image.address(704, "WSet")
+        with pytest.raises(ModbusRefusedError, match="3"):
+            await client.write(address, 0, 1234)
+        assert await client.read(address, 2) == (0, 0)
+        assert rig.battery.writes("704.WSet") == 0
 
 
 @stepped
