@@ -131,7 +131,7 @@ async def _perform(scenario: Scenario, speed: float, epoch_s: float, clock: Cloc
         gateway = GatewayProcess(rig, clock, plan)
         try:
             await gateway.start()
-            return sum(not verdict.met for verdict in await perform(scenario, rig, gateway.view, told))
+            return sum(not verdict.met for verdict in await perform(scenario, rig, gateway.view, told, gateway))
         finally:
             await gateway.stop()
 

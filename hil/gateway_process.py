@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import shutil
 import signal
 import socket
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from heg.runtime.clock import Clock
+from hil.faults import FaultError
 from hil.gateway import GatewayView
 from hil.gateway_config import gateway_config
 from hil.rig import Rig
@@ -21,6 +23,7 @@ from hil.rig import Rig
 _MARK = ".made-by-hil"
 _START_LIMIT_S = 90.0
 _STOP_LIMIT_S = 20.0
+_NO_ROOM_BYTES = 4096
 
 
 class StartError(RuntimeError):
@@ -65,6 +68,16 @@ def free_port(wanted: int, *, insist: bool) -> int:
         return int(probe.getsockname()[1])
 
 
+def damage(path: Path) -> None:
+    """Spoil a file as a failing card does: a stretch in its middle is noise, its length stays."""
+    if not path.is_file():
+        raise FaultError(f"{path.name}: expected a file of the gateway's in {path.parent}")
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(size // 3)
+        file.write(bytes((index * 37 + 11) % 256 for index in range(max(1, size // 3))))
+
+
 class GatewayProcess:
     """`heg run` as a child. It is told to stop by SIGTERM, so that it releases what it holds."""
 
@@ -74,6 +87,7 @@ class GatewayProcess:
         self._rig = rig
         self._clock = clock
         self._process: asyncio.subprocess.Process | None = None
+        self._blocker: socket.socket | None = None
 
     @property
     def config(self) -> Path:
@@ -91,7 +105,18 @@ class GatewayProcess:
         return None if self._process is None else self._process.returncode
 
     async def start(self) -> None:
-        """Write its configuration and start it; StartError when its page does not come."""
+        """Write its configuration, launch it and wait for its page; StartError when it does not come."""
+        await self.launch()
+        began_s = self._clock.real_s()
+        while not await self.view.answers():
+            if self.exit_code is not None:
+                raise StartError(f"the gateway ended with code {self.exit_code}:\n{self._last_words()}")
+            if self._clock.real_s() - began_s > _START_LIMIT_S:
+                raise StartError(f"the gateway's page did not come within {_START_LIMIT_S:g} s:\n{self._last_words()}")
+            await self._clock.sleep(0.1 * self.plan.speed)
+
+    async def launch(self) -> None:
+        """Write its configuration and start the process."""
         clock = {
             "speed": float(self.plan.speed),
             "house_utc": self.plan.house_utc.isoformat().replace("+00:00", "Z"),
@@ -115,21 +140,17 @@ class GatewayProcess:
                 stderr=log,
                 start_new_session=True,
             )
-        began_s = self._clock.real_s()
-        while not await self.view.answers():
-            if self.exit_code is not None:
-                raise StartError(f"the gateway ended with code {self.exit_code}:\n{self._last_words()}")
-            if self._clock.real_s() - began_s > _START_LIMIT_S:
-                raise StartError(f"the gateway's page did not come within {_START_LIMIT_S:g} s:\n{self._last_words()}")
-            await self._clock.sleep(0.1 * self.plan.speed)
 
     async def stop(self) -> int | None:
         """End it in order, by force after a while; its exit code."""
+        if self._blocker is not None:
+            self._blocker.close()
         process = self._process
         if process is None:
             return None
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGCONT)  # it may have been frozen
             try:
                 async with asyncio.timeout(_STOP_LIMIT_S * self.plan.speed):
                     await process.wait()
@@ -143,6 +164,38 @@ class GatewayProcess:
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
             await self._process.wait()
+
+    async def suffer(self, what: str, arguments: Mapping[str, Any]) -> None:
+        """Do one of `GATEWAY_FAULTS` to the process, its files or its port."""
+        match what:
+            case "kill":
+                await self.kill()
+            case "stop":
+                await self.stop()
+            case "start":
+                await self.launch()
+            case "freeze" | "thaw":
+                self._signal(signal.SIGSTOP if what == "freeze" else signal.SIGCONT)
+            case "damage":
+                damage(self.plan.folder / "state" / arguments["file"])
+            case "fill_disk" | "free_disk":
+                self._limit_files(_NO_ROOM_BYTES if what == "fill_disk" else resource.RLIM_INFINITY)
+            case "take_port":
+                self._blocker = socket.create_server(("127.0.0.1", self.plan.port))
+            case "free_port" if self._blocker is not None:
+                self._blocker.close()
+            case _:
+                raise FaultError(f"fault {what!r}: a gateway in a process of its own cannot suffer it")
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(number)
+
+    def _limit_files(self, most_bytes: int) -> None:
+        """No file may grow beyond this: to the gateway it is what a full disk is."""
+        if self._process is not None and self._process.returncode is None:
+            _, hard = resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE)
+            resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (most_bytes, hard))
 
     async def ended(self) -> int:
         """Wait until it ends by itself."""

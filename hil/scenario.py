@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from hil.desk import status
-from hil.faults import Fault, fault_of, play
+from hil.faults import GATEWAY, Fault, GatewayHands, fault_of, play
 from hil.gateway import GatewayError, GatewayView
 from hil.plan import GOOD_DAY_UTC, PlanError, Table, rig_plan, typed
 from hil.rig import Rig, RigPlan
@@ -111,7 +111,11 @@ class Scenario:
     @property
     def needs_gateway(self) -> bool:
         """True when there is nothing to see without one."""
-        return bool(self.gateway) or any(expected.what.startswith("gateway.") for expected in self.expectations)
+        return (
+            bool(self.gateway)
+            or any(expected.what.startswith("gateway.") for expected in self.expectations)
+            or any(fault.device == GATEWAY for _, fault in self.timeline)
+        )
 
 
 @dataclass(slots=True)
@@ -161,12 +165,18 @@ def scenario_of(tables: Table, name: str, *, offline: bool = False) -> Scenario:
     )
 
 
-async def perform(scenario: Scenario, rig: Rig, view: GatewayView | None, told: Callable[[str], None]) -> list[Verdict]:
+async def perform(
+    scenario: Scenario,
+    rig: Rig,
+    view: GatewayView | None,
+    told: Callable[[str], None],
+    hands: GatewayHands | None = None,
+) -> list[Verdict]:
     """Play the timeline against a running rig, watch, and judge. Time counts from now."""
     began_s = rig.now_s()
     verdicts = [Verdict(expectation) for expectation in scenario.expectations]
     shifted = [(began_s + at_s, fault) for at_s, fault in scenario.timeline]
-    playing = asyncio.ensure_future(play(rig, shifted, lambda at_s, fault: told(_order(at_s - began_s, fault))))
+    playing = asyncio.ensure_future(play(rig, shifted, lambda at_s, fault: told(_order(at_s - began_s, fault)), hands))
     try:
         sample = 0
         while (elapsed_s := rig.now_s() - began_s) <= scenario.duration_s + SAMPLE_S:

@@ -42,7 +42,7 @@ def test_clouds_keep_the_slots_energy(before: float, mean_kw: float, after: floa
 def test_clouds_stay_below_the_generators_rating_where_the_record_does(mean_kw: float, slot_s: int, seed: int) -> None:
     assume(mean_kw > 0)
     ramps = cloud_ramps((mean_kw, mean_kw), mean_kw, slot_s, seed=seed, most_kw=mean_kw)
-    assert max(ramps) <= mean_kw * (1 + 1e-9), "with no room to make up for a cloud, there is no cloud"
+    assert max(ramps) <= mean_kw * (1 + 1e-9) + 1e-12, "with no room to make up for a cloud, there is no cloud"
 
 
 def test_there_are_steps_and_clouds_at_all() -> None:
