@@ -64,6 +64,27 @@ def load(path: Path, driver_types: Mapping[str, type[msgspec.Struct]]) -> Loaded
     return LoadedConfig(path, text, unit, types.MappingProxyType(drivers))
 
 
+def inner_struct(type_: Any) -> type[msgspec.Struct] | None:
+    """The section a type stands for, also an optional one."""
+    for candidate in (type_, *(get_args(type_) if get_origin(type_) in (Union, types.UnionType) else ())):
+        if isinstance(candidate, type) and issubclass(candidate, msgspec.Struct):
+            return candidate
+    return None
+
+
+def described(type_: Any) -> str:
+    """The phrase of the field's `Meta.description`, or a plain name of its type."""
+    if get_origin(type_) is Annotated:
+        for extra in type_.__metadata__:
+            if isinstance(extra, msgspec.Meta) and extra.description:
+                return extra.description
+        return described(type_.__origin__)
+    if get_origin(type_) in (Union, types.UnionType):
+        return next((text for part in get_args(type_) if (text := described(part))), "")
+    plain = {bool: "true or false", str: "a text in quotes", int: "a whole number", float: "a number"}
+    return plain.get(type_, "") if isinstance(type_, type) else ""
+
+
 def _read(path: Path) -> str:
     try:
         if path.stat().st_size > LARGEST_FILE_BYTES:
@@ -87,7 +108,7 @@ def _struct(raw: object, type_: type[_STRUCT], where: tuple[str, ...], faults: l
     faults.extend(_unknown(_key((*where, key)), set(fields), "a key", key) for key in raw if key not in fields)
     values = {key: _field(raw[key], fields[key].type, (*where, key), faults) for key in raw if key in fields}
     faults.extend(
-        ConfigFault(_key((*where, name)), "", f"{_described(field.type)}; this key is required")
+        ConfigFault(_key((*where, name)), "", f"{described(field.type)}; this key is required")
         for name, field in fields.items()
         if field.required and name not in raw
     )
@@ -101,39 +122,19 @@ def _struct(raw: object, type_: type[_STRUCT], where: tuple[str, ...], faults: l
 
 
 def _field(raw: object, type_: Any, where: tuple[str, ...], faults: list[ConfigFault]) -> Any:
-    inner = _inner_struct(type_)
+    inner = inner_struct(type_)
     if inner is not None and isinstance(raw, dict):
         return _struct(raw, inner, where, faults)
-    if get_origin(type_) is dict and isinstance(raw, dict) and (inner := _inner_struct(get_args(type_)[1])) is not None:
+    if get_origin(type_) is dict and isinstance(raw, dict) and (inner := inner_struct(get_args(type_)[1])) is not None:
         return {key: _struct(value, inner, (*where, key), faults) for key, value in raw.items()}
-    if get_origin(type_) in (list, tuple) and isinstance(raw, list) and (inner := _inner_struct(get_args(type_)[0])):
+    if get_origin(type_) in (list, tuple) and isinstance(raw, list) and (inner := inner_struct(get_args(type_)[0])):
         items = [_struct(value, inner, (*where, str(index)), faults) for index, value in enumerate(raw)]
         return tuple(items) if get_origin(type_) is tuple else items
     try:
         return msgspec.convert(raw, type_)
     except msgspec.ValidationError as error:
-        faults.append(ConfigFault(_key(where), shown(raw), _described(type_) or str(error)))
+        faults.append(ConfigFault(_key(where), shown(raw), described(type_) or str(error)))
         return None
-
-
-def _inner_struct(type_: Any) -> type[msgspec.Struct] | None:
-    for candidate in (type_, *(get_args(type_) if get_origin(type_) in (Union, types.UnionType) else ())):
-        if isinstance(candidate, type) and issubclass(candidate, msgspec.Struct):
-            return candidate
-    return None
-
-
-def _described(type_: Any) -> str:
-    """The phrase of the field's `Meta.description`, or a plain name of its type."""
-    if get_origin(type_) is Annotated:
-        for extra in type_.__metadata__:
-            if isinstance(extra, msgspec.Meta) and extra.description:
-                return extra.description
-        return _described(type_.__origin__)
-    if get_origin(type_) in (Union, types.UnionType):
-        return next((text for part in get_args(type_) if (text := _described(part))), "")
-    plain = {bool: "true or false", str: "a text in quotes", int: "a whole number", float: "a number"}
-    return plain.get(type_, "") if isinstance(type_, type) else ""
 
 
 def _unknown(where: str, known: set[str], what: str, key: str | None = None) -> ConfigFault:
