@@ -19,7 +19,7 @@ STEPS: Mapping[Resolution, timedelta] = {
 }
 MAX_STEPS = 4500
 """Three days of minutes: what one answer may hold, so that nobody can make the unit build a huge one."""
-_PAGE_ROWS = 1000
+_PAGE_ROWS = MAX_STEPS
 
 Column = list[float | None]
 

@@ -30,7 +30,7 @@ class Source:
 
 
 _CYCLE_TIME = Source("self.cycle_time", "heg_cycle_seconds", "gauge", "duration of a control cycle")
-_LOOP_LAG = Source("self.loop_lag", "heg_loop_lag_seconds", "gauge", "how late the event loop wakes")
+_LOOP_LAG = Source("self.loop_lag", "heg_loop_lag_seconds", "gauge", "how late the event loop wakes, real seconds")
 _BYTES_WRITTEN = Source("self.bytes_written", "heg_bytes_written_total", "counter", "bytes written to disk")
 _MEMORY = Source("self.memory", "heg_memory_bytes", "gauge", "resident memory")
 _OF_DEVICES = (
@@ -74,7 +74,7 @@ async def exposition(door: Door, clock: Clock, home: Home, web: WebFigures) -> s
         Family("heg_uptime_seconds", "gauge", "real seconds since start", [({}, web.uptime_s)]),
         Family("heg_clock_speed_ratio", "gauge", "house seconds per real second", [({}, clock.speed)]),
         await _quantiles(door, clock, home, _CYCLE_TIME),
-        await _quantiles(door, clock, home, _LOOP_LAG),
+        _newest(door, anywhere, _LOOP_LAG),
         _refusals(door, anywhere, web),
         _newest(door, anywhere, _BYTES_WRITTEN),
         _newest(door, anywhere, _MEMORY, factor=2.0**20),
@@ -106,8 +106,8 @@ async def _quantiles(door: Door, clock: Clock, home: Home, source: Source) -> Fa
     for one in door.latest_all(source.variable, Location(home.unit, ANY, ANY)):
         page = await door.history(source.variable, one.location, until - _WINDOW, until, Resolution.RAW, limit=1000)
         values = [row.value for row in page.rows if _is_number(row.value)] or _numbers([one])
-        part = _place_labels(one)
-        samples.extend(({**part, "quantile": str(share)}, quantile(values, share)) for share in _QUANTILES)
+        where = _place_labels(one)
+        samples.extend(({**where, "quantile": str(share)}, quantile(values, share)) for share in _QUANTILES)
     return Family(source.name, source.type, f"{source.help}, real seconds over the last 10 house minutes", samples)
 
 

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from heg.runtime.clock import Clock
 from heg.web.energy import MAX_STEPS
@@ -93,3 +95,30 @@ async def test_an_unknown_variable_is_refused(clock: Clock) -> None:
         bad = await served.get("/api/v1/history?variable=soc&device=no/such*place")
     assert (said.status, said.json["reason"]) == (404, "unknown_variable")
     assert bad.status == 400
+
+
+texts = st.one_of(
+    st.sampled_from(
+        ["power.active", "soc", "device", "command.scan", "battery", "raw", "1min", "1d", "*", "", "0", "-1"]
+    ),
+    st.datetimes().map(lambda time: f"{time.isoformat()}Z"),
+    st.text(max_size=20),
+)
+queries = st.dictionaries(
+    st.sampled_from(["from", "to", "resolution", "variable", "device", "part", "cursor", "other"]), texts, max_size=6
+)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["/api/v1/energy", "/api/v1/history"]), queries), max_size=20))
+def test_no_question_breaks_the_server(questions: list[tuple[str, dict[str, str]]]) -> None:
+    @stepped(start_utc=NOON)
+    async def ask(clock: Clock) -> None:
+        async with serving(clock) as served:
+            served.house.tick()
+            for path, query in questions:
+                said = await served.ask("GET", path, params=query)
+                assert said.status in (200, 400, 403, 404, 429), (path, query, said.text)
+                assert isinstance(said.json, dict)
+
+    ask()

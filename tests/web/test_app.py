@@ -1,0 +1,46 @@
+"""The page's sources: their types, and their own tests under node."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+APP = Path(__file__).parents[2] / "heg" / "web" / "app"
+PATH = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
+NPM = shutil.which("npm", path=PATH)
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(NPM is None, reason="no npm on this machine: ./dev test brings it"),
+    pytest.mark.skipif(
+        not (APP / "node_modules" / "esbuild").is_dir(), reason="run npm ci in heg/web/app (./dev build-web)"
+    ),
+]
+
+
+def npm(*words: str) -> subprocess.CompletedProcess[str]:
+    assert NPM is not None
+    command = [NPM, "--silent", *words]
+    return subprocess.run(
+        command, cwd=APP, env=os.environ | {"PATH": PATH}, capture_output=True, text=True, timeout=110, check=False
+    )
+
+
+def test_the_page_counts_right() -> None:
+    done = npm("test")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.skipif(not (APP / "node_modules" / "typescript").is_dir(), reason="npm ci left typescript out")
+def test_the_types_of_the_page_agree() -> None:
+    done = npm("run", "check")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_lock_names_no_registry() -> None:
+    lock = (APP / "package-lock.json").read_text(encoding="utf-8")
+    assert '"resolved"' not in lock
+    assert "://registry" not in lock
