@@ -1,4 +1,4 @@
-"""The write budget of an actuator's registers: volatile ones at will, others a stated number a day (DESIGN.md, Two clocks 5)."""
+"""The write budget of an actuator's registers: volatile ones at will, others so many a day (DESIGN.md, 5)."""
 
 from dataclasses import dataclass
 
@@ -53,7 +53,7 @@ class WriteMeter:
         self._today = self._today + 1 if day == self._day else 1
         self._day = day
 
-    def view(self, now_s: float, day: int) -> BudgetView:
+    def view(self, day: int) -> BudgetView:
         """What the owner sees."""
         today = self._today if day == self._day else 0
         if self._budget.volatile:

@@ -12,7 +12,8 @@ from typing import TypeVar
 from heg.control.budget import DAY_S, BudgetView, WriteMeter
 from heg.control.journal import LeaseJournal
 from heg.control.journal_format import HeldLease
-from heg.control.leases import Action, Close, Lease, LeaseRules, Phase, Read, Release, Renew, Take, Wish, Write
+from heg.control.lease_terms import Action, Close, LeaseRules, Read, Release, Renew, Take, Wish, Write
+from heg.control.leases import Lease, Phase
 from heg.control.recovery import Found, Verdict, inherited_wish, lapsed, recover
 from heg.devices.contract import Actuator, ReadBack
 from heg.model.leases import Reason, ReasonCode
@@ -24,7 +25,7 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 _ACTIONS_AT_ONCE = 8
-"""More steps than any healthy turn has; a lease that never comes to rest waits for the next turn instead of spinning."""
+"""More steps than any healthy turn has: a lease that never comes to rest waits for its next turn, it never spins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class Hand:
 
     def writes(self) -> BudgetView:
         """Writes today and what is left."""
-        return self._budget.view(self._clock.monotonic_s(), self._day())
+        return self._budget.view(self._day())
 
     async def run(self) -> None:
         """Settle what was inherited, then serve the lease until cancelled."""

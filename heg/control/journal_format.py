@@ -187,24 +187,24 @@ def _slot(text: bytes) -> bytes:
     return framed.ljust(SLOT, b"\0")
 
 
-class _Torn(Exception):
+class _TornError(Exception):
     """A slot that was never finished."""
 
 
-class _Damaged(Exception):
+class _DamagedError(Exception):
     """A slot that was finished and no longer checks."""
 
 
 def _text_of(slot: bytes) -> bytes:
-    """Return the text in a used slot; raises `_Torn` or `_Damaged`."""
+    """Return the text in a used slot; raises `_TornError` or `_DamagedError`."""
     framed = slot.rstrip(b"\0")
     body, mark, behind = framed.partition(_END)
     checks = _crc_holds(body)
     if not mark:
         # A finished frame whose end mark alone was flipped still checks without its last byte: damage, not a torn tail.
-        raise _Damaged if checks or _crc_holds(body[:-1]) else _Torn
+        raise _DamagedError if checks or _crc_holds(body[:-1]) else _TornError
     if behind or not checks:
-        raise _Damaged
+        raise _DamagedError
     return body[_CRC_DIGITS:]
 
 
@@ -231,9 +231,9 @@ def _generation(slot: bytes) -> int | None:
     """Return the header's generation, 0 for one never finished, None for a damaged one."""
     try:
         header = _HEADER_DECODER.decode(_text_of(slot))
-    except _Torn:
+    except _TornError:
         return 0
-    except (_Damaged, msgspec.MsgspecError):
+    except (_DamagedError, msgspec.MsgspecError):
         return None
     return header.generation if header.format == FORMAT and header.generation > 0 else None
 
@@ -245,10 +245,10 @@ def _read_entries(state: Journalled, generation: int, slots: list[bytes], used: 
     for index in range(1, last + 1):
         try:
             state = apply_entry(state, _ENTRY_DECODER.decode(_text_of(slots[index])))
-        except _Torn:
+        except _TornError:
             damaged = damaged or index != last
             next_slot = index
-        except (_Damaged, msgspec.MsgspecError):
+        except (_DamagedError, msgspec.MsgspecError):
             damaged = True
     return _Area(state, generation, next_slot, damaged)
 

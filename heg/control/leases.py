@@ -1,4 +1,4 @@
-"""The life of one actuator's lease (DESIGN.md, Two clocks 4). Sans-IO: it is told what happened and says what to do next.
+"""The life of one actuator's lease (DESIGN.md, Two clocks 4). Sans-IO: told what happened, it says what to do next.
 
 take -> journal durably -> first write -> re-assert and read back -> expiry or release -> journal.
 
@@ -9,58 +9,17 @@ A command is never named by `next()` unless the lease is journalled; a lease lea
 acknowledged its release and reading back agreed.
 """
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 
 from heg.control.budget import WriteMeter
+from heg.control.lease_terms import Action, Close, LeaseRules, Read, Release, Renew, Take, Wish, Write
 from heg.control.verdict import ReadBackJudge, Tolerance
 from heg.devices.contract import ReadBack
-from heg.model.leases import Claimant, LeaseState, Reason, ReasonCode, SetPoint
+from heg.model.leases import LeaseState, Reason, ReasonCode, SetPoint
 from heg.model.refusals import Refusal, RefusalCode
-from heg.model.regimes import Regime
 
-
-@dataclass(frozen=True, slots=True)
-class LeaseRules:
-    """The stated times of a lease, in seconds, and its counts.
-
-    `deadband_kw`: new values closer than this to the last written one are not written. `reassert_share`: the part of
-    the device's revert time after which a standing value is written again. `term_s`: how far ahead the journal's
-    expiry lies; it is prolonged at half. A wish dies `wish_s` after it was last repeated.
-    """
-
-    settle_s: float = 10.0
-    read_back_every_s: float = 5.0
-    deadband_kw: float = 0.02
-    tolerance: Tolerance = field(default_factory=Tolerance)
-    reassert_share: float = 0.4
-    term_s: float = 900.0
-    wish_s: float = 10.0
-    reasserts: int = 3
-    override_memory_s: float = 600.0
-    refusals: int = 5
-    cool_down_s: float = 900.0
-    cool_down_most_s: float = 4 * 3600.0
-    retry_s: tuple[float, ...] = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
-    release_alarm_after: int = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What the control cycle wants of an actuator now; repeated every cycle, dead `wish_s` after the last repetition.
-
-    `regime` is the one followed, natively or by power; `min_kw` to `max_kw` is where powers under this lease may lie.
-    `urgent` writes pass the write budget (a bound of the envelope, the owner's own command).
-    """
-
-    set_point: SetPoint
-    owner: Claimant
-    reason: Reason
-    regime: Regime
-    native: bool
-    min_kw: float
-    max_kw: float
-    urgent: bool = False
+_SILENT = frozenset({RefusalCode.DEVICE_LOST, RefusalCode.TIMEOUT, RefusalCode.NOT_READY})
+"""Refusals that say that nobody answered, not that the device would not."""
 
 
 class Phase(StrEnum):
@@ -71,48 +30,6 @@ class Phase(StrEnum):
     HELD = "held"
     RELEASING = "releasing"
     CLOSING = "closing"
-
-
-@dataclass(frozen=True, slots=True)
-class Take:
-    """Journal that the lease begins or now covers more, then report `journalled()` or `journal_failed()`."""
-
-    wish: Wish
-
-
-@dataclass(frozen=True, slots=True)
-class Renew:
-    """Journal a later expiry, beside everything else: nobody waits for it. Then report as for `Take`."""
-
-    wish: Wish
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """Write this set-point, then report `written()`."""
-
-    set_point: SetPoint
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """Read back, then report `read()`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """Give the device back, then report `released()`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """Journal that the lease has ended, then report `closed()` or `journal_failed()`."""
-
-
-_SILENT = frozenset({RefusalCode.DEVICE_LOST, RefusalCode.TIMEOUT, RefusalCode.NOT_READY})
-"""Refusals that say that nobody answered, not that the device would not."""
-
-Action = Take | Renew | Write | Read | Release | Close
 
 
 class Lease:
@@ -342,6 +259,7 @@ class Lease:
 
     def _covered_by_journal(self, wish: Wish) -> bool:
         """A native regime, or a power inside the journalled interval: what a crash would find is what was journalled."""
+        """A native regime, or a power inside the journalled interval: what a crash would find is what was journalled."""
         taken = self._taken
         if taken is None or taken.native is not wish.native:
             return False
@@ -364,7 +282,7 @@ class Lease:
         return self._last is None or not Tolerance(self._rules.deadband_kw).same(self._last, wanted)
 
     def _unaffordable(self) -> bool:
-        """A device that must be re-asserted more often than its registers may be written cannot be held at all."""
+        """A device that must be told again more often than its registers may be written cannot be held at all."""
         revert_s = self._wish.set_point.revert_s if self._wish else 0.0
         if revert_s <= 0 or self._budget.sustains(revert_s * self._rules.reassert_share):
             return False
@@ -415,7 +333,8 @@ class Lease:
         self._free_from_s = now_s + rest_s
 
     def _begin_release(self) -> None:
-        """Also a write that was never acknowledged may have taken hold; only where none was sent is nothing given back."""
+        """A write that was never acknowledged may have taken hold too; only where none was sent is nothing given back."""
+        """A write that was never acknowledged may have taken hold too; only where none was sent is nothing given back."""
         self.phase = Phase.RELEASING if self._commanded else Phase.CLOSING
         self._release_refusals, self._release_read_due, self._not_before_s = 0, False, 0.0
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from heg.control.journal_format import HeldLease
-from heg.control.leases import Wish
+from heg.control.lease_terms import Wish
 from heg.control.verdict import Tolerance
 from heg.devices.contract import ReadBack
 from heg.model.leases import Reason, ReasonCode

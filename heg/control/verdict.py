@@ -1,4 +1,4 @@
-"""What reading back proves: a write alone proves nothing (DESIGN.md, Two clocks 4). Pure; times are monotonic seconds."""
+"""What reading back proves: a write alone proves nothing (DESIGN.md, Two clocks 4). Pure; monotonic seconds."""
 
 from dataclasses import dataclass
 

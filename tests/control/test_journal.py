@@ -1,6 +1,5 @@
 """The lease journal: what was acknowledged is there, what is damaged is noticed, a full disk does not matter."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -187,10 +186,10 @@ def test_a_full_disk_does_not_stop_the_journal(tmp_path: Path) -> None:
     path = tmp_path / "leases.journal"
     file = JournalFile(path)
     file.open()
-    blocks = os.stat(path).st_blocks
+    blocks = path.stat().st_blocks
     for number in range(500):
         file.append(Taken(lease(f"device {number % 5}")))
-    assert os.stat(path).st_blocks == blocks
+    assert path.stat().st_blocks == blocks
     assert blocks * 512 >= FILE_SIZE
     file.close()
 
