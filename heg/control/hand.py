@@ -4,12 +4,14 @@ One supervised task per actuator, so that a slow or dead device never delays ano
 """
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
 from heg.control.budget import DAY_S, BudgetView, WriteMeter
+from heg.control.deciding import Told
 from heg.control.journal import LeaseJournal
 from heg.control.journal_format import HeldLease
 from heg.control.lease_terms import Action, Close, LeaseRules, Read, Release, Renew, Take, Wish, Write
@@ -24,6 +26,7 @@ T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
+_LONGEST_KEY = 120
 _ACTIONS_AT_ONCE = 8
 """More steps than any healthy turn has: a lease that never comes to rest waits for its next turn, it never spins."""
 
@@ -75,10 +78,27 @@ class Hand:
         """True until it is settled what becomes of an inherited command."""
         return self._inherited is not None or self._in_doubt
 
+    def meet(self, actuator: Actuator, *, present: bool) -> None:
+        """The device as it is attached now; while it is lost nothing is sent (loss row `storage-lost`)."""
+        self._actuator = actuator
+        self.lease.seen(present=present)
+
     def want(self, wish: Wish | None) -> None:
         """The cycle's wish for this second; returns at once."""
         self.lease.want(wish, self._clock.monotonic_s())
         self._wake.set()
+
+    @staticmethod
+    def key_of(identity: str) -> str:
+        """Return the device's name in the journal: its identity, or what stands for one too long for a slot."""
+        if len(identity.encode()) <= _LONGEST_KEY:
+            return identity
+        return "sha256:" + hashlib.sha256(identity.encode()).hexdigest()
+
+    def told(self) -> Told:
+        """What stands at the device under our lease, and how often its registers may be written."""
+        set_point = self.lease.set_point
+        return Told(set_point.power_kw if set_point is not None else None, self._budget.period_s)
 
     def writes(self) -> BudgetView:
         """Writes today and what is left."""
@@ -156,7 +176,7 @@ class Hand:
     async def _close(self) -> None:
         await self._renewal_done()
         try:
-            await self._journal.release(self.identity)
+            await self._journal.release(self.key_of(self.identity))
         except OSError as error:
             logger.error("%s: the end of its lease cannot be journalled: %s", self.name, error)
             self.lease.journal_failed(str(error), self._clock.monotonic_s())
@@ -180,7 +200,7 @@ class Hand:
     def _as_held(self, wish: Wish) -> HeldLease:
         utc_s = self._clock.utc().timestamp()
         return HeldLease(
-            device=self.identity,
+            device=self.key_of(self.identity),
             name=self.name,
             regime=wish.set_point.regime if wish.native else None,
             min_kw=wish.min_kw,

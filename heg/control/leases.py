@@ -48,6 +48,8 @@ class Lease:
         self._read_due_s = 0.0
         self._read_before_first_write = False
         self._commanded = False
+        self._present = True
+        self._before_loss: SetPoint | None = None
         self._not_before_s = 0.0
         self._refusals = 0
         self._release_refusals = 0
@@ -99,6 +101,13 @@ class Lease:
         """The cycle's wish, or None: let go."""
         self._wish, self._wished_at_s = wish, now_s
 
+    def seen(self, *, present: bool) -> None:
+        """Whether the device answers. A held lease rests while it is lost; when it is back it is read back first."""
+        if present and not self._present and self.phase is Phase.HELD:
+            self._judge = ReadBackJudge(self._rules.settle_s, self._rules.tolerance)
+            self._before_loss, self._last, self._read_before_first_write = self._last, None, True
+        self._present = present
+
     def try_again(self) -> None:
         """Forget a rest: the owner asked, or the device came back."""
         self._free_from_s, self._cool_downs, self._not_before_s = 0.0, 0, 0.0
@@ -123,6 +132,8 @@ class Lease:
 
     def next(self, now_s: float) -> Action | None:
         """Return what to do now, or None when there is nothing until the next wish or second."""
+        if not self._present and self.phase in (Phase.FREE, Phase.TAKING, Phase.HELD):
+            return None
         match self.phase:
             case Phase.FREE:
                 return self._next_free(now_s)
@@ -197,6 +208,7 @@ class Lease:
         elif self._read_before_first_write:
             self._read_before_first_write = False
             self._judge.stood_before(answer)
+            self._readopt(answer, now_s)
         elif self.phase is Phase.HELD:
             self._heard(answer, now_s)
 
@@ -258,8 +270,7 @@ class Lease:
         return self._wish if self._wish and now_s - self._wished_at_s < self._rules.wish_s else None
 
     def _covered_by_journal(self, wish: Wish) -> bool:
-        """A native regime, or a power inside the journalled interval: what a crash would find is what was journalled."""
-        """A native regime, or a power inside the journalled interval: what a crash would find is what was journalled."""
+        """Tell whether a crash would find what was journalled: this native regime, or a power inside the interval."""
         taken = self._taken
         if taken is None or taken.native is not wish.native:
             return False
@@ -310,6 +321,14 @@ class Lease:
             case LeaseState.SETTLING:
                 pass
 
+    def _readopt(self, answer: ReadBack, now_s: float) -> None:
+        """After a loss: a device that still holds our command is not commanded anew."""
+        before, self._before_loss = self._before_loss, None
+        if before is not None and answer.active and self._rules.tolerance.same(before, answer.set_point):
+            self._last, self._written_at_s = before, now_s
+            self._judge.wrote(before, now_s)
+            self._heard(answer, now_s)
+
     def _yield(self, now_s: float) -> None:
         """What the device holds now is not ours to take back: the lease ends without touching it."""
         self._rest(now_s)
@@ -333,8 +352,7 @@ class Lease:
         self._free_from_s = now_s + rest_s
 
     def _begin_release(self) -> None:
-        """A write that was never acknowledged may have taken hold too; only where none was sent is nothing given back."""
-        """A write that was never acknowledged may have taken hold too; only where none was sent is nothing given back."""
+        """Also a write never acknowledged may have taken hold; only where none was sent is nothing given back."""
         self.phase = Phase.RELEASING if self._commanded else Phase.CLOSING
         self._release_refusals, self._release_read_due, self._not_before_s = 0, False, 0.0
 

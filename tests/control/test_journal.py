@@ -81,7 +81,9 @@ def write_all(path: Path, written: list[Entry]) -> None:
 
 
 def test_a_new_journal_holds_nothing(tmp_path: Path) -> None:
-    said = JournalFile(tmp_path / "leases.journal").open()
+    file = JournalFile(tmp_path / "leases.journal")
+    said = file.open()
+    file.close()
     assert said.condition is Condition.NEW
     assert not said.held
     assert not said.doubt

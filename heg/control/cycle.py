@@ -1,0 +1,85 @@
+"""One control cycle without I/O but the door: snapshot, envelope, decisions (DESIGN.md, Two clocks)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from heg.control.claims import ClaimBook
+from heg.control.deciding import Decider, Outcome, Told
+from heg.control.envelopes import EnvelopeReader, without_amperes
+from heg.control.settings import ControlSettings
+from heg.control.snapshot import Known, Snapshot, SnapshotReader
+from heg.data.door import Door
+from heg.devices.contract import AttachedActuator
+from heg.model.capabilities import Capability, ProducerCapability, StorageCapability
+from heg.model.envelope import Envelope, EnvelopeSource
+from heg.model.leases import Claim, Claimant, Reason, ReasonCode
+from heg.model.regimes import GridBand, Regime, RegimeOrder
+
+LOSS_ROWS = ("grid-meter-stale", "soc-stale")
+"""What this room enforces of the loss matrix; `intents` says how."""
+
+_NO_CONTRACT = Reason(
+    ReasonCode.ENVELOPE, "No supply contract is configured: what the connection point stands is not known."
+)
+_UNDER_DSO = "Hands off, but the network operator's limit holds."
+
+
+class Cycle:
+    """Turns what is known now into what each actuator is told."""
+
+    def __init__(self, door: Door, settings: ControlSettings, book: ClaimBook) -> None:
+        self._settings = settings
+        self._reader = SnapshotReader(
+            door, settings.unit, settings.ages, book, phases=settings.phases, meter=settings.meter
+        )
+        self._envelopes = EnvelopeReader(door, settings.unit, settings.limits, settings.live)
+        self._decider = Decider(settings.steering)
+        self._newest: Snapshot | None = None
+
+    def step(
+        self, attached: Sequence[AttachedActuator], told: Mapping[str, Told], now_s: float, *, hands_off: bool
+    ) -> tuple[Snapshot, Envelope, dict[str, Outcome]]:
+        """Decide for this cycle; every outcome says why."""
+        snapshot = self._reader.take(sorted(attached, key=_merit), now_s)
+        self._newest = snapshot
+        envelope = self._envelopes.envelope(now_s)
+        if not self._envelopes.contracted:
+            return snapshot, envelope, {name: Outcome(None, _NO_CONTRACT) for name in snapshot.actuators}
+        held = without_amperes(envelope, snapshot.grid.phase_a, self._settings.phases)
+        if not hands_off:
+            return snapshot, envelope, self._decider.decide(snapshot, held, told)
+        ordered = self._envelopes.envelope(now_s, only=EnvelopeSource.DSO)
+        if not ordered.limits:
+            return snapshot, envelope, {}
+        outcomes = self._decider.decide(_under_order(snapshot, ordered), ordered, told)
+        return snapshot, envelope, {name: replace(outcome, binding=True) for name, outcome in outcomes.items()}
+
+    def is_fresh(self, device: str) -> bool:
+        """Tell whether everything this actuator is steered by is known: then an inherited lease may go on."""
+        if self._newest is None or not isinstance(self._newest.grid.power_kw, Known):
+            return False
+        image = self._newest.actuators.get(device)
+        if image is None or not image.present or not isinstance(image.power_kw, Known):
+            return False
+        return not isinstance(image.capability, StorageCapability) or isinstance(image.soc, Known)
+
+
+def _merit(one: AttachedActuator) -> tuple[int, str]:
+    """Storages first: they give back what they take. Producers last: what they are held back is lost."""
+    return _merit_of(one.capability), one.name
+
+
+def _merit_of(capability: Capability) -> int:
+    if isinstance(capability, StorageCapability):
+        return 0
+    return 2 if isinstance(capability, ProducerCapability) else 1
+
+
+def _under_order(snapshot: Snapshot, envelope: Envelope) -> Snapshot:
+    """All claims fall away but one: keep the connection point inside the network operator's limit."""
+    band = GridBand(envelope.min_kw, envelope.max_kw)
+    claim = Claim(
+        Claimant.ENVELOPE, Reason(ReasonCode.ENVELOPE, _UNDER_DSO), 1.0, order=RegimeOrder(Regime.LIMIT, band=band)
+    )
+    images = {name: replace(image, claims=(claim,)) for name, image in snapshot.actuators.items()}
+    return replace(snapshot, actuators=images)

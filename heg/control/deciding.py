@@ -1,0 +1,283 @@
+"""What every actuator is told this cycle: intents, shares of headroom, steps that fit (DESIGN.md, Two clocks). Pure.
+
+The state kept from cycle to cycle is what measurements alone do not tell: what was told before, and how the load was
+told apart from our own movement.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from heg.control.claims import Interval, decide
+from heg.control.connection import Connection, Mover, fitting
+from heg.control.intents import Intent, Nothing, intent_of, phases_of
+from heg.control.lease_terms import Wish
+from heg.control.snapshot import ActuatorImage, Known, Snapshot
+from heg.control.tracker import LoadInterval, LoadTracker, MeterDelay, Trim, follow
+from heg.control.words import reason_for
+from heg.model.capabilities import ProducerCapability, StorageCapability, VehicleCapability
+from heg.model.envelope import Envelope
+from heg.model.headroom import Grant, Request, share
+from heg.model.leases import Claimant, Reason, SetPoint
+from heg.model.regimes import Regime, wanted_kw
+
+_FOLLOWING = frozenset({Regime.BALANCE, Regime.COVER, Regime.ABSORB, Regime.CHARGE, Regime.LIMIT})
+"""Regimes whose power depends on the load."""
+
+
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """How powers are computed: the cycle (s), how late the meter may be, the phases of the connection point."""
+
+    cycle_s: float = 1.0
+    phases: int = 3
+    delay: MeterDelay = field(default_factory=MeterDelay)
+    revert_s: float = 60.0
+    reserve_back_share: float = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What stands at a device under our lease: its power (None: native or nothing), and its write budget's period."""
+
+    power_kw: float | None = None
+    period_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one actuator is told: a wish for its lease, or None to let go; why; and the loss row in force.
+
+    `bound` names the room at the connection point that held it back; `binding` holds also under hands-off.
+    """
+
+    wish: Wish | None
+    reason: Reason
+    loss: str = ""
+    bound: str = ""
+    binding: bool = False
+
+
+class Decider:
+    """Decides for all actuators of one unit, cycle after cycle."""
+
+    def __init__(self, steering: Steering) -> None:
+        self._steering = steering
+        self._tracker = LoadTracker(steering.delay)
+        self._connection = Connection(steering.phases, steering.delay)
+        self._followers: tuple[str, ...] = ()
+        self._memory: dict[str, _Memory] = {}
+
+    def decide(self, snapshot: Snapshot, envelope: Envelope, told: Mapping[str, Told]) -> dict[str, Outcome]:
+        """Return what each actuator is told. The order of the snapshot's actuators is the order of merit."""
+        intents: list[Intent] = []
+        outcomes: dict[str, Outcome] = {}
+        for image in snapshot.actuators.values():
+            intent = intent_of(image, snapshot.grid, envelope, self._steering.cycle_s)
+            memory = self._memory.setdefault(image.name, _Memory())
+            memory.mark_reserve(image, self._steering.reserve_back_share)
+            if isinstance(intent, Nothing):
+                outcomes[image.name] = Outcome(None, intent.reason, intent.loss)
+            else:
+                intents.append(intent)
+        blind = [intent for intent in intents if intent.loss or not isinstance(snapshot.grid.power_kw, Known)]
+        outcomes |= {intent.image.name: self._without_sight(intent) for intent in blind}
+        seeing = [intent for intent in intents if intent not in blind]
+        return outcomes | self._with_sight(seeing, snapshot, envelope, told)
+
+    # Without a measurement: native where the device sees for itself, otherwise nothing.
+
+    def _without_sight(self, intent: Intent) -> Outcome:
+        wish = self._native(intent) if intent.native else self._powered(intent, 0.0, urgent=True)
+        return Outcome(wish, intent.claim.reason, intent.loss)
+
+    # With measurements.
+
+    def _with_sight(
+        self, intents: Sequence[Intent], snapshot: Snapshot, envelope: Envelope, told: Mapping[str, Told]
+    ) -> dict[str, Outcome]:
+        if not isinstance(snapshot.grid.power_kw, Known):
+            return {}
+        movers = [self._mover(intent, told.get(intent.image.name, Told())) for intent in intents]
+        self._connection.observe(snapshot.grid, movers, snapshot.now_s)
+        room = self._connection.headroom(envelope)
+        desired = self._desires(intents, snapshot, snapshot.grid.power_kw.value, told)
+        requests = [
+            self._request(intent, mover, desired[mover.name]) for intent, mover in zip(intents, movers, strict=True)
+        ]
+        grants = {grant.key: grant for grant in share(room, requests)}
+        placed = {
+            intent.image.name: _within_grant(intent, grants[intent.image.name], desired[intent.image.name])
+            for intent in intents
+        }
+        powers = fitting(movers, placed, room, self._steering.phases)
+        outcomes = {}
+        for intent in intents:
+            name = intent.image.name
+            outcomes[name] = self._outcome(
+                intent, _whole(intent, powers[name]), desired[name], grants[name], snapshot, envelope
+            )
+        followers = [name for name in self._followers if name in outcomes]
+        self._tracker.told(snapshot.now_s, math.fsum(self._memory[name].command_kw or 0.0 for name in followers))
+        return outcomes
+
+    def _mover(self, intent: Intent, told: Told) -> Mover:
+        reading = intent.image.power_kw
+        measured_kw, arrived_s = (reading.value, reading.arrived_s) if isinstance(reading, Known) else (0.0, 0.0)
+        return Mover(intent.image.name, measured_kw, arrived_s, told.power_kw, phases_of(intent.image))
+
+    def _request(self, intent: Intent, mover: Mover, desired_kw: float) -> Request:
+        return Request(
+            mover.name,
+            desired_kw,
+            desired_kw,
+            intent.device.low_kw,
+            intent.device.high_kw,
+            self._connection.shares(mover),
+            _smallest(intent.image),
+        )
+
+    def _outcome(
+        self, intent: Intent, power_kw: float, desired_kw: float, grant: Grant, snapshot: Snapshot, envelope: Envelope
+    ) -> Outcome:
+        memory, now_s = self._memory[intent.image.name], snapshot.now_s
+        held_back = abs(power_kw - desired_kw) > 0.01
+        reason = reason_for(intent, desired_kw, grant.bound if held_back else "", envelope, snapshot.grid)
+        if intent.native:
+            memory.command_kw = None
+            return Outcome(self._native(intent), reason, bound=grant.bound if held_back else "")
+        if memory.command_kw != power_kw:
+            memory.command_kw, memory.commanded_at_s = power_kw, now_s
+        if isinstance(intent.image.power_kw, Known):
+            memory.trim.learn(now_s, power_kw, intent.image.power_kw.value)
+        urgent = held_back or intent.claim.claimant <= Claimant.MANUAL
+        wish = self._powered(intent, power_kw + memory.trim_kw(intent), urgent=urgent)
+        return Outcome(wish, reason, bound=grant.bound if held_back else "")
+
+    def _desires(
+        self, intents: Sequence[Intent], snapshot: Snapshot, grid_kw: float, told: Mapping[str, Told]
+    ) -> dict[str, float]:
+        """Return what each would do if the connection point had no limits, in kW at its terminals."""
+        load = self._load(intents, snapshot)
+        desired: dict[str, float] = {}
+        shift_kw = 0.0
+        residual_kw = grid_kw
+        for intent in intents:
+            image, memory = intent.image, self._memory[intent.image.name]
+            own_kw = image.power_kw.value if isinstance(image.power_kw, Known) else 0.0
+            if intent.native:
+                wanted = intent.decision.interval.clamp(wanted_kw(intent.order, residual_kw - own_kw))
+            elif self._resting(memory, told.get(image.name, Told()), snapshot.now_s):
+                wanted = intent.decision.interval.clamp(memory.command_kw or 0.0)
+            else:
+                before_kw = memory.command_kw if memory.command_kw is not None else own_kw
+                wanted = _followed(intent, load, shift_kw, before_kw)
+            desired[image.name] = wanted
+            residual_kw += wanted - own_kw
+            if image.name in self._followers:
+                shift_kw += wanted
+        return desired
+
+    def _load(self, intents: Sequence[Intent], snapshot: Snapshot) -> LoadInterval | None:
+        """Return what the house draws beside the storages that follow it."""
+        followers = tuple(
+            intent.image.name for intent in intents if not intent.native and intent.order.regime in _FOLLOWING
+        )
+        if followers != self._followers:
+            # Another sum of powers: what was collected of the former one says nothing about it.
+            self._followers, self._tracker = followers, LoadTracker(self._steering.delay)
+        readings = [snapshot.actuators[name].power_kw for name in followers]
+        known = [reading for reading in readings if isinstance(reading, Known)]
+        if known:
+            read_at_s = min(reading.arrived_s for reading in known)
+            self._tracker.storages(read_at_s, math.fsum(reading.value for reading in known))
+        if isinstance(snapshot.grid.power_kw, Known):
+            self._tracker.grid(snapshot.grid.power_kw.arrived_s, snapshot.grid.power_kw.value)
+        return self._tracker.load()
+
+    def _resting(self, memory: "_Memory", told: Told, now_s: float) -> bool:
+        """Registers that wear set the pace: between two writes the last value stands (DESIGN.md, Two clocks 5)."""
+        if told.period_s <= self._steering.cycle_s or memory.command_kw is None:
+            return False
+        return now_s - memory.commanded_at_s < told.period_s
+
+    # Wishes.
+
+    def _native(self, intent: Intent) -> Wish:
+        low_kw, high_kw = _rates(intent.image)
+        claimed = decide(Interval(low_kw, high_kw), intent.image.claims).interval
+        floor_kw = 0.0 if self._memory[intent.image.name].at_reserve else claimed.low_kw
+        set_point = SetPoint(
+            regime=intent.order.regime,
+            min_kw=floor_kw if floor_kw > low_kw else None,
+            max_kw=claimed.high_kw if claimed.high_kw < high_kw else None,
+            revert_s=self._revert_s(intent.image),
+        )
+        return Wish(set_point, intent.claim.claimant, intent.claim.reason, intent.order.regime, True, low_kw, high_kw)
+
+    def _powered(self, intent: Intent, power_kw: float, *, urgent: bool) -> Wish:
+        low_kw, high_kw = _rates(intent.image)
+        set_point = SetPoint(power_kw=round(power_kw, 3), revert_s=self._revert_s(intent.image))
+        claim = intent.claim
+        return Wish(set_point, claim.claimant, claim.reason, intent.order.regime, False, low_kw, high_kw, urgent=urgent)
+
+    def _revert_s(self, image: ActuatorImage) -> float:
+        """Ask for a dead-man time only of a device that has one."""
+        has_one = isinstance(image.capability, StorageCapability) and image.capability.revert_s > 0
+        return self._steering.revert_s if has_one else 0.0
+
+
+class _Memory:
+    """What is remembered of one actuator between cycles."""
+
+    def __init__(self) -> None:
+        self.command_kw: float | None = None
+        self.commanded_at_s = -math.inf
+        self.trim = Trim()
+        self.at_reserve = False
+
+    def trim_kw(self, intent: Intent) -> float:
+        """Only where power follows the load does a small error matter; a commanded kW is given as commanded."""
+        return self.trim.kw if intent.order.regime in _FOLLOWING else 0.0
+
+    def mark_reserve(self, image: ActuatorImage, back_share: float) -> None:
+        """At its reserve a storage discharges no more until it is clearly above again: limits must not flap."""
+        if not isinstance(image.capability, StorageCapability) or not isinstance(image.soc, Known):
+            return
+        floor = image.capability.reserve_share
+        self.at_reserve = floor > 0 and image.soc.value <= floor + (back_share if self.at_reserve else 0.0)
+
+
+def _followed(intent: Intent, load: LoadInterval | None, shift_kw: float, before_kw: float) -> float:
+    interval, order = intent.decision.interval, intent.order
+    if order.regime not in _FOLLOWING:
+        return interval.clamp(wanted_kw(order, 0.0))
+    if load is None:
+        return interval.clamp(before_kw)
+    rest = LoadInterval(load.low_kw + shift_kw, load.high_kw + shift_kw)
+    return follow(lambda load_kw: interval.clamp(wanted_kw(order, load_kw)), rest, before_kw)
+
+
+def _within_grant(intent: Intent, grant: Grant, desired_kw: float) -> float:
+    """The envelope narrows before the owner's, the plan's and all later claims; device safety alone comes before it."""
+    return intent.device.narrowed(grant.low_kw, grant.high_kw).clamp(desired_kw)
+
+
+def _smallest(image: ActuatorImage) -> float:
+    return image.capability.smallest_charge_kw if isinstance(image.capability, VehicleCapability) else 0.0
+
+
+def _whole(intent: Intent, power_kw: float) -> float:
+    """A charger draws nothing or at least its smallest power."""
+    smallest = _smallest(intent.image)
+    return 0.0 if 0.0 < power_kw < smallest else power_kw
+
+
+def _rates(image: ActuatorImage) -> tuple[float, float]:
+    match image.capability:
+        case StorageCapability() | VehicleCapability() as movable:
+            return movable.min_rate_kw, movable.max_rate_kw
+        case ProducerCapability() as producer:
+            return 0.0, producer.rated_kw
+        case other:
+            return 0.0, getattr(other, "rated_kw", 0.0)

@@ -1,0 +1,112 @@
+"""What the control room tells: leases with their reasons, set-points, envelope, alarms, evidence. Writes on change."""
+
+from dataclasses import replace
+
+from heg.control.deciding import Outcome
+from heg.control.envelopes import same_bounds
+from heg.control.evidence import EvidenceLog
+from heg.control.hand import Hand
+from heg.control.lease_terms import Wish
+from heg.control.snapshot import Reading
+from heg.data.door import Door
+from heg.model.envelope import Envelope
+from heg.model.instance import Location
+from heg.model.leases import Claimant, LeaseRecord, LeaseState, Reason, ReasonCode
+from heg.model.losses import loss
+from heg.model.records import AlarmRecord, Severity
+from heg.model.regimes import Regime
+
+_REPEAT_S = 10.0
+_MEND = {
+    LeaseState.OVERRIDDEN: "end the other control (manufacturer's app, another energy manager) or leave it the device",
+    LeaseState.IGNORED: "allow remote control in the device's own settings, then start `heg try`",
+}
+
+
+class Notices:
+    """Remembers what was told last, so that only changes are told again (and everything every 10 s)."""
+
+    def __init__(self, door: Door, unit: str) -> None:
+        self._door, self._unit = door, unit
+        self._evidence = EvidenceLog(door)
+        self._envelope: Envelope | None = None
+        self._leases: dict[str, tuple[float, LeaseRecord]] = {}
+        self._alarms: dict[tuple[str, str], AlarmRecord] = {}
+
+    def envelope(self, envelope: Envelope, grid: Reading, now_s: float) -> None:
+        """The envelope of this cycle."""
+        self._evidence.follow_up(grid, now_s)
+        before, self._envelope = self._envelope, envelope
+        if before is not None and same_bounds(before, envelope) and before.limits == envelope.limits:
+            return
+        self._door.write("envelope", self._place(), envelope)
+        if before is not None and not same_bounds(before, envelope):
+            words = "; ".join(limit.text for limit in envelope.limits) or "no source bounds the connection point"
+            self._evidence.note(self._place(), "envelope", Reason(ReasonCode.ENVELOPE, words), grid, now_s)
+
+    def lease(self, hand: Hand, outcome: Outcome, grid: Reading, now_s: float) -> None:
+        """What one actuator does now, and why."""
+        record = _record(hand, outcome, now_s)
+        told_s, before = self._leases.get(hand.name, (-_REPEAT_S, None))
+        comparable = replace(record, expires_in_s=0.0)
+        changed = before is None or replace(before, expires_in_s=0.0) != comparable
+        if not changed and now_s - told_s < _REPEAT_S:
+            return
+        self._leases[hand.name] = (now_s, record)
+        place = self._place(hand.name)
+        self._door.write("lease", place, record)
+        if record.held and record.set_kw is not None:
+            self._door.write("setpoint.power", place, record.set_kw)
+        if before is None or (before.held, before.regime) != (record.held, record.regime):
+            self._door.write("regime", place, str(record.regime))
+            if before is not None or record.held:
+                what = f"lease {record.regime}" if record.held else "lease released"
+                self._evidence.note(place, what, record.reason, grid, now_s)
+
+    def troubles(self, hand: Hand, outcome: Outcome) -> None:
+        """Raise and clear the alarms of one actuator."""
+        trouble = hand.lease.trouble
+        mend = _MEND.get(hand.lease.state, "")
+        self.alarm(hand.name, "lease", None if trouble is None else trouble.text, mend)
+        text = None
+        if outcome.loss:
+            row = loss(outcome.loss)
+            text = f"{outcome.reason.text} In force: {row.safe}; left {row.left}."
+        self.alarm(hand.name, "steering", text)
+
+    def alarm(self, device: str, part: str, text: str | None, mend: str = "") -> None:
+        """Raise an alarm with this text, or clear it (None); only changes are written."""
+        before = self._alarms.get((device, part))
+        if text is None and (before is None or not before.active):
+            return
+        words = text if text is not None else f"over: {before.text}" if before is not None else ""
+        alarm = AlarmRecord(text is not None, Severity.ALARM if text else Severity.INFO, words, mend)
+        if alarm != before:
+            self._alarms[device, part] = alarm
+            self._door.write("alarm", Location(self._unit, device, part), alarm)
+
+    def _place(self, device: str = "") -> Location:
+        return Location(self._unit, device)
+
+
+def _record(hand: Hand, outcome: Outcome, now_s: float) -> LeaseRecord:
+    lease, writes = hand.lease, hand.writes()
+    wish = lease.wish if isinstance(lease.wish, Wish) else None
+    set_point = lease.set_point
+    read_back = lease.read_back if lease.held else None
+    reason = outcome.reason
+    if not lease.held and lease.trouble is not None:
+        reason = lease.trouble
+    return LeaseRecord(
+        held=lease.held,
+        owner=wish.owner if wish is not None else Claimant.IDLE,
+        regime=wish.regime if wish is not None and lease.held else Regime.HOLD,
+        set_kw=set_point.power_kw if set_point is not None else None,
+        reason=reason,
+        expires_in_s=lease.expires_in_s(now_s),
+        state=lease.state,
+        native=wish.native if wish is not None else False,
+        read_back_kw=read_back.set_point.power_kw if read_back is not None and read_back.active else None,
+        writes_today=writes.today,
+        writes_left=writes.left,
+    )

@@ -1,0 +1,208 @@
+"""The control room: the one place that commands devices. Runs the control cycle and keeps a hand on each actuator.
+
+The cycle is all in memory: it freezes a snapshot, decides, and hands each hand its wish. No disk and no device is
+awaited between a measurement and a wish; the hands act beside each other, each with its own time limits.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from heg.control.budget import DAY_S, WriteMeter
+from heg.control.claims import ClaimBook
+from heg.control.cycle import Cycle
+from heg.control.deciding import Outcome
+from heg.control.hand import Hand
+from heg.control.journal import LeaseJournal
+from heg.control.journal_format import Condition, HeldLease, Journalled
+from heg.control.notices import Notices
+from heg.control.settings import ControlSettings
+from heg.control.snapshot import Snapshot
+from heg.data.door import Door
+from heg.devices.contract import AttachedActuator, DeviceRegistry
+from heg.model.capabilities import StorageCapability, VehicleCapability, WriteBudget
+from heg.model.instance import Location
+from heg.model.leases import Reason, ReasonCode
+from heg.runtime.clock import Clock
+from heg.runtime.supervisor import Supervisor
+
+logger = logging.getLogger(__name__)
+
+_JOURNAL_AGAIN_S = 60.0
+_DOUBT_S = 600.0
+_HANDS_OFF = Reason(ReasonCode.HANDS_OFF, "The owner has taken the hands off: the device is left to itself.")
+_CLOSING = Reason(ReasonCode.SHUTDOWN, "The unit shuts down: the device is given back.")
+
+
+class ControlRoom:
+    """One per unit. `run` is its supervised task; `close` gives everything back before the unit ends.
+
+    `completed` is called after each completed cycle (it feeds the watchdog).
+    """
+
+    def __init__(
+        self,
+        door: Door,
+        registry: DeviceRegistry,
+        clock: Clock,
+        supervisor: Supervisor,
+        journal: Path,
+        settings: ControlSettings,
+        completed: Callable[[], None],
+    ) -> None:
+        self._door, self._registry, self._clock, self._supervisor = door, registry, clock, supervisor
+        self._settings, self._completed = settings, completed
+        self._journal = LeaseJournal(journal)
+        self._said: Journalled | None = None
+        self._journal_due_s = clock.monotonic_s()
+        self._opened_s = 0.0
+        self._hands: dict[str, Hand] = {}
+        self._book = ClaimBook(door.service, settings.claimants)
+        self._cycle = Cycle(door, settings, self._book)
+        self._notices = Notices(door, settings.unit)
+        self._closing = False
+        self._snapshot: Snapshot | None = None
+        self.hands_off = False
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """What the last cycle saw."""
+        return self._snapshot
+
+    @property
+    def settings(self) -> ControlSettings:
+        """What the room is configured with."""
+        return self._settings
+
+    @property
+    def closing(self) -> bool:
+        """True once the unit shuts down."""
+        return self._closing
+
+    def hand_on(self, device: str) -> Hand | None:
+        """Return the hand on this device, if there is one."""
+        return next((hand for hand in self._hands.values() if hand.name == device), None)
+
+    async def run(self) -> None:
+        """Run the cycle until cancelled."""
+        next_s = self._clock.monotonic_s()
+        while True:
+            await self._open_journal()
+            began_s = self._clock.real_s()
+            self.step()
+            self._door.write("self.cycle_time", Location(self._settings.unit), self._clock.real_s() - began_s)
+            self._completed()
+            next_s += self._settings.timings.cycle_s
+            # Cycles that were missed (a suspended machine, a blocked loop) are not made up for.
+            next_s = max(next_s, self._clock.monotonic_s())
+            await self._clock.sleep_until(next_s)
+
+    def step(self) -> None:
+        """One control cycle."""
+        now_s = self._clock.monotonic_s()
+        attached = self._registry.actuators()
+        self._meet(attached)
+        told = {hand.name: hand.told() for hand in self._hands.values()}
+        self._snapshot, envelope, outcomes = self._cycle.step(attached, told, now_s, hands_off=self.hands_off)
+        grid = self._snapshot.grid.power_kw
+        self._notices.envelope(envelope, grid, now_s)
+        for hand in self._hands.values():
+            outcome = self._allowed(outcomes.get(hand.name))
+            hand.want(outcome.wish)
+            self._notices.lease(hand, outcome, grid, now_s)
+            self._notices.troubles(hand, outcome)
+
+    async def turn_hands_off(self, *, on: bool) -> None:
+        """The owner's switch, durable before it is acknowledged; raises OSError when it cannot be journalled."""
+        if on:
+            self.hands_off = True  # letting go never waits for the disk
+        await self._journal.hands_off(on=on)
+        self.hands_off = on
+        self._door.write("hands_off", Location(self._settings.unit), "on" if on else "off")
+        for hand in self._hands.values():
+            hand.lease.try_again()
+
+    async def close(self) -> bool:
+        """Give everything back, all devices at once, within the stated time; False when some did not answer.
+
+        What could not be released stays journalled: the next start releases it first.
+        """
+        if self._closing:
+            return True
+        self._closing = True
+        held = [hand for hand in self._hands.values() if not hand.recovering]
+        done = await asyncio.gather(*(hand.let_go(self._settings.shutdown_s) for hand in held))
+        for hand in self._hands.values():
+            await self._supervisor.stop(_task(hand))
+        self._hands = {}
+        await self._journal.close()
+        return all(done)
+
+    def _allowed(self, outcome: Outcome | None) -> Outcome:
+        if self._closing or outcome is None:
+            return Outcome(None, _CLOSING)
+        return Outcome(None, _HANDS_OFF) if self.hands_off and not outcome.binding else outcome
+
+    async def _open_journal(self) -> None:
+        """Without a journal the house is measured and nothing is commanded."""
+        if self._said is not None or self._clock.monotonic_s() < self._journal_due_s:
+            return
+        try:
+            said = await self._journal.open()
+        except OSError as error:
+            logger.error("the lease journal cannot be opened, so nothing is commanded: %s", error)
+            self._notices.alarm("", "lease-journal", f"The lease journal cannot be opened: {error}.", "check the disk")
+            self._journal_due_s = self._clock.monotonic_s() + _JOURNAL_AGAIN_S
+            return
+        self._said, self._opened_s = said, self._clock.monotonic_s()
+        self.hands_off = said.hands_off
+        self._door.write("hands_off", Location(self._settings.unit), "on" if said.hands_off else "off")
+        damaged = said.condition is Condition.DAMAGED
+        text = (
+            "The lease journal was damaged: every device that holds a command is released first." if damaged else None
+        )
+        self._notices.alarm("", "lease-journal", text)
+
+    def _meet(self, attached: tuple[AttachedActuator, ...]) -> None:
+        if self._said is None or self._closing:
+            return
+        for one in attached:
+            hand = self._hands.get(one.info.identity)
+            if hand is None and one.present:
+                hand = self._hands[one.info.identity] = self._new_hand(one, self._said)
+                self._supervisor.start(_task(hand), hand.run)
+            if hand is not None:
+                hand.meet(one.actuator, present=one.present)
+
+    def _new_hand(self, one: AttachedActuator, said: Journalled) -> Hand:
+        inherited = said.held.get(Hand.key_of(one.info.identity))
+        return Hand(
+            one.info.identity,
+            one.name,
+            one.actuator,
+            self._write_meter(one, inherited),
+            rules=self._settings.rules,
+            settings=self._settings.hand,
+            journal=self._journal,
+            clock=self._clock,
+            fresh=lambda: self._cycle.is_fresh(one.name),
+            inherited=inherited,
+            in_doubt=said.doubt,
+        )
+
+    def _write_meter(self, one: AttachedActuator, inherited: HeldLease | None) -> WriteMeter:
+        day, today = (inherited.day, inherited.writes_today) if inherited is not None else (0, 0)
+        if day != int(self._clock.utc().timestamp() // DAY_S):
+            day, today = 0, 0
+        return WriteMeter(_budget_of(one), now_s=self._clock.monotonic_s(), day=day, today=today)
+
+
+def _task(hand: Hand) -> str:
+    return f"hand.{hand.name}"
+
+
+def _budget_of(one: AttachedActuator) -> WriteBudget:
+    if isinstance(one.capability, StorageCapability | VehicleCapability):
+        return one.capability.writes
+    return WriteBudget()

@@ -1,0 +1,156 @@
+"""The frozen image one control cycle decides from, read through the door (DESIGN.md, Two clocks).
+
+Nothing in it is a bare float: a value is `Known` with its age, or `Unknown` with the reason, and whoever reads it has
+to choose what not knowing means. Unknown is never "no limit".
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from heg.control.claims import ClaimBook
+from heg.data.door import Door
+from heg.devices.contract import AttachedActuator
+from heg.model.capabilities import Capability, MeterCapability
+from heg.model.instance import ANY, Instance, Location, Quality
+from heg.model.leases import Claim
+from heg.model.records import DeviceRecord
+
+NOMINAL_V = 230.0
+PHASES = ("phase.a", "phase.b", "phase.c")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A good value that is young enough; `arrived_s` tells one arrival from the next."""
+
+    value: float
+    age_s: float
+    arrived_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """No value to act upon, and why: `lost` (not there), `stale` (too old), `bad` (the device says so)."""
+
+    why: str
+    age_s: float | None = None
+
+
+Reading = Known | Unknown
+
+
+def value_or(reading: Reading, fallback: float) -> float:
+    """Return the value, or what the reader chose not knowing to mean."""
+    return reading.value if isinstance(reading, Known) else fallback
+
+
+@dataclass(frozen=True, slots=True)
+class Ages:
+    """How old a value may get, in seconds, before nobody acts upon it."""
+
+    meter_s: float = 5.0
+    power_s: float = 5.0
+    soc_s: float = 60.0
+    limit_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class GridImage:
+    """The connection point: kW and amperes per phase, importing positive. `meter` is the device's name, "" if none."""
+
+    meter: str
+    power_kw: Reading
+    phase_a: tuple[Reading, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ActuatorImage:
+    """One actuator as it stands: `power_kw` at its terminals (charging, producing positive), SoC as a share."""
+
+    name: str
+    identity: str
+    capability: Capability
+    present: bool
+    power_kw: Reading
+    soc: Reading
+    charge_limit_kw: Reading
+    discharge_limit_kw: Reading
+    claims: tuple[Claim, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All one cycle sees. `now_s` is monotonic."""
+
+    now_s: float
+    grid: GridImage
+    actuators: Mapping[str, ActuatorImage]
+
+
+class SnapshotReader:
+    """Takes snapshots of one unit. `meter` names the meter of the connection point; empty: the one that says it is."""
+
+    def __init__(self, door: Door, unit: str, ages: Ages, book: ClaimBook, *, phases: int = 3, meter: str = "") -> None:
+        self._door, self._unit = door, unit
+        self._ages, self._book = ages, book
+        self._phases = phases
+        self._meter = meter
+
+    def take(self, actuators: Iterable[AttachedActuator], now_s: float) -> Snapshot:
+        """Freeze what is known now."""
+        claims = self._book.alive(self._door.latest_all("claim", Location(self._unit, ANY, ANY)), now_s)
+        images = (self._actuator(one, claims.get(one.name, ()), now_s) for one in actuators)
+        return Snapshot(now_s, self._grid(now_s), {image.name: image for image in images})
+
+    def _grid(self, now_s: float) -> GridImage:
+        meter = self._meter or self._find_meter()
+        if not meter:
+            nothing = Unknown("lost")
+            return GridImage("", nothing, (nothing,) * self._phases)
+        power = self._reading("power.active", Location(self._unit, meter), self._ages.meter_s, now_s)
+        phases = tuple(
+            self._reading("current", Location(self._unit, meter, part), self._ages.meter_s, now_s)
+            for part in PHASES[: self._phases]
+        )
+        return GridImage(meter, power, phases)
+
+    def _find_meter(self) -> str:
+        for instance in self._door.latest_all("device", Location(self._unit, ANY, ANY)):
+            record = instance.value
+            if isinstance(record, DeviceRecord) and any(
+                isinstance(item, MeterCapability) and item.at_connection_point for item in record.capabilities
+            ):
+                return record.name
+        return ""
+
+    def _actuator(self, one: AttachedActuator, claims: tuple[Claim, ...], now_s: float) -> ActuatorImage:
+        place = Location(self._unit, one.name)
+        return ActuatorImage(
+            one.name,
+            one.info.identity,
+            one.capability,
+            one.present,
+            self._reading("power.active", place, self._ages.power_s, now_s),
+            self._reading("soc", place, self._ages.soc_s, now_s),
+            self._reading("limit.charge", place, self._ages.limit_s, now_s),
+            self._reading("limit.discharge", place, self._ages.limit_s, now_s),
+            claims,
+        )
+
+    def _reading(self, variable: str, place: Location, most_s: float, now_s: float) -> Reading:
+        return reading_of(self._door.latest(variable, place), most_s, now_s)
+
+
+def reading_of(instance: Instance | None, most_s: float, now_s: float) -> Reading:
+    """Judge one instance by quality and age."""
+    if instance is None:
+        return Unknown("lost")
+    age_s = instance.age_s(now_s)
+    if instance.quality is not Quality.GOOD:
+        return Unknown(str(instance.quality), age_s)
+    if age_s > most_s:
+        return Unknown("stale", age_s)
+    value = instance.value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return Unknown("bad", age_s)
+    return Known(float(value), age_s, instance.arrived_s)
