@@ -11,13 +11,17 @@ docs/decisions.md.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+
+from heg.control.delay import OLDEST_S, AgeLearner, recent
 
 Law = Callable[[float], float]
 """From uncontrolled load (kW, importing positive) to storage power (kW, charging positive); never rising."""
 
-_MOST_SAMPLES = 64
+_MOST_SAMPLES = 128
+_SETTLES_S = 15.0
+"""A storage's sample this much older than the meter's moment may still say where it was then; later it has arrived."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,12 @@ class LoadTracker:
         self._told: deque[tuple[float, float]] = deque(maxlen=_MOST_SAMPLES)
         self._grid_kw = 0.0
         self._grid_at_s: float | None = None
+        self._learner = AgeLearner(self._delay.most_s + self._delay.slack_s)
+
+    @property
+    def meter_age_s(self) -> float | None:
+        """How old the meter's values were found to be, where that is more than was assumed; the owner should know."""
+        return self._learner.age_s
 
     def told(self, at_s: float, total_kw: float) -> None:
         """Hand in the sum of the powers just commanded (kW): until it is seen, the storages may be there already."""
@@ -71,12 +81,12 @@ class LoadTracker:
         if self._own and at_s <= self._own[-1][0]:
             return
         self._own.append((at_s, total_kw))
-        oldest_s = at_s - self._delay.most_s - 2 * self._delay.slack_s
-        while len(self._own) > 1 and self._own[1][0] < oldest_s:
-            self._own.popleft()
+        recent(self._own, at_s - OLDEST_S - self._delay.slack_s)
 
     def grid(self, at_s: float, grid_kw: float) -> None:
         """Hand in measured grid power (importing positive) and when it arrived (monotonic s)."""
+        if at_s != self._grid_at_s:
+            self._learner.learn(at_s, grid_kw, self._own)
         self._grid_at_s, self._grid_kw = at_s, grid_kw
 
     def load(self) -> LoadInterval | None:
@@ -87,12 +97,21 @@ class LoadTracker:
         return LoadInterval(self._grid_kw - max(possible), self._grid_kw - min(possible))
 
     def _own_when_measured(self, grid_at_s: float) -> list[float]:
-        from_s = grid_at_s - self._delay.most_s - self._delay.slack_s
+        most_s = max(self._delay.most_s, self._learner.age_s or 0.0)
+        from_s = grid_at_s - most_s - self._delay.slack_s
         until_s = grid_at_s - self._delay.least_s + self._delay.slack_s
         inside = [kw for at_s, kw in self._own if from_s <= at_s <= until_s]
         if not inside:
             inside = [min(self._own, key=lambda sample: abs(sample[0] - grid_at_s))[1]]
-        return inside + self._where_a_late_storage_may_be(grid_at_s)
+        return inside + self._before_the_window(from_s) + self._where_a_late_storage_may_be(grid_at_s)
+
+    def _before_the_window(self, from_s: float) -> list[float]:
+        """With a cycle of several seconds the window begins between two samples, while a storage was on its way."""
+        before = [sample for sample in self._own if sample[0] < from_s]
+        after = [at_s for at_s, _ in self._own if at_s >= from_s]
+        if not before or not after or after[0] - from_s <= self._delay.slack_s or from_s - before[-1][0] > _SETTLES_S:
+            return []
+        return [before[-1][1]]
 
     def _where_a_late_storage_may_be(self, grid_at_s: float) -> list[float]:
         """A storage whose value is older than the meter's may be at its new command, or further on its way to it."""
@@ -111,32 +130,106 @@ def follow(law: Law, load: LoadInterval, previous_kw: float) -> float:
 
 
 class Trim:
-    """Learns what a storage does beside what it is told (an offset, a gain error), once it stands still.
+    """Learns what a storage does beside what it is told (a gain error, an offset), once it stands still.
 
-    Without it a storage that gives 97 % of its command would leave 3 % on the meter for ever.
+    Without it a storage that gives 90 % of its command would leave a tenth on the meter for ever. Each lesson is a
+    small step that has to show: a storage that does not follow it is at a limit of its own (taper, temperature), where
+    pushing would only wind up; the step is taken back and nothing more is tried at that power.
     """
 
     def __init__(
-        self, *, steady_s: float = 5.0, steady_kw: float = 0.03, largest_kw: float = 0.15, share: float = 0.06
+        self,
+        *,
+        steady_s: float = 8.0,
+        steady_kw: float = 0.015,
+        enough_kw: float = 0.02,
+        step_share: float = 0.06,
+        most_share: float = 0.25,
+        most_offset_kw: float = 0.15,
     ) -> None:
-        self._steady_s = steady_s
-        self._steady_kw = steady_kw
-        self._largest_kw = largest_kw
-        self._share = share
-        self._seen_kw = 0.0
-        self._since_s: float | None = None
-        self._told_kw: float | None = None
-        self.kw = 0.0
+        self._steady_s, self._steady_kw, self._enough_kw = steady_s, steady_kw, enough_kw
+        self._step_share, self._most_share, self._most_offset_kw = step_share, most_share, most_offset_kw
+        self._gain = 0.0
+        self._offset_kw = 0.0
+        self._wanted_kw = 0.0
+        self._seen: list[tuple[float, float]] = []
+        self._tried: _Step | None = None
+        self._deaf_at_kw: float | None = None
 
-    def learn(self, now_s: float, told_kw: float, measured_kw: float) -> None:
-        """Compare command and measurement; only a standstill of both teaches anything."""
-        still = self._told_kw == told_kw and abs(measured_kw - self._seen_kw) <= self._steady_kw
-        if not still or self._since_s is None:
-            self._told_kw, self._seen_kw, self._since_s = told_kw, measured_kw, now_s
+    @property
+    def kw(self) -> float:
+        """What to add to the power wanted last (`learn`), in kW."""
+        return self._offset_kw if abs(self._wanted_kw) < _SMALL_KW else self._gain * self._wanted_kw
+
+    def learn(self, now_s: float, wanted_kw: float, measured_kw: float) -> None:
+        """Compare what is wanted (without trim) with what is measured; only a standstill of both teaches anything."""
+        if abs(self._wanted_kw - wanted_kw) > self._steady_kw:
+            self._seen.clear()
+        self._wanted_kw = wanted_kw
+        self._seen.append((now_s, measured_kw))
+        if now_s - self._seen[0][0] < self._steady_s or len(self._seen) < _FEWEST:
             return
-        if now_s - self._since_s >= self._steady_s:
-            missing = told_kw - measured_kw
-            bound = max(self._largest_kw, self._share * abs(told_kw))
-            # Beyond the bound it is no trim but a limit of the device (taper, temperature): pushing would wind up.
-            self.kw = missing if abs(missing) <= bound else 0.0
-            self._since_s = now_s
+        # The means of the two halves agree when it stands still, however much each reading flickers.
+        half = len(self._seen) // 2
+        first_kw, last_kw = (_mean(part) for part in (self._seen[:half], self._seen[half:]))
+        del self._seen[0]
+        if abs(last_kw - first_kw) <= self._steady_kw:
+            self._seen.clear()
+            self._conclude(wanted_kw, last_kw)
+
+    def _conclude(self, wanted_kw: float, measured_kw: float) -> None:
+        if self._tried is not None and abs(self._tried.wanted_kw - wanted_kw) <= self._steady_kw:
+            step, self._tried = self._tried, None
+            if abs(step.added_kw) > self._steady_kw and (measured_kw - step.before_kw) / step.added_kw < _FOLLOWED:
+                self._gain, self._offset_kw, self._deaf_at_kw = step.gain, step.offset_kw, wanted_kw
+                return
+        missing_kw = wanted_kw - measured_kw
+        if abs(missing_kw) <= self._enough_kw or self._deaf(wanted_kw):
+            return
+        self._step(wanted_kw, measured_kw, missing_kw)
+
+    def _deaf(self, wanted_kw: float) -> bool:
+        """At or beyond a power that the storage did not reach it is not asked for more."""
+        if self._deaf_at_kw is None:
+            return False
+        if wanted_kw * self._deaf_at_kw > 0 and abs(wanted_kw) >= abs(self._deaf_at_kw) - _SMALL_KW:
+            return True
+        self._deaf_at_kw = None
+        return False
+
+    def _step(self, wanted_kw: float, measured_kw: float, missing_kw: float) -> None:
+        before = self.kw
+        self._tried = _Step(wanted_kw, measured_kw, 0.0, self._gain, self._offset_kw)
+        if abs(wanted_kw) < _SMALL_KW:
+            self._offset_kw = _within(self._offset_kw + missing_kw, self._most_offset_kw)
+        else:
+            share = _within(missing_kw / wanted_kw, self._step_share)
+            self._gain = _within(self._gain + share, self._most_share)
+        self._tried = replace(self._tried, added_kw=self.kw - before)
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A lesson under test: where the storage stood, what was added, and what to go back to."""
+
+    wanted_kw: float
+    before_kw: float
+    added_kw: float
+    gain: float
+    offset_kw: float
+
+
+_SMALL_KW = 0.3
+"""Below this power an error counts as an offset, above it as a share."""
+_FOLLOWED = 0.3
+"""A storage that moves by less than this share of a step did not follow it."""
+_FEWEST = 4
+"""Readings without which no standstill is seen, however long a cycle is."""
+
+
+def _mean(samples: Sequence[tuple[float, float]]) -> float:
+    return sum(kw for _, kw in samples) / len(samples)
+
+
+def _within(value: float, most: float) -> float:
+    return min(max(value, -most), most)
