@@ -1,0 +1,1 @@
+"""Drivers: each knows a protocol and its devices, never a service."""

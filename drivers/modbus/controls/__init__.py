@@ -1,0 +1,1 @@
+"""Actuators over SunSpec control models: apply, read back, release (heg.devices.contract.Actuator)."""

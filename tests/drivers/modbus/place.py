@@ -1,0 +1,118 @@
+"""A rig, a data interface, a device manager and the Modbus driver on one stepped loop, talking over real sockets."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from drivers.modbus.config import ModbusConfig
+from drivers.modbus.driver import ModbusDriver
+from heg.data.interface import DataInterface
+from heg.devices.contract import AttachedActuator, OwnerSettings
+from heg.devices.manager import DeviceManager
+from heg.model.instance import Instance, Location
+from heg.model.policy import CUSTOMER
+from heg.model.records import DeviceRecord
+from heg.runtime.clock import Clock
+from hil.devices.meter import MeterSettings
+from hil.devices.pv import PvSettings
+from hil.devices.storage import StorageSettings
+from hil.house.battery import BatteryConfig
+from hil.house.house import Constant, HouseConfig
+from hil.house.producer import ProducerConfig
+from hil.rig import DeviceSettings, Rig, RigPlan
+
+
+class Place:
+    """What a test sees: the rig's truth on one side, what passed the door on the other."""
+
+    def __init__(
+        self, clock: Clock, rig: Rig, manager: DeviceManager, driver: ModbusDriver, data: DataInterface
+    ) -> None:
+        self.clock = clock
+        self.rig = rig
+        self.manager = manager
+        self.driver = driver
+        self.door = data.admit(CUSTOMER, "test")
+
+    def instance(self, variable: str, device: str, part: str = "") -> Instance:
+        found = self.door.latest(variable, Location("home", device, part))
+        assert found is not None, f"no {variable} at {device}/{part}"
+        return found
+
+    def value(self, variable: str, device: str, part: str = "") -> Any:
+        return self.instance(variable, device, part).value
+
+    def record(self, device: str) -> DeviceRecord:
+        value = self.value("device", device)
+        assert isinstance(value, DeviceRecord)
+        return value
+
+    def actuator(self, name: str) -> AttachedActuator:
+        return next(item for item in self.manager.actuators() if item.name == name)
+
+    async def after(self, seconds: float) -> None:
+        await self.clock.sleep(seconds)
+
+    async def until(self, holds: Callable[[], bool], within_s: float = 60.0) -> float:
+        """Seconds until it holds."""
+        began_s = self.clock.monotonic_s()
+        while not holds():
+            assert self.clock.monotonic_s() - began_s < within_s, f"not within {within_s:g} s"
+            await self.clock.sleep(0.1)
+        return self.clock.monotonic_s() - began_s
+
+
+def a_plan(
+    *,
+    meter: str = "203",
+    pv: str = "103",
+    battery: str = "704",
+    measurement: int = 701,
+    demand_kw: float = 1.0,
+    sun_kw: float = 3.0,
+    own_mode: bool = True,
+    **more: Any,
+) -> RigPlan:
+    """A house with a meter, a PV inverter and a battery of the wanted variants."""
+    config = HouseConfig(
+        batteries={"battery": BatteryConfig(self_consumption=own_mode)}, producers={"pv": ProducerConfig()}
+    )
+    devices: dict[str, DeviceSettings] = {
+        "meter": MeterSettings(variant=meter),
+        "pv": PvSettings(variant=pv),
+        "battery": StorageSettings(variant=battery, measurement=measurement),
+    }
+    return RigPlan(house=config, weather=Constant(demand_kw, sun_kw), devices=devices, **more)
+
+
+@asynccontextmanager
+async def a_place(
+    clock: Clock,
+    plan: RigPlan | None = None,
+    *,
+    owners: tuple[OwnerSettings, ...] = (),
+    config: Mapping[str, Any] | None = None,
+    settled: tuple[str, ...] = ("battery", "meter", "pv"),
+) -> AsyncIterator[Place]:
+    """Everything up, the devices of `settled` found."""
+    async with Rig(plan or a_plan(), clock) as rig:
+        data = DataInterface(clock, "home")
+        manager = DeviceManager(data.admit(CUSTOMER, "devices"), clock, owners=owners)
+        hosts = tuple(dict.fromkeys(handle.address for handle in rig.handles.values() if ":" in handle.address))
+        driver = ModbusDriver(ModbusConfig(**{"hosts": hosts, **(config or {})}), manager)
+        tasks = [asyncio.create_task(manager.run()), asyncio.create_task(driver.run())]
+        try:
+            place = Place(clock, rig, manager, driver, data)
+            await place.until(lambda: set(settled) <= set(manager.devices()) or any(task.done() for task in tasks))
+            for task in tasks:
+                if task.done():
+                    task.result()
+            yield place
+        finally:
+            for task in tasks:
+                task.cancel()
+            for task in tasks:
+                with suppress(asyncio.CancelledError):
+                    await task
+            await data.close()
