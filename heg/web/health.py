@@ -15,20 +15,20 @@ _REAL_LIMIT_S = 2.0
 
 def health(door: Door, clock: Clock, home: Home, *, uptime_s: float) -> Health:
     """Judge the unit now; every reason is a sentence that names what is wrong."""
-    age_s = _cycle_age_s(door, clock, home)
-    reasons = (*_cycle_reasons(age_s, _limit_s(clock)), *_task_reasons(door, home))
+    reasons = reasons_to_worry(door, clock, home)
     return Health(
         healthy=not reasons,
         reasons=reasons,
-        cycle_age_s=bounded(age_s),
+        cycle_age_s=bounded(_cycle_age_s(door, clock, home)),
         uptime_s=round(uptime_s, 1),
         version=home.version,
     )
 
 
-def healthy_now(door: Door, clock: Clock, home: Home) -> bool:
-    """Tell only whether there is any reason to worry."""
-    return health(door, clock, home, uptime_s=0.0).healthy
+def reasons_to_worry(door: Door, clock: Clock, home: Home) -> tuple[str, ...]:
+    """Tell why the unit does not do its work; nothing when it does."""
+    age_s = _cycle_age_s(door, clock, home)
+    return (*_cycle_reasons(age_s, _limit_s(clock)), *_task_reasons(door, home))
 
 
 def _limit_s(clock: Clock) -> float:

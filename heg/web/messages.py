@@ -151,7 +151,7 @@ class Health(Message, frozen=True):
 
 
 class State(Message, frozen=True):
-    """All the page shows of now."""
+    """All the page shows of now. `unwell` says why the unit is not healthy."""
 
     unit: str
     version: str
@@ -165,6 +165,7 @@ class State(Message, frozen=True):
     alarms: tuple[Alarm, ...]
     envelope: EnvelopeNow | None
     healthy: bool
+    unwell: tuple[str, ...]
 
 
 class EnergyHistory(Message, frozen=True):
@@ -231,4 +232,4 @@ def bounded(number: float | None) -> float | None:
     """Return None for what has no bound or is no number, else the number rounded to a watt."""
     if number is None or not math.isfinite(number):
         return None
-    return round(number, 3)
+    return round(number, 3) + 0.0  # no minus zero: people read this

@@ -10,7 +10,7 @@ from heg.model.instance import ANY, Instance, Location, Quality
 from heg.model.leases import LeaseRecord
 from heg.model.records import AlarmRecord
 from heg.runtime.clock import Clock
-from heg.web.health import healthy_now
+from heg.web.health import reasons_to_worry
 from heg.web.house import Home, Household, Member
 from heg.web.messages import (
     Actuator,
@@ -45,6 +45,7 @@ class Snapshot:
         """All the page shows of now."""
         household = Household.of(self._door, self._home.unit)
         measured = self._measured()
+        unwell = reasons_to_worry(self._door, self._clock, self._home)
         return State(
             unit=self._home.unit,
             version=self._home.version,
@@ -57,7 +58,8 @@ class Snapshot:
             devices=tuple(self._device(member, measured.get(member.place.device, ())) for member in household.members),
             alarms=self.alarms(),
             envelope=self.envelope(),
-            healthy=healthy_now(self._door, self._clock, self._home),
+            healthy=not unwell,
+            unwell=unwell,
         )
 
     def house_time(self) -> HouseTime:

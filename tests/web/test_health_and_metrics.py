@@ -35,11 +35,13 @@ async def test_a_task_that_does_not_run_is_named(clock: Clock) -> None:
     async with serving(clock) as served:
         served.house.tick()
         served.house.task(HealthRecord("modbus", running=False, restarts=4, last_error="no route to bus"))
+        state = (await served.get("/api/v1/state")).json
         said = await served.get("/healthz")
         asked = await served.get("/api/v1/health")
     assert said.status == 503
     assert said.json["reasons"] == ["task modbus is not running: no route to bus"]
     assert asked.status == 200
+    assert (state["healthy"], state["unwell"]) == (False, said.json["reasons"])
 
 
 @stepped

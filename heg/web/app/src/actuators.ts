@@ -3,8 +3,13 @@
 import { order } from "./api";
 import { byId, fromTemplate, KeyedList, show, text } from "./dom";
 import { duration, kw } from "./format";
-import type { Actuator, Answer } from "./model";
+import type { Actuator, Answer, Storage } from "./model";
 import * as words from "./words";
+
+interface Shown {
+  actuator: Actuator;
+  storage: boolean;
+}
 
 interface Card {
   root: HTMLElement;
@@ -12,15 +17,17 @@ interface Card {
 }
 
 export class ActuatorsView {
-  private readonly list = new KeyedList<Actuator, Card>(
+  private readonly list = new KeyedList<Shown, Card>(
     byId("actuators"),
-    (actuator) => actuator.device,
-    (actuator) => create(actuator.device),
+    ({ actuator }) => actuator.device,
+    ({ actuator }) => create(actuator.device),
     update,
   );
 
-  show(actuators: readonly Actuator[]): void {
-    this.list.show(actuators);
+  show(actuators: readonly Actuator[], storages: readonly Storage[]): void {
+    const names = new Set(storages.map((storage) => storage.device));
+    this.list.show(actuators.map((actuator) => ({ actuator, storage: names.has(actuator.device) })));
+    show(byId("actuators"), actuators.length > 0);
     show(byId("no-actuators"), actuators.length === 0);
   }
 }
@@ -60,32 +67,33 @@ export function sentence(answer: Answer): string {
   return said.length === 0 ? `${start}.` : `${start}: ${said.join(" – ")}`;
 }
 
-function update(card: Card, actuator: Actuator): void {
+/** What a power means at this device: a storage charges or gives, anything else produces or draws. */
+function meaning(value: number | null, storage: boolean): string {
+  if (value === null) return kw(null);
+  const [up, down] = storage ? ["charging", "giving"] : ["producing", "drawing"];
+  const doing = words.direction(value, up, down, "");
+  return doing ? `${doing} ${kw(Math.abs(value))}` : "at rest";
+}
+
+function update(card: Card, { actuator, storage }: Shown): void {
   const state = words.verdict(actuator);
   text(card.part("title"), words.capital(actuator.device));
   text(card.part("state"), state.text);
   card.part("state").className = `chip ${state.tone}`;
-  text(card.part("regime"), doing(actuator));
+  const measured = actuator.measured_kw.value;
+  text(card.part("regime"), words.regime(actuator) + (measured === null ? "" : `, ${meaning(measured, storage)}`));
   text(card.part("why"), actuator.reason_text);
-  text(card.part("told"), actuator.held ? told(actuator) : "nothing");
-  text(card.part("read"), kw(actuator.read_back_kw));
-  text(card.part("measured"), kw(actuator.measured_kw.value));
+  text(card.part("told"), told(actuator, storage));
+  text(card.part("read"), meaning(actuator.read_back_kw, storage));
+  text(card.part("measured"), meaning(measured, storage));
   text(card.part("owner"), actuator.held ? words.owner(actuator) : "the device itself");
   text(card.part("expiry"), actuator.held ? `in ${duration(actuator.expires_in_s)}` : "not held");
   const left = actuator.writes_left === null ? "" : `, ${actuator.writes_left} left`;
   text(card.part("writes"), `${actuator.writes_today}${left}`);
 }
 
-function doing(actuator: Actuator): string {
-  const regime = words.regime(actuator);
-  if (!actuator.held) return regime;
-  const now = words.direction(actuator.measured_kw.value, "charging", "giving", "at rest");
-  const power = actuator.measured_kw.value;
-  if (power === null) return regime;
-  return now === "at rest" ? `${regime}, at rest` : `${regime}, ${now} ${kw(Math.abs(power))}`;
-}
-
-function told(actuator: Actuator): string {
-  if (actuator.set_kw !== null) return kw(actuator.set_kw);
+function told(actuator: Actuator, storage: boolean): string {
+  if (!actuator.held) return "nothing";
+  if (actuator.set_kw !== null) return meaning(actuator.set_kw, storage);
   return actuator.native ? "its own mode" : "nothing";
 }

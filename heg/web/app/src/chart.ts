@@ -21,6 +21,7 @@ const LINES: readonly Line[] = [
   { curve: "grid_kw", name: "Grid", tone: "grid", area: false },
 ];
 const SYNC = "past";
+const SHORTEST_S = 3 * 3600;
 
 export class PastChart {
   private power: uPlot | null = null;
@@ -49,8 +50,10 @@ export class PastChart {
   draw(): void {
     if (this.history.times.length < 2) return;
     if (this.power === null) this.rebuild();
-    const now = this.history.times[this.history.times.length - 1] ?? 0;
-    const range = { min: now - SPAN_S, max: now };
+    const now = this.history.now();
+    // A young gateway's few hours fill the chart instead of a sliver of it.
+    const known_s = now - (this.history.knownSince() ?? now);
+    const range = { min: now - Math.min(SPAN_S, Math.max(SHORTEST_S, known_s)), max: now };
     this.power?.batch(() => {
       this.power?.setData(this.powerData(), false);
       this.power?.setScale("x", range);

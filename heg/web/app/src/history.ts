@@ -56,6 +56,17 @@ export class History {
     return began;
   }
 
+  /** The newest minute. */
+  now(): number {
+    return this.times[this.times.length - 1] ?? 0;
+  }
+
+  /** The first minute of which anything is known, null of none. */
+  knownSince(): number | null {
+    const first = this.times.findIndex((_, index) => CURVES.some((curve) => this.curves[curve][index] != null));
+    return this.times[first] ?? null;
+  }
+
   /** Energy since the house's midnight in kWh. */
   today(clock: HouseClock): Sums {
     const sums: Sums = { produced: 0, used: 0, bought: 0, sold: 0, known: 0 };

@@ -7,7 +7,7 @@ import { DevicesView } from "./devices";
 import { byId, show, text } from "./dom";
 import { FlowView } from "./flow";
 import { HouseClock, kw, kwh, number, percent } from "./format";
-import { History } from "./history";
+import { History, SPAN_S } from "./history";
 import type { State } from "./model";
 import { AlarmsView, showEnvelope } from "./panels";
 import * as words from "./words";
@@ -90,7 +90,7 @@ class Page {
     text(byId("headline"), headline);
     this.announce(headline, state);
     this.flow.show(state.power, state.storages);
-    this.actuators.show(state.actuators);
+    this.actuators.show(state.actuators, state.storages);
     this.devices.show(state.devices);
     this.alarms.show(state.alarms, this.clock);
     showEnvelope(state.envelope, state.power.grid_kw);
@@ -114,12 +114,14 @@ class Page {
     byId("hands-off").setAttribute("aria-checked", String(state.hands_off));
     show(byId("banner-hands-off"), state.hands_off);
     show(byId("banner-health"), !state.healthy && !state.looking);
+    text(byId("banner-health"), `The gateway is not well: ${state.unwell.join("; ")}.`);
     text(byId("version"), state.version);
   }
 
   private drawPast(): void {
     this.chartDrawn = performance.now();
     this.chart.draw();
+    text(byId("past-title"), this.pastTitle());
     const sums = this.history.today(this.clock);
     const place = byId("today");
     const put = (name: string, value: string) => {
@@ -132,6 +134,13 @@ class Page {
     put("bought", kwh(some ? sums.bought : null));
     put("sold", kwh(some ? sums.sold : null));
     put("own", percent(some && sums.used > 0.01 ? Math.max(0, 1 - sums.bought / sums.used) : null));
+  }
+
+  private pastTitle(): string {
+    const known = this.history.knownSince();
+    if (known === null || this.history.now() - known > SPAN_S - 3600) return "Last 48 hours";
+    const since = new Date(known * 1000);
+    return `Since ${this.clock.time(since)}, ${this.clock.day(since)}`;
   }
 
   /** Screen readers hear how the house is now and then, not four times a second. */

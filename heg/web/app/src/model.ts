@@ -107,6 +107,7 @@ export interface State {
   alarms: Alarm[];
   envelope: Envelope | null;
   healthy: boolean;
+  unwell: string[];
 }
 
 export type Column = (number | null)[];
