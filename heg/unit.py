@@ -17,6 +17,8 @@ from pathlib import Path
 import heg
 from heg.config.reader import LoadedConfig
 from heg.config.schema import DeviceSection
+from heg.control.room import ControlRoom
+from heg.control.settings import ControlSettings, boot_id, settings_for
 from heg.data.interface import DataInterface
 from heg.data.store.settings import Retention, StoreSettings
 from heg.data.store.store import SqliteStore
@@ -30,7 +32,7 @@ from heg.runtime.figures import measure
 from heg.runtime.health import TaskHealth, TaskState
 from heg.runtime.lag import LagMeter, LagReport
 from heg.runtime.notify import CycleHeartbeat, ServiceManager
-from heg.runtime.supervisor import Supervisor
+from heg.runtime.supervisor import Backoff, Supervisor
 from heg.web.house import Home
 from heg.web.server import WebServer
 from heg.web.settings import WebSettings
@@ -38,6 +40,8 @@ from heg.web.settings import WebSettings
 logger = logging.getLogger(__name__)
 
 _FIGURES_EVERY_S = 60.0
+_CONTROL_AGAIN = Backoff(first_s=1.0, longest_s=10.0)
+"""The cycle is never left lying for long; while it is down the watchdog is not fed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,15 @@ class Unit:
             unit=self._here.unit,
             owners=tuple(_owner(name, section) for name, section in config.unit.device.items()),
         )
+        self.control = ControlRoom(
+            self.data.admit(CUSTOMER, "control"),
+            self.devices,
+            clock,
+            self.supervisor,
+            site.state_dir / "leases.journal",
+            self._control_settings(),
+            self.heartbeat.completed,
+        )
 
     async def run(self, stop: asyncio.Event) -> bool:
         """Start, work until `stop` is set, end in order; False when a critical task had ended for good before."""
@@ -90,6 +103,7 @@ class Unit:
         for name, spec in self._site.drivers.items():
             if (section := self._config.drivers.get(name)) is not None:
                 start(f"driver.{name}", partial(self._drive, spec, section))
+        start("control", self.control.run, restart=_CONTROL_AGAIN, critical=True)
         start("web", self._web().run)
         start("lag", LagMeter(self._clock, self._tell_lag).run)
         start("figures", self._tell_figures)
@@ -97,9 +111,12 @@ class Unit:
         self._site.service_manager.status(f"unit {self._here} is running")
 
     async def stop(self) -> None:
-        """End in order; afterwards no task, file or connection of ours is left."""
+        """Release, flush, close; afterwards no task, file or connection of ours is left."""
         self._site.service_manager.stopping()
         logger.info("stopping")
+        # Before anything else ends: giving devices back needs their drivers and the running cycle.
+        if not await self.control.close():
+            logger.error("not every device could be given back; the next start releases what is still journalled")
         await self.supervisor.shutdown()
         await self.data.close()
         logger.info("stopped")
@@ -120,6 +137,18 @@ class Unit:
     async def _drive(self, spec: DriverSpec, section: object) -> None:
         # Built anew at each start: a driver that failed begins with nothing of what it had.
         await spec.build(section, self.devices).run()
+
+    def _control_settings(self) -> ControlSettings:
+        contract = self._config.unit.contract
+        return settings_for(
+            self._here.unit,
+            self._config.unit.control.cycle_s,
+            max_import_kw=contract.max_import_kw,
+            max_export_kw=contract.max_export_kw,
+            max_a_per_phase=contract.max_a_per_phase,
+            phases=contract.phases,
+            boot=boot_id(),
+        )
 
     def _web(self) -> WebServer:
         unit, web = self._config.unit.unit, self._config.unit.web

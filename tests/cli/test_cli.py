@@ -188,6 +188,7 @@ def test_readiness_reaches_a_service_manager_only_with_a_completed_cycle(config:
         finally:
             del os.environ["NOTIFY_SOCKET"]
     assert heard[0].startswith(b"STATUS=")
+    assert b"READY=1" in heard
 
 
 @pytest.mark.parametrize("command", ["import heg.cli", "import heg.cli; heg.cli.main(['check', '--config', 'none'])"])
