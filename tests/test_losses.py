@@ -12,12 +12,12 @@ ROWS = [pytest.param(row, id=row.id) for row in LOSSES.values()]
 
 
 def mentions(row: LossRow) -> list[str]:
-    """Modules of ours that name the row."""
+    """Modules of ours that look the row up."""
     paths = [path for room in ("heg", "drivers") for path in sorted((ROOT / room).rglob("*.py"))]
     return [
         ".".join(path.relative_to(ROOT).with_suffix("").parts)
         for path in paths
-        if path.parent.name != "model" and f'"{row.id}"' in path.read_text()
+        if path.parent.name != "model" and f'loss("{row.id}")' in path.read_text()
     ]
 
 

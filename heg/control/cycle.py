@@ -15,9 +15,6 @@ from heg.model.envelope import Envelope, EnvelopeSource
 from heg.model.leases import Claim, Claimant, Reason, ReasonCode
 from heg.model.regimes import GridBand, Regime, RegimeOrder
 
-LOSS_ROWS = ("grid-meter-stale", "soc-stale")
-"""What this room enforces of the loss matrix; `intents` says how."""
-
 _NO_CONTRACT = Reason(
     ReasonCode.ENVELOPE, "No supply contract is configured: what the connection point stands is not known."
 )

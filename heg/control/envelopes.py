@@ -1,4 +1,4 @@
-"""The envelope of the connection point, put together each cycle (DESIGN.md, Two clocks 1; loss row `contract-unknown`).
+"""The envelope of the connection point, put together each cycle (DESIGN.md, Two clocks 1).
 
 A source that is not configured has no say. A configured one that falls silent gives its fail-safe, never "no limit".
 Without a supply contract there is no envelope to hold, and nothing is commanded.
@@ -12,8 +12,9 @@ from heg.control.snapshot import NOMINAL_V, Known, Reading, reading_of
 from heg.data.door import Door
 from heg.model.envelope import Envelope, EnvelopeLimit, EnvelopeSource, SourceVoice, combine
 from heg.model.instance import Location
+from heg.model.losses import loss
 
-LOSS_ROW = "contract-unknown"
+CONTRACT_UNKNOWN = loss("contract-unknown").id
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What each actuator is asked to do before the connection point is shared out: claims, safety, native or not. Pure.
 
-(DESIGN.md, Two clocks 3 and 5; loss rows `grid-meter-stale`, `soc-stale`, `storage-lost`.)
+(DESIGN.md, Two clocks 3 and 5.)
 """
 
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from heg.control.snapshot import ActuatorImage, GridImage, Known, Unknown, value
 from heg.model.capabilities import ProducerCapability, StorageCapability, VehicleCapability
 from heg.model.envelope import Envelope
 from heg.model.leases import Claim, Claimant, Reason, ReasonCode
+from heg.model.losses import loss
 from heg.model.regimes import Regime, RegimeOrder, StorageNow, limits_kw, permitted_kw
 
 IDLE_RULE = RegimeOrder(Regime.BALANCE)
@@ -17,7 +18,9 @@ _IDLE = Reason(ReasonCode.SELF_CONSUMPTION, "Stores the house's surplus and cove
 _TRACKING = frozenset({Regime.BALANCE, Regime.COVER, Regime.ABSORB})
 """Regimes that only ever move grid power towards zero: natively followed they cannot leave an envelope around zero."""
 
-LOSS_ROWS = ("grid-meter-stale", "soc-stale", "storage-lost")
+_METER_STALE = loss("grid-meter-stale").id
+_SOC_STALE = loss("soc-stale").id
+_STORAGE_LOST = loss("storage-lost").id
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ def intent_of(image: ActuatorImage, grid: GridImage, envelope: Envelope, period_
     """Return what this actuator is asked to do; `period_s` is how long a value stands until the next one."""
     if not image.present:
         lost = Reason(ReasonCode.STORAGE_LOST, f"{image.name} does not answer; it is looked for.")
-        return Nothing(image, lost, "storage-lost")
+        return Nothing(image, lost, _STORAGE_LOST)
     blind = _blindness(image, grid)
     device = _device_interval(image, period_s)
     decision = decide(device, (*image.claims, *_own_claims(image, blind)))
@@ -85,13 +88,13 @@ def _blindness(image: ActuatorImage, grid: GridImage) -> _Blind | None:
         stale = grid.power_kw.why == "stale"
         code = ReasonCode.METER_STALE if stale else ReasonCode.METER_LOST
         text = f"The grid meter {'gives no fresh values' if stale else 'is lost'}: nothing is steered by its readings."
-        return _Blind("grid-meter-stale", Reason(code, text))
+        return _Blind(_METER_STALE, Reason(code, text))
     if isinstance(image.power_kw, Unknown):
         text = f"{image.name} does not report its power: it is not steered."
-        return _Blind("storage-lost", Reason(ReasonCode.STORAGE_LOST, text))
+        return _Blind(_STORAGE_LOST, Reason(ReasonCode.STORAGE_LOST, text))
     if isinstance(image.capability, StorageCapability) and isinstance(image.soc, Unknown):
         text = f"{image.name} does not report its state of charge: it rests until it does."
-        return _Blind("soc-stale", Reason(ReasonCode.SOC_UNKNOWN, text))
+        return _Blind(_SOC_STALE, Reason(ReasonCode.SOC_UNKNOWN, text))
     return None
 
 
@@ -105,7 +108,7 @@ def _own_claims(image: ActuatorImage, blind: _Blind | None) -> tuple[Claim, ...]
     if blind is None:
         return (idle,)
     # A device with a meter of its own goes on by itself; it knows its own state of charge, too.
-    own_meter = Regime.BALANCE in image.capability.native and blind.loss == "grid-meter-stale"
+    own_meter = Regime.BALANCE in image.capability.native and blind.loss == _METER_STALE
     order = RegimeOrder(Regime.BALANCE if own_meter else Regime.HOLD)
     return (Claim(Claimant.SAFETY, blind.reason, 1.0, order=order), idle)
 

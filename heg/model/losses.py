@@ -67,7 +67,7 @@ _INPUTS = (
         _TWO_CYCLES,
         "every storage that we steer by power holds (0 kW); a device with a meter of its own keeps its native regime",
         "with the first good reading",
-        "heg.control.cycle",
+        "heg.control.intents",
         "meter-stale",
     ),
     LossRow(
@@ -91,7 +91,7 @@ _INPUTS = (
         _TWO_CYCLES,
         "the storage holds (0 kW)",
         "with the first good state of charge",
-        "heg.control.cycle",
+        "heg.control.intents",
         "soc-stale",
     ),
     LossRow(
@@ -115,7 +115,7 @@ _INPUTS = (
         _TWO_CYCLES,
         "the device reverts by its own dead-man timer where it has one; its last known power counts as uncontrolled",
         "when it answers again: read back first, then re-adopted or released",
-        "heg.control.hand",
+        "heg.control.intents",
         "storage-lost",
     ),
     LossRow(
