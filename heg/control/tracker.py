@@ -169,11 +169,12 @@ class Trim:
         self._seen.append((now_s, measured_kw))
         if now_s - self._seen[0][0] < self._steady_s or len(self._seen) < _FEWEST:
             return
-        # The means of the two halves agree when it stands still, however much each reading flickers.
+        # It stands still when its readings lie together and the means of the two halves agree.
         half = len(self._seen) // 2
         first_kw, last_kw = (_mean(part) for part in (self._seen[:half], self._seen[half:]))
+        flicker_kw = max(kw for _, kw in self._seen) - min(kw for _, kw in self._seen)
         del self._seen[0]
-        if abs(last_kw - first_kw) <= self._steady_kw:
+        if flicker_kw <= _FLICKER_KW and abs(last_kw - first_kw) <= self._steady_kw:
             self._seen.clear()
             self._conclude(wanted_kw, last_kw)
 
@@ -223,6 +224,8 @@ _SMALL_KW = 0.3
 """Below this power an error counts as an offset, above it as a share."""
 _FOLLOWED = 0.3
 """A storage that moves by less than this share of a step did not follow it."""
+_FLICKER_KW = 0.1
+"""Readings further apart than this are not those of a storage that stands still."""
 _FEWEST = 4
 """Readings without which no standstill is seen, however long a cycle is."""
 

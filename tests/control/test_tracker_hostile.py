@@ -129,6 +129,14 @@ def test_trim_learns_a_gain_in_steps_that_show() -> None:
     assert trim.kw == pytest.approx(-0.176, abs=0.02)
 
 
+def test_a_storage_that_was_held_meanwhile_teaches_nothing() -> None:
+    trim = Trim()
+    readings = [(float(second), -3.0) for second in range(22)] + [(28.0, 0.0), (29.0, 0.0), (30.0, -2.98)]
+    for at_s, measured_kw in readings:
+        trim.learn(at_s, -3.0, measured_kw)
+        assert trim.kw == 0.0
+
+
 @given(st.lists(st.tuples(st.floats(-5, 5), st.floats(-5, 5), st.integers(1, 30)), max_size=20))
 def test_trim_is_bounded_whatever_is_measured(rows: list[tuple[float, float, int]]) -> None:
     trim, now_s = Trim(), 0.0
