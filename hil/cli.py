@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     house.set_defaults(act=_house)
     scenario = commands.add_parser("run", help="play scenarios and judge them")
     scenario.add_argument("scenario", nargs="+", help="a file, or the name of one of the rig's own")
-    scenario.add_argument("--speed", type=float, default=20.0, help="house seconds per real second (default 20)")
+    scenario.add_argument("--speed", type=float, default=None, help="house seconds per real second (default its own)")
     scenario.add_argument("--offline", action="store_true", help="do not fetch a recorded home")
     scenario.set_defaults(act=_run)
     both = commands.add_parser("demo", help="a house and its gateway, until Ctrl-C")
@@ -103,14 +103,15 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    _sane_speed(options.speed)
     failed = 0
     for named in options.scenario:
         scenario = load(_scenario_path(named), offline=options.offline)
+        speed = options.speed or scenario.speed
+        _sane_speed(speed)
         print(f"{scenario.name}: {scenario.tells}", flush=True)
         epoch_s = time.time()
-        timing = ScaledTiming(options.speed, scenario.start_utc, epoch_s)
-        wrong = run(partial(_perform, scenario, options.speed, epoch_s), timing=timing)
+        timing = ScaledTiming(speed, scenario.start_utc, epoch_s)
+        wrong = run(partial(_perform, scenario, speed, epoch_s), timing=timing)
         failed += wrong > 0
         print(f"{scenario.name}: {f'{wrong} not as expected' if wrong else 'as expected'}", flush=True)
     return 1 if failed else 0

@@ -31,10 +31,18 @@ class GatewayView:
         return f"http://{self._host}:{self.port}"
 
     async def state(self) -> dict[str, Any]:
-        """What the page shows now; devices, actuators and storages become tables by name, alarms by id."""
+        """What the page shows now; devices, actuators and storages become tables by name, alarms by device and id.
+
+        An alarm of the unit itself stands under `unit`.
+        """
         said = await self.get("/api/v1/state")
-        for key, name in (("devices", "name"), ("actuators", "device"), ("storages", "device"), ("alarms", "id")):
+        for key, name in (("devices", "name"), ("actuators", "device"), ("storages", "device")):
             said[key] = {entry[name]: entry for entry in said.get(key, ())}
+        alarms: dict[str, dict[str, Any]] = {}
+        for alarm in said.get("alarms", ()):
+            _, _, device = alarm["place"].partition("/")
+            alarms.setdefault(device.rstrip("/") or "unit", {})[alarm["id"]] = alarm
+        said["alarms"] = alarms
         return said
 
     async def answers(self) -> bool:

@@ -20,9 +20,16 @@ def gateway_config(rig: Rig, *, state_dir: Path, port: int, sections: Mapping[st
         "device": {name: _owner_knows(handle) for name, handle in rig.handles.items()},
         "modbus": _modbus(rig, timeout_s),
     }
-    for name, section in sections.items():
-        tables[name] = {**tables.get(name, {}), **section} if isinstance(section, Mapping) else section
-    return toml(tables)
+    return toml(_over(tables, sections))
+
+
+def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """The tables below with those above laid over them, key by key and table by table."""
+    laid = dict(below)
+    for key, value in above.items():
+        under = laid.get(key)
+        laid[key] = _over(under, value) if isinstance(value, Mapping) and isinstance(under, Mapping) else value
+    return laid
 
 
 def _owner_knows(handle: Handle) -> dict[str, Any]:

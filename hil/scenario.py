@@ -35,7 +35,8 @@ _ABSENT = object()
 class Expectation:
     """Something that has to be so: at an instant (`at_s`), all the time (`from_s` to `until_s`), or once by `by_s`.
 
-    The value must be at least `low`, at most `high`, equal `equals`, be one of `among`; or `absent`.
+    The value must be at least `low`, at most `high`, equal `equals`, be one of `among`, be there at all (`present`),
+    or not (`absent`).
     """
 
     what: str
@@ -47,6 +48,7 @@ class Expectation:
     high: float | None = None
     equals: str | float | bool | None = None
     among: list[str] | None = None
+    present: bool = False
     absent: bool = False
     because: str = ""
 
@@ -55,8 +57,9 @@ class Expectation:
             raise ValueError(f"what = {self.what!r}: expected a path that begins with {', '.join(_ROOTS)}")
         if sum(moment is not None for moment in (self.at_s, self.until_s, self.by_s)) != 1:
             raise ValueError(f"{self.what}: expected exactly one of at_s, until_s, by_s")
-        if self.low is None and self.high is None and self.equals is None and not self.among and not self.absent:
-            raise ValueError(f"{self.what}: expected low, high, equals, among or absent")
+        asked = (self.low, self.high, self.equals, self.among, self.present or None, self.absent or None)
+        if all(one is None for one in asked):
+            raise ValueError(f"{self.what}: expected low, high, equals, among, present or absent")
 
     @property
     def last_s(self) -> float:
@@ -90,7 +93,7 @@ class Expectation:
             f">= {self.low:g}" if self.low is not None else "",
             f"<= {self.high:g}" if self.high is not None else "",
         ]
-        parts.append("absent" if self.absent else "")
+        parts += ["there" if self.present else "", "absent" if self.absent else ""]
         return f"{self.what} {' and '.join(part for part in parts if part)}"
 
 
@@ -107,6 +110,15 @@ class Scenario:
     expectations: list[Expectation]
     gateway: Mapping[str, Any] = field(default_factory=dict)
     """Extra sections of the gateway's configuration; its presence says that the scenario needs a gateway."""
+    row: str = ""
+    """The row of the loss matrix it plays."""
+    speed: float = 20.0
+    """House seconds per real second, where the scenario does not run stepped."""
+
+    @property
+    def needs_process(self) -> bool:
+        """True when what its gateway suffers needs a process: killing it, freezing it, damaging its files."""
+        return any(fault.device == GATEWAY and fault.kind != "jump_clock" for _, fault in self.timeline)
 
     @property
     def needs_gateway(self) -> bool:
@@ -139,7 +151,7 @@ def load(path: Path, *, offline: bool = False) -> Scenario:
 
 def scenario_of(tables: Table, name: str, *, offline: bool = False) -> Scenario:
     """A scenario from its tables."""
-    known = {"tells", "start_utc", "duration_s", "gateway", "timeline", "expect"}
+    known = {"tells", "row", "speed", "start_utc", "duration_s", "gateway", "timeline", "expect"}
     known |= {"house", "weather", "devices", "buses", "wiring"}
     if unknown := sorted(set(tables) - known):
         raise PlanError(f"{name}: {unknown[0]}: not known here; expected one of {', '.join(sorted(known))}")
@@ -162,6 +174,8 @@ def scenario_of(tables: Table, name: str, *, offline: bool = False) -> Scenario:
         timeline,
         expectations,
         tables.get("gateway", {}),
+        str(tables.get("row", "")),
+        float(tables.get("speed", 20.0)),
     )
 
 
