@@ -35,13 +35,13 @@ class DemoOptions:
     quiet: bool = False
 
 
-def work_folder(port: int) -> Path:
-    """Where a demo keeps its files: in the checkout's .cache, otherwise in the user's state folder."""
+def work_folder(name: str) -> Path:
+    """Where a gateway beside a rig keeps its files: in the checkout's .cache, otherwise in the user's state folder."""
     checkout = Path(__file__).resolve().parent.parent
     if (checkout / "pyproject.toml").is_file() and os.access(checkout, os.W_OK):
-        return checkout / ".cache" / f"demo-{port}"
+        return checkout / ".cache" / name
     state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(state) / "heg" / f"demo-{port}"
+    return Path(state) / "heg" / name
 
 
 def demo(options: DemoOptions) -> int:
@@ -49,7 +49,7 @@ def demo(options: DemoOptions) -> int:
     port = free_port(options.port or DEFAULT_PORT, insist=options.port is not None)
     if options.port is None and port != DEFAULT_PORT:
         _say(f"port {DEFAULT_PORT} is in use; the page takes {port}")
-    folder = fresh_folder(options.folder or work_folder(port))
+    folder = fresh_folder(options.folder or work_folder(f"demo-{port}"))
     _say("house: getting its recorded load and sun ...")
     tables = {
         "weather": {"kind": options.weather},
