@@ -62,6 +62,15 @@ LEASE = LeaseRecord(
     writes_today=12,
     writes_left=188,
 )
+PV_LEASE = replace(
+    LEASE,
+    held=False,
+    regime=Regime.HOLD,
+    set_kw=None,
+    reason=Reason(ReasonCode.RELEASED, "Nobody asks anything of it."),
+    expires_in_s=0.0,
+    read_back_kw=None,
+)
 ENVELOPE = Envelope(
     min_kw=-10.0,
     max_kw=17.3,
@@ -123,6 +132,7 @@ class PaperHouse:
         self._door.write("frequency", Location("home", "meter"), 50.01)
         self._door.write("energy.capacity", Location("home", "battery"), CAPACITY_KWH)
         self.lease(replace(LEASE, set_kw=moment.battery_kw, read_back_kw=moment.battery_kw))
+        self._door.write("lease", Location("home", "pv"), PV_LEASE)
         self._door.write("self.cycle_time", Location("home"), 0.0021)
         self._door.write("self.loop_lag", Location("home"), 0.0004)
         self._door.write("self.memory", Location("home"), 48.5)

@@ -78,6 +78,9 @@ function meaning(value: number | null, storage: boolean): string {
 function update(card: Card, { actuator, storage }: Shown): void {
   const state = words.verdict(actuator);
   text(card.part("title"), words.capital(actuator.device));
+  // What is left to itself needs no figures; the regimes by hand are a storage's.
+  show(card.part("facts"), actuator.held);
+  show(card.part("by-hand"), storage);
   text(card.part("state"), state.text);
   card.part("state").className = `chip ${state.tone}`;
   const measured = actuator.measured_kw.value;
