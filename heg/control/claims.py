@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from heg.model.instance import Instance
-from heg.model.leases import Claim, Claimant, Reason
+from heg.model.leases import Claim, Claimant, Reason, ReasonCode
 from heg.model.regimes import RegimeOrder
 
 
@@ -69,12 +69,17 @@ def decide(device: Interval, claims: Iterable[Claim]) -> Decision:
     """
     decision = Decision(device)
     outvoted: list[Claim] = []
-    for claim in sorted(claims, key=lambda claim: claim.claimant):
+    for claim in sorted(claims, key=_rank):
         if decision.order is not None:
             outvoted.append(claim)
             continue
         decision = _narrow(decision, claim)
     return Decision(decision.interval, decision.low, decision.high, decision.order, decision.claim, tuple(outvoted))
+
+
+def _rank(claim: Claim) -> tuple[int, bool]:
+    """Two claims of the owner's class: a step test runs to its end before what was ordered by hand goes on."""
+    return claim.claimant, claim.reason.code is not ReasonCode.COMMISSIONING
 
 
 def _narrow(decision: Decision, claim: Claim) -> Decision:

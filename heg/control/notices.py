@@ -76,14 +76,20 @@ class Notices:
 
     def alarm(self, device: str, part: str, text: str | None, mend: str = "") -> None:
         """Raise an alarm with this text, or clear it (None); only changes are written."""
-        before = self._alarms.get((device, part))
+        place = Location(self._unit, device, part)
+        before = self._alarms.get((device, part)) or self._of_last_run(place)
         if text is None and (before is None or not before.active):
             return
         words = text if text is not None else f"over: {before.text}" if before is not None else ""
         alarm = AlarmRecord(text is not None, Severity.ALARM if text else Severity.INFO, words, mend)
         if alarm != before:
             self._alarms[device, part] = alarm
-            self._door.write("alarm", Location(self._unit, device, part), alarm)
+            self._door.write("alarm", place, alarm)
+
+    def _of_last_run(self, place: Location) -> AlarmRecord | None:
+        """An alarm that stood when the last process ended is cleared by this one, or raised anew."""
+        instance = self._door.latest("alarm", place)
+        return instance.value if instance is not None and isinstance(instance.value, AlarmRecord) else None
 
     def _place(self, device: str = "") -> Location:
         return Location(self._unit, device)

@@ -17,6 +17,7 @@ from heg.control.hand import Hand
 from heg.control.journal import LeaseJournal
 from heg.control.journal_format import Condition, HeldLease, Journalled
 from heg.control.notices import Notices
+from heg.control.orders import OrderDesk
 from heg.control.settings import ControlSettings
 from heg.control.snapshot import Snapshot
 from heg.data.door import Door
@@ -32,6 +33,7 @@ logger = logging.getLogger(__name__)
 _JOURNAL_AGAIN_S = 60.0
 _DOUBT_S = 600.0
 _HANDS_OFF = Reason(ReasonCode.HANDS_OFF, "The owner has taken the hands off: the device is left to itself.")
+_GONE = Reason(ReasonCode.RELEASED, "The device is no longer attached.")
 _CLOSING = Reason(ReasonCode.SHUTDOWN, "The unit shuts down: the device is given back.")
 
 
@@ -61,6 +63,7 @@ class ControlRoom:
         self._book = ClaimBook(door.service, settings.claimants)
         self._cycle = Cycle(door, settings, self._book)
         self._notices = Notices(door, settings.unit)
+        self._desk = OrderDesk(self, door, clock)
         self._closing = False
         self._snapshot: Snapshot | None = None
         self.hands_off = False
@@ -86,6 +89,7 @@ class ControlRoom:
 
     async def run(self) -> None:
         """Run the cycle until cancelled."""
+        self._desk.open()
         next_s = self._clock.monotonic_s()
         while True:
             await self._open_journal()
@@ -131,6 +135,7 @@ class ControlRoom:
         if self._closing:
             return True
         self._closing = True
+        self._desk.close()
         held = [hand for hand in self._hands.values() if not hand.recovering]
         done = await asyncio.gather(*(hand.let_go(self._settings.shutdown_s) for hand in held))
         for hand in self._hands.values():
@@ -140,9 +145,11 @@ class ControlRoom:
         return all(done)
 
     def _allowed(self, outcome: Outcome | None) -> Outcome:
-        if self._closing or outcome is None:
+        if self._closing:
             return Outcome(None, _CLOSING)
-        return Outcome(None, _HANDS_OFF) if self.hands_off and not outcome.binding else outcome
+        if self.hands_off and (outcome is None or not outcome.binding):
+            return Outcome(None, _HANDS_OFF)
+        return outcome if outcome is not None else Outcome(None, _GONE)
 
     async def _open_journal(self) -> None:
         """Without a journal the house is measured and nothing is commanded."""

@@ -53,6 +53,7 @@ class Gateway:
     async def crash(self) -> None:
         self.crashed = True
         await self.supervisor.shutdown()
+        self.room._desk.close()
         await self.room._journal.close()
 
     async def stop(self) -> bool:
