@@ -67,7 +67,7 @@ def demand_clean(database: Path) -> None:
 def kill_and_come_back(gateway: GatewayProcess, house: HouseProcess, seen: list[Seen], began: datetime) -> None:
     killed_at = house_time(gateway)
     gateway.kill()
-    demand_clean(next((gateway.folder / "state").glob("*.sqlite*")))
+    demand_clean(gateway.folder / "state" / "store.sqlite")
     switched = house.ask(ask="writes", device="battery", point="704.WSetEna")["changes"]
     gateway.start()
     wait_until(gateway.controls, f"the battery is controlled again; see {gateway.log}", limit_s=COMES_BACK_S)
