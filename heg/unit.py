@@ -27,6 +27,7 @@ from heg.devices.manager import DeviceManager
 from heg.model.instance import Location
 from heg.model.policy import CUSTOMER
 from heg.model.records import ConfigurationRecord, HealthRecord
+from heg.model.timings import Timings
 from heg.runtime.clock import Clock
 from heg.runtime.figures import measure
 from heg.runtime.health import TaskHealth, TaskState
@@ -74,6 +75,7 @@ class Unit:
             clock,
             unit=self._here.unit,
             owners=tuple(_owner(name, section) for name, section in config.unit.device.items()),
+            timings=Timings.for_cycle(config.unit.control.cycle_s),
         )
         self.control = ControlRoom(
             self.data.admit(CUSTOMER, "control"),

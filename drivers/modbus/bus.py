@@ -10,13 +10,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from drivers.modbus.link import Failure, FailureKind, Link
+from drivers.modbus.link import Failure, FailureKind, Link, longest_pause_s
+from heg.model.losses import loss
+from heg.model.timings import Timings
 from heg.runtime.clock import Clock
 
 T = TypeVar("T")
 
 _FIRST_BACKOFF_S = 1.0
-_LONGEST_BACKOFF_S = 10.0
+_LONGEST_BACKOFF_S = loss("garbage").within.at(Timings.for_cycle(1.0))
+"""A unit that is silent or talks garbage is asked again before anyone has to wait longer than stated."""
 _LONGEST_QUEUE = 32
 
 
@@ -25,6 +28,7 @@ class _Backoff:
     """Doubling pauses after silence. `free` attempts cost nothing: one lost packet is no outage."""
 
     free: int
+    longest_s: float
     failures: int = 0
     until_s: float = 0.0
 
@@ -32,7 +36,7 @@ class _Backoff:
         self.failures += 1
         if self.failures > self.free:
             doublings = min(self.failures - self.free - 1, 8)
-            self.until_s = now_s + min(_FIRST_BACKOFF_S * 2**doublings, _LONGEST_BACKOFF_S)
+            self.until_s = now_s + min(_FIRST_BACKOFF_S * 2**doublings, self.longest_s)
 
     def answered(self) -> None:
         self.failures = 0
@@ -41,7 +45,7 @@ class _Backoff:
 
 @dataclass(slots=True)
 class _Lane:
-    backoff: _Backoff = field(default_factory=lambda: _Backoff(free=1))
+    backoff: _Backoff = field(default_factory=lambda: _Backoff(free=1, longest_s=_LONGEST_BACKOFF_S))
     urgent: deque[asyncio.Future[None]] = field(default_factory=deque)
     waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
 
@@ -55,7 +59,7 @@ class Bus:
         self._gap_s = gap_s
         self._busy = False
         self._free_at_s = 0.0
-        self._reach = _Backoff(free=0)
+        self._reach = _Backoff(free=0, longest_s=longest_pause_s())
         self._lanes: OrderedDict[int, _Lane] = OrderedDict()
         self.failures: Counter[FailureKind] = Counter()
         self.requests = 0

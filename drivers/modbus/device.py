@@ -8,7 +8,7 @@ from drivers.modbus.config import ModbusConfig
 from drivers.modbus.controls.production_limit import ProductionLimit
 from drivers.modbus.controls.storage_limits import StorageLimits
 from drivers.modbus.controls.storage_power import StoragePower
-from drivers.modbus.explore import Found, read_models, read_spans
+from drivers.modbus.discovery import Found, read_models, read_spans
 from drivers.modbus.link import Failure, FailureKind
 from drivers.modbus.measures import Measure, Pace, measures_of
 from drivers.modbus.plan import merge
@@ -221,7 +221,13 @@ class SunSpecDevice:
         for attached in self._attached:
             for measure in attached.measures:
                 if measure.pace is pace and (value := measure.value()) is not None:
-                    attached.handle.report(measure.variable, value, part=measure.part, interval_s=interval_s)
+                    attached.handle.report(
+                        measure.variable,
+                        value,
+                        part=measure.part,
+                        interval_s=interval_s,
+                        wraps_at=measure.wraps_at,
+                    )
 
     def _answered(self) -> None:
         self._answered_s = self._clock.monotonic_s()

@@ -8,7 +8,7 @@ from contextlib import suppress
 from drivers.modbus.bus import Bus
 from drivers.modbus.config import ModbusConfig, SerialBus, targets
 from drivers.modbus.device import SunSpecDevice
-from drivers.modbus.explore import Found, explore
+from drivers.modbus.discovery import Found, explore, longest_search_pause_s
 from drivers.modbus.link import Failure, FailureKind, rtu_link, tcp_link
 from drivers.modbus.roles import meter_model, roles_of
 from heg.devices.contract import DriverContext
@@ -19,7 +19,6 @@ logger = logging.getLogger(__name__)
 
 _AT_ONCE = 16
 _EAGER_ROUNDS = 6
-_LONGEST_PAUSE_S = 30.0
 _SCALED_REAL_TIMEOUT_S = 0.1
 _RESTART_PAUSE_S = 5.0
 
@@ -69,7 +68,7 @@ class ModbusDriver:
             news = await self._round()
             quiet_rounds = 0 if news else quiet_rounds + 1
             eager = self._anything_missing() or quiet_rounds < _EAGER_ROUNDS
-            pause_s = min(2.0 ** min(quiet_rounds, 8), _LONGEST_PAUSE_S) if eager else self._config.rescan_s
+            pause_s = min(2.0 ** min(quiet_rounds, 8), longest_search_pause_s()) if eager else self._config.rescan_s
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause_s):
                     await self._wake.wait()

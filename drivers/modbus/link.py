@@ -15,6 +15,9 @@ from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from pymodbus.exceptions import ModbusException
 from pymodbus.pdu import ModbusPDU
 
+from heg.model.losses import loss
+from heg.model.timings import Timings
+
 MOST_READ = 125
 MOST_WRITTEN = 123
 _GUARD_S = 0.5
@@ -31,7 +34,7 @@ class FailureKind(StrEnum):
     UNREACHABLE = "unreachable"
     SILENT = "silent"
     EXCEPTION = "exception"
-    GARBAGE = "garbage"
+    GARBAGE = "garbled"
     BACKING_OFF = "backing_off"
 
 
@@ -149,6 +152,12 @@ class PymodbusLink:
     def _broken(self, kind: FailureKind, text: str) -> Failure:
         self._client.close()
         return Failure(kind, text)
+
+
+def longest_pause_s() -> float:
+    """The longest pause between two attempts to reach a dead bus: no longer than its devices are waited for."""
+    age = loss("bus-dead").max_age
+    return age.at(Timings.for_cycle(1.0)) if age is not None else 0.0
 
 
 def _cancellations() -> int:

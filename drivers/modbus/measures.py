@@ -34,6 +34,7 @@ class Measure:
     pace: Pace
     needs: tuple[tuple[ModelImage, str], ...]
     value: Callable[[], Reported | None]
+    wraps_at: float | None = None
 
     def spans(self) -> Iterator[Span]:
         """Registers to read for it. Scale factors of 7xx models are fixed; older ones may change with the value."""
@@ -113,7 +114,15 @@ def _counter(image: ModelImage, point: str, variable: str) -> Measure:
         number = image.counted(point)
         return None if number is None else number / 1000
 
-    return Measure(variable, "", Pace.SLOW, ((image, point),), value)
+    return Measure(variable, "", Pace.SLOW, ((image, point),), value, _wraps_at_kwh(image, point))
+
+
+def _wraps_at_kwh(image: ModelImage, point: str) -> float | None:
+    """Accumulators of whole numbers start again at zero; where, follows from their scale factor."""
+    place, exponent = image.places().get(point), image.exponent(point)
+    if place is None or exponent is None or not place.definition.type.startswith("acc"):
+        return None
+    return float(2 ** (16 * place.definition.registers)) * 10.0**exponent / 1000
 
 
 def _current(image: ModelImage, point: str, power: str, part: str, sign: float) -> Measure:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from drivers.modbus.bus import Bus
-from drivers.modbus.explore import read_spans
+from drivers.modbus.discovery import read_spans
 from drivers.modbus.link import Failure, FailureKind
 from drivers.modbus.plan import Span, merge
 from drivers.modbus.sunspec.encode import Rounding, encode, nearest
@@ -54,6 +54,7 @@ class Wire:
             failure = await self.bus.write(self.unit, image.address + offset, data, urgent=True)
             if failure is not None:
                 return refusal_of(failure, self.bus.address)
+            image.overlay(offset, data)  # what was acknowledged stands until it is read again
         return None
 
 

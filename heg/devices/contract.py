@@ -95,10 +95,12 @@ class DeviceHandle(Protocol):
         device_time: datetime | None = None,
         quality: Quality = Quality.GOOD,
         interval_s: float | None = None,
+        wraps_at: float | None = None,
     ) -> None:
         """Hand in one measured value; implausible ones are refused and counted, never raised.
 
         `interval_s` is how often this series comes where that differs from the device's (`math.inf`: only once).
+        A counter is handed in as its register stands; `wraps_at` is the value at which that starts again at zero.
         """
 
     def refused(self, refusal: Refusal) -> None:

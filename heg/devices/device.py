@@ -12,11 +12,16 @@ from datetime import datetime
 
 from heg.data.door import Door
 from heg.devices.contract import Actuator, DeviceInfo
+from heg.devices.counting import Books, Counted
 from heg.devices.limits import AgeLimits
-from heg.model.capabilities import MeterCapability
+from heg.model.capabilities import MeterCapability, ProducerCapability
+from heg.model.catalogue import CATALOGUE, Kind
+from heg.model.counters import CounterEvent
 from heg.model.instance import Location, Quality
+from heg.model.losses import LossRow, loss
 from heg.model.records import AlarmRecord, DeviceRecord, DeviceStatus, Severity
 from heg.model.refusals import Refusal, RefusalCode
+from heg.model.timings import Timings
 from heg.runtime.clock import Clock
 
 logger = logging.getLogger(__name__)
@@ -40,6 +45,7 @@ class Surroundings:
     clock: Clock
     unit: str
     limits: AgeLimits
+    timings: Timings
 
 
 class ManagedDevice:
@@ -53,6 +59,7 @@ class ManagedDevice:
         interval_s: float,
         actuator: Actuator | None,
         around: Surroundings,
+        lost_row: LossRow,
         on_detach: Callable[[str], None],
     ) -> None:
         self._name = name
@@ -60,6 +67,7 @@ class ManagedDevice:
         self.actuator = actuator
         self._interval_s = interval_s
         self._around = around
+        self._lost_row = lost_row
         self._on_detach = on_detach
         self._series: dict[tuple[str, str], _Series] = {}
         self._seen_s = around.clock.monotonic_s()
@@ -68,6 +76,8 @@ class ManagedDevice:
         self._refusals: Counter[RefusalCode] = Counter()
         self._refusals_told: Counter[RefusalCode] = Counter()
         self._logged: set[tuple[str, RefusalCode]] = set()
+        self._books = Books(info.capabilities, self._written_before)
+        self._jumping: set[tuple[str, str]] = set()
 
     @property
     def name(self) -> str:
@@ -93,11 +103,18 @@ class ManagedDevice:
         device_time: datetime | None = None,
         quality: Quality = Quality.GOOD,
         interval_s: float | None = None,
+        wraps_at: float | None = None,
     ) -> None:
         """Hand in one measured value; implausible ones are refused and counted, never raised."""
         if self._removed:
             return
         key = (variable, part)
+        if _is_counter(variable) and isinstance(value, int | float):
+            counted = self._books.take(key, value, self._around.clock.monotonic_s(), wraps_at_kwh=wraps_at)
+            self._tell_counter(key, value, counted)
+            if counted.kwh is None:
+                return
+            value = counted.kwh
         if key not in self._series and len(self._series) >= _MOST_SERIES:
             self._refuse(variable, Refusal(RefusalCode.TOO_LARGE, f"at most {_MOST_SERIES} series a device", variable))
             return
@@ -174,7 +191,7 @@ class ManagedDevice:
             for key, series in self._series.items():
                 if not series.stale and now_s - series.reported_s > series.stale_after_s:
                     self._turn_stale(key, series)
-            limit_s = self._around.limits.lost_after_s(self._interval_s)
+            limit_s = self._lost_after_s()
             if now_s - self._seen_s > limit_s:
                 self.lost(f"no answer for {limit_s:g} s")
         self._tell_refusals()
@@ -208,6 +225,31 @@ class ManagedDevice:
                 self._refusals_told[code] = count
                 self._around.door.write("self.refusals", self._place(str(code)), float(count))
 
+    def _lost_after_s(self) -> float:
+        producer = any(isinstance(item, ProducerCapability) for item in self.info.capabilities)
+        row = loss("producer-lost") if producer else self._lost_row
+        stated_s = row.max_age.at(self._around.timings) if row.max_age is not None else 0.0
+        return max(stated_s, self._around.limits.lost_after_s(self._interval_s))
+
+    def _written_before(self, key: tuple[str, str]) -> float | None:
+        instance = self._around.door.latest(key[0], self._place(key[1]))
+        return instance.value if instance is not None and isinstance(instance.value, float) else None
+
+    def _tell_counter(self, key: tuple[str, str], register: float, counted: Counted) -> None:
+        """Name a counter's jump when it is doubted, and what it was when it is settled."""
+        name = ".".join(piece for piece in key if piece)
+        place = self._place(f"counter.{name}")
+        if counted.event is CounterEvent.REFUSED:
+            self._refuse(key[0], Refusal(RefusalCode.OUT_OF_RANGE, f"a plausible step of {name}", f"{register:g} kWh"))
+            if key not in self._jumping:
+                self._jumping.add(key)
+                text = f"{name} of {self._name} stands at {register:g} kWh, which cannot follow from its last reading"
+                self._around.door.write("alarm", place, AlarmRecord(True, Severity.WARNING, text))
+        elif key in self._jumping:
+            self._jumping.discard(key)
+            text = f"{name} of {self._name}: {counted.event}; the books go on without the step"
+            self._around.door.write("alarm", place, AlarmRecord(False, Severity.WARNING, text))
+
     def _status(self) -> DeviceStatus:
         return DeviceStatus.ATTACHED if self._lost_since_s is None else DeviceStatus.LOST
 
@@ -226,6 +268,11 @@ class ManagedDevice:
 
     def _place(self, part: str = "") -> Location:
         return Location(self._around.unit, self._name, part)
+
+
+def _is_counter(variable: str) -> bool:
+    known = CATALOGUE.get(variable)
+    return known is not None and known.kind is Kind.COUNTER
 
 
 _MEND_LOST = "check its power supply and network cable; it is looked for by itself"

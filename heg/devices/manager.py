@@ -21,13 +21,17 @@ from heg.devices.limits import AgeLimits
 from heg.devices.names import check_names, choose_name, settings_for
 from heg.model.capabilities import Capability, MeterCapability, ProducerCapability
 from heg.model.instance import ANY, Location
+from heg.model.losses import loss
 from heg.model.records import AlarmRecord, DeviceRecord, DeviceStatus, Severity
 from heg.model.refusals import Refusal, RefusalCode, RefusedError
+from heg.model.timings import Timings
 from heg.runtime.clock import Clock
 
 logger = logging.getLogger(__name__)
 
 _CHECK_EVERY_S = 0.5
+_LOST = loss("grid-meter-lost")
+"""The stated time for every device that is no producer: control has its own rows for what follows."""
 _LONGEST_TEXT = 64
 MOST_DEVICES = 128
 
@@ -43,18 +47,20 @@ class DeviceManager:
         unit: str = "home",
         owners: Iterable[OwnerSettings] = (),
         limits: AgeLimits | None = None,
+        timings: Timings | None = None,
         most_devices: int = MOST_DEVICES,
     ) -> None:
         self._owners = tuple(owners)
         check_names(self._owners)
-        self._around = Surroundings(door, clock, unit, limits or AgeLimits())
+        timings = timings or Timings.for_cycle(1.0)
+        self._around = Surroundings(door, clock, unit, limits or AgeLimits.by(clock), timings)
         self._most_devices = most_devices
         self._devices: dict[str, ManagedDevice] = {}
         self._before: dict[str, DeviceRecord] = {}
         self._awaited: set[str] = set()
         self._scans: dict[str, ScanHook] = {}
         self._started_s = clock.monotonic_s()
-        self._remember()
+        self._remembered = False
 
     @property
     def clock(self) -> Clock:
@@ -64,6 +70,7 @@ class DeviceManager:
     def attach(self, info: DeviceInfo, *, interval_s: float, actuator: Actuator | None = None) -> DeviceHandle:
         """Announce a device; attaching a known identity again returns its handle with what is new taken over."""
         info = _tidy(info)
+        self._remember()
         if (known := self._devices.get(info.identity)) is not None:
             known.renew(info, interval_s=interval_s, actuator=actuator)
             return known
@@ -77,6 +84,7 @@ class DeviceManager:
             interval_s=interval_s,
             actuator=actuator,
             around=self._around,
+            lost_row=_LOST,
             on_detach=self._detached,
         )
         self._devices[info.identity] = device
@@ -109,6 +117,7 @@ class DeviceManager:
 
     def check(self) -> None:
         """Look once at every device's ages."""
+        self._remember()
         now_s = self.clock.monotonic_s()
         for device in tuple(self._devices.values()):
             device.check(now_s)
@@ -146,7 +155,14 @@ class DeviceManager:
         self._devices.pop(identity, None)
 
     def _remember(self) -> None:
-        """Read the device records of earlier runs: a known identity keeps its name, a known device is awaited."""
+        """Read the device records of earlier runs: a known identity keeps its name, a known device is awaited.
+
+        Once, and not before the first use: by then the data interface has read what the last run left.
+        """
+        if self._remembered:
+            return
+        self._remembered = True
+        self._started_s = self.clock.monotonic_s()
         for instance in self._around.door.latest_all("device", Location(self._around.unit, ANY, ANY)):
             record = instance.value
             if isinstance(record, DeviceRecord) and record.identity:
@@ -156,7 +172,8 @@ class DeviceManager:
 
     def _give_up_waiting(self, now_s: float) -> None:
         """A device of the last run that did not come back in time is lost, though no driver has met it in this one."""
-        limit_s = self._around.limits.lost_after_s(0.0)
+        stated_s = _LOST.max_age.at(self._around.timings) if _LOST.max_age is not None else 0.0
+        limit_s = max(stated_s, self._around.limits.lost_after_s(0.0))
         if not self._awaited or now_s - self._started_s <= limit_s:
             return
         for identity in self._awaited:

@@ -69,8 +69,8 @@ class Unit:
         assert isinstance(value, DeviceRecord)
         return value
 
-    def alarm(self, device: str) -> AlarmRecord:
-        value = self.newest("alarm", device, "lost").value
+    def alarm(self, device: str, part: str = "lost") -> AlarmRecord:
+        value = self.newest("alarm", device, part).value
         assert isinstance(value, AlarmRecord)
         return value
 
@@ -204,7 +204,7 @@ async def test_a_device_of_the_last_run_that_stays_away_is_lost(clock: Clock) ->
     unit = Unit(clock)
     unit.manager.attach(info("A", STORAGE), interval_s=1.0)
     again = unit.again()
-    await again.after(10.5)
+    await again.after(11.0)
     assert again.record("battery").status is DeviceStatus.LOST
     assert again.alarm("battery").active
     again.manager.attach(info("A", STORAGE), interval_s=1.0)

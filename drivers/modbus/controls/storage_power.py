@@ -12,7 +12,7 @@ from heg.model.regimes import Regime
 _MODEL = 704
 _PERCENT_MODE, _WATT_MODE = 0, 1
 _SAME_KW = 0.005
-_POINTS = ("WMaxLimPctEna", "WMaxLimPct", "WSetEna", "WSetMod", "WSet", "WSetPct")
+_POINTS = ("WMaxLimPctEna", "WMaxLimPct", "WSetEna", "WSetMod", "WSet", "WSetPct", "WSetEnaRvrt", "WSetRvrtTms")
 
 
 class StoragePower:
@@ -22,7 +22,6 @@ class StoragePower:
         self._wire = wire
         self._capability = capability
         self._last: SetPoint | None = None
-        self._revert_written_s: float | None = None
 
     async def apply(self, set_point: SetPoint) -> Refusal | None:
         """Write the set-point with its enabling point in one request, or let the own mode run."""
@@ -92,13 +91,13 @@ class StoragePower:
     async def _time_to_live(self, revert_s: float) -> Refusal | None:
         """Reversion disables the set-point; written only when it changes, since the device keeps it."""
         image = self._wire.model(_MODEL)
-        if image is None or not image.has("WSetRvrtTms") or self._revert_written_s == revert_s:
+        seconds = max(round(revert_s), 0)
+        if image is None or not image.has("WSetRvrtTms"):
             return None
-        values = {"WSetEnaRvrt": 0.0} if image.has("WSetEnaRvrt") else {}
-        refusal = await self._wire.write(_MODEL, {**values, "WSetRvrtTms": max(round(revert_s), 0)})
-        if refusal is None:
-            self._revert_written_s = revert_s
-        return refusal
+        if image.raw("WSetRvrtTms") == seconds and image.raw("WSetEnaRvrt") in (0, None):
+            return None
+        values = {"WSetEnaRvrt": 0} if image.has("WSetEnaRvrt") else {}
+        return await self._wire.write(_MODEL, {**values, "WSetRvrtTms": seconds})
 
     async def _own(self, set_point: SetPoint) -> Refusal | None:
         refusal = await self._wire.write(_MODEL, {"WSetEna": 0})

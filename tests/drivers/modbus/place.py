@@ -72,6 +72,7 @@ def a_plan(
     demand_kw: float = 1.0,
     sun_kw: float = 3.0,
     own_mode: bool = True,
+    strict_revert: bool = False,
     **more: Any,
 ) -> RigPlan:
     """A house with a meter, a PV inverter and a battery of the wanted variants."""
@@ -81,7 +82,7 @@ def a_plan(
     devices: dict[str, DeviceSettings] = {
         "meter": MeterSettings(variant=meter),
         "pv": PvSettings(variant=pv),
-        "battery": StorageSettings(variant=battery, measurement=measurement),
+        "battery": StorageSettings(variant=battery, measurement=measurement, strict_revert=strict_revert),
     }
     return RigPlan(house=config, weather=Constant(demand_kw, sun_kw), devices=devices, **more)
 

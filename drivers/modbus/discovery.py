@@ -8,6 +8,8 @@ from drivers.modbus.link import Failure, FailureKind
 from drivers.modbus.plan import Span, merge
 from drivers.modbus.sunspec.chain import ChainWalk
 from drivers.modbus.sunspec.image import ModelImage, model_image
+from heg.model.losses import loss
+from heg.model.timings import Timings
 
 COMMON = 1
 _LONGEST_MODEL = 1500
@@ -42,6 +44,11 @@ class Exploration:
 
     devices: tuple[Found, ...]
     fault: str = ""
+
+
+def longest_search_pause_s() -> float:
+    """The longest pause between two searches for a device that is missing: three fit into the time stated for it."""
+    return loss("device-moved").within.at(Timings.for_cycle(1.0)) / 3
 
 
 async def explore(bus: Bus, unit: int) -> Exploration | Failure:
