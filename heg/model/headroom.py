@@ -69,7 +69,7 @@ def headroom(
 ) -> Headroom:
     """Return the headroom: envelope minus measured grid power plus the actuators' own measured power.
 
-    An ampere limit without per-phase measurement is held as if all phases were equal (three, unless told by `phases`).
+    Amperes are only held where phases are measured; who measures none narrows the kW of the envelope instead.
     """
     uncontrolled_kw = grid_kw - math.fsum(actuator.kw for actuator in own)
     low_kw, high_kw = envelope.min_kw, envelope.max_kw

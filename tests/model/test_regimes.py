@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heg.model.regimes import GridBand, Regime, RegimeOrder, StorageNow, limits_kw, power_kw, wanted_kw
+from heg.model.regimes import GridBand, Regime, RegimeOrder, StorageNow, limits_kw, permitted_kw, power_kw, wanted_kw
 
 BATTERY = StorageNow(-5.0, 5.0, soc=0.5, capacity_kwh=10.0, reserve_share=0.1)
 
@@ -105,6 +105,16 @@ def test_the_power_keeps_rates_reserve_and_capacity(
     if kw < 0:
         assert after_kwh >= storage.reserve_share * storage.capacity_kwh - 1e-9
     assert after_kwh <= storage.capacity_kwh + 1e-9
+
+
+def test_what_a_regime_never_does_bounds_it_whatever_is_measured() -> None:
+    assert permitted_kw(RegimeOrder(Regime.HOLD)) == (0.0, 0.0)
+    for charges in (Regime.ABSORB, Regime.CHARGE):
+        assert limits_kw(RegimeOrder(charges), BATTERY) == (0.0, 5.0)
+    for discharges in (Regime.COVER, Regime.DISCHARGE):
+        assert limits_kw(RegimeOrder(discharges), BATTERY) == (-5.0, 0.0)
+    for both in (Regime.BALANCE, Regime.LIMIT):
+        assert limits_kw(RegimeOrder(both), BATTERY) == (-5.0, 5.0)
 
 
 @given(st.sampled_from(Regime), loads, storages(), shares)

@@ -65,6 +65,17 @@ def test_resampling_keeps_the_energy_of_what_is_covered(profile: Profile, minute
     assert other.start - profile.start < other.slot
 
 
+@given(profiles(), st.sampled_from([15, 30, 60]))
+def test_each_wider_slot_holds_the_energy_of_its_own_time(profile: Profile, minutes: int) -> None:
+    other = profile.resampled(minutes)
+    for index, value in enumerate(other.values):
+        start = other.start + other.slot * index
+        inside = profile.cut(start, start + other.slot) if minutes >= profile.slot_minutes else None
+        if inside is not None:
+            assert inside.end - inside.start == other.slot, "only slots that are wholly known"
+            assert value * minutes / 60 == pytest.approx(inside.energy_kwh, abs=1e-9)
+
+
 @given(profiles(), lengths)
 def test_splitting_and_joining_again_changes_nothing(profile: Profile, minutes: int) -> None:
     if minutes <= profile.slot_minutes:
