@@ -21,7 +21,7 @@ const LINES: readonly Line[] = [
   { curve: "grid_kw", name: "Grid", tone: "grid", area: false },
 ];
 const SYNC = "past";
-const SHORTEST_S = 3 * 3600;
+const SHORTEST_S = 3600;
 
 export class PastChart {
   private power: uPlot | null = null;
