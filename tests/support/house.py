@@ -28,6 +28,7 @@ from heg.runtime.notify import ServiceManager
 from heg.unit import Site, Unit
 from heg.web.listen import open_listener
 from heg.web.settings import WebSettings
+from hil.faults import FaultError
 from hil.gateway import GatewayView
 from hil.gateway_config import gateway_config
 from hil.plan import rig_plan
@@ -81,6 +82,12 @@ class House:
     def alarms(self) -> set[str]:
         """Ids of the alarms that stand."""
         return set(self.state.get("alarms", {}))
+
+    async def suffer(self, what: str, arguments: Mapping[str, Any]) -> None:
+        """What a gateway on our own loop can suffer: a jump of the wall clock."""
+        if what != "jump_clock":
+            raise FaultError(f"fault {what!r}: needs a gateway in a process of its own")
+        self._clock.jump_utc(float(arguments["seconds"]))
 
     async def look(self) -> None:
         """Ask the gateway for its state."""
