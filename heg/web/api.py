@@ -1,5 +1,6 @@
 """The JSON API under /api/v1: what it answers to, in one place. See docs/integrators/api.md."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -54,6 +55,8 @@ class Api:
         self._clock = clock
         self._home = home
         self._snapshot = snapshot
+        # Two days of minutes are real work for the store: one after the other, however many pages open at once.
+        self._reading_past = asyncio.Lock()
 
     def add_routes(self, routes: web.UrlDispatcher) -> None:
         """Put the handlers under their paths."""
@@ -84,7 +87,8 @@ class Api:
         start, end, resolution = asked
         household = Household.of(self._door, self._home.unit)
         try:
-            found = await energy_history(self._door, household, start, end, resolution)
+            async with self._reading_past:
+                found = await energy_history(self._door, household, start, end, resolution)
         except RefusedError as error:
             return _refused(error.refusal)
         return _refused(found) if isinstance(found, Refusal) else _json(found)

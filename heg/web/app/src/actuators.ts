@@ -48,14 +48,16 @@ function create(device: string): Card {
     });
   });
   card.part("release").addEventListener("click", () => void send(form, answer, "manual", { device, release: true }));
-  card.part("try").addEventListener("click", () => void send(form, answer, "try", { device, power_kw: 1 }));
+  card.part("try").addEventListener("click", () => {
+    void send(form, answer, "try", { device, power_kw: 1 }, "Moving it by 1 kW and watching the grid meter; this takes a few minutes of house time …");
+  });
   return card;
 }
 
-async function send(form: HTMLFormElement, place: HTMLElement, name: string, body: object): Promise<void> {
+async function send(form: HTMLFormElement, place: HTMLElement, name: string, body: object, wait = "One moment …"): Promise<void> {
   const buttons = [...form.querySelectorAll("button")];
   for (const button of buttons) button.disabled = true;
-  text(place, "One moment …");
+  text(place, wait);
   const answer = await order(name, body);
   text(place, sentence(answer));
   for (const button of buttons) button.disabled = false;
