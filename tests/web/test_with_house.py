@@ -24,8 +24,8 @@ async def test_history_health_and_orders_of_a_real_house(clock: Clock, tmp_path:
                 past = await said.json()
             async with session.get("/metrics") as said:
                 metrics = await said.text()
-            order = {"headers": ORDER_HEADERS, "data": b'{"on": true}'}
-            async with session.post("/api/v1/commands/hands-off", **order) as said:
+            path = "/api/v1/commands/hands-off"
+            async with session.post(path, headers=ORDER_HEADERS, data=b'{"on": true}') as said:
                 assert (await said.json())["outcome"] == "done"
         await house.until(lambda: not house.battery.held)
     # Ten whole minutes before the one under way: the load is constant, and the battery carries what the sun does not.
