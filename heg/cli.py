@@ -131,19 +131,10 @@ def _run(options: argparse.Namespace) -> int:
         raise CommandError(FAILED, f"{loaded.path.name}: [unit] state_dir: {error}") from error
     with state:
         from heg.unit import Site
-        from heg.web.listen import ListenError, open_listener, page_address
-        from heg.web.settings import WebSettings
 
-        web = loaded.unit.web
-        try:
-            listener = open_listener(WebSettings(host=web.host, port=web.port), file=loaded.path.name)
-        except ListenError as error:
-            raise CommandError(FAILED, str(error)) from error
-        with listener:
-            service_manager = ServiceManager.from_environment(os.environ)
-            site = Site(state.path, listener, drivers.specs, service_manager)
-            print(page_address(listener), flush=True)
-            return run(lambda clock: _until_signalled(loaded, clock, site), timing=timing)
+        service_manager = ServiceManager.from_environment(os.environ)
+        site = Site(state.path, drivers.specs, service_manager, on_page=lambda address: print(address, flush=True))
+        return run(lambda clock: _until_signalled(loaded, clock, site), timing=timing)
 
 
 async def _until_signalled(loaded: LoadedConfig, clock: Clock, site: Site) -> int:

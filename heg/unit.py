@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -26,36 +26,35 @@ from heg.devices.contract import DriverSpec, OwnerSettings
 from heg.devices.manager import DeviceManager
 from heg.model.instance import Location
 from heg.model.policy import CUSTOMER
-from heg.model.records import ConfigurationRecord, HealthRecord
-from heg.model.timings import Timings
+from heg.model.records import AlarmRecord, ConfigurationRecord
 from heg.runtime.clock import Clock
-from heg.runtime.figures import measure
 from heg.runtime.health import TaskHealth, TaskState
-from heg.runtime.lag import LagMeter, LagReport
 from heg.runtime.notify import CycleHeartbeat, ServiceManager
 from heg.runtime.supervisor import Backoff, Supervisor
+from heg.services.vitals import Vitals
 from heg.web.house import Home
-from heg.web.server import WebServer
+from heg.web.page import Page
 from heg.web.settings import WebSettings
 
 logger = logging.getLogger(__name__)
 
-_FIGURES_EVERY_S = 60.0
 _CONTROL_AGAIN = Backoff(first_s=1.0, longest_s=10.0)
 """The cycle is never left lying for long; while it is down the watchdog is not fed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What the unit finds on its machine: its folder, its listening socket, the installed drivers, the service manager.
+    """What the unit finds on its machine: its folder, the installed drivers, the service manager.
 
-    The listening socket and the folder belong to the caller, who opens them before and closes them after.
+    `on_page` is told the page's address once it can be visited. A `listener` that is handed in is used instead of the
+    configured port. Folder and listener belong to the caller.
     """
 
     state_dir: Path
-    listener: socket.socket
     drivers: Mapping[str, DriverSpec]
     service_manager: ServiceManager
+    on_page: Callable[[str], None] | None = None
+    listener: socket.socket | None = None
 
 
 class Unit:
@@ -67,15 +66,17 @@ class Unit:
         self._site = site
         self._here = Location(config.unit.unit.id)
         self.supervisor = Supervisor(clock, on_health=self._tell_health)
-        self.heartbeat = CycleHeartbeat(site.service_manager, clock.real_s)
         self.data = DataInterface(clock, self._here.unit, SqliteStore(clock, _store_settings(config, site)))
         self._door = self.data.admit(CUSTOMER, "unit")
+        control = self._control_settings()
+        heartbeat = CycleHeartbeat(site.service_manager, clock.real_s)
+        self.vitals = Vitals(self._door, clock, self._here.unit, control.timings, heartbeat)
         self.devices = DeviceManager(
             self.data.admit(CUSTOMER, "devices"),
             clock,
             unit=self._here.unit,
             owners=tuple(_owner(name, section) for name, section in config.unit.device.items()),
-            timings=Timings.for_cycle(config.unit.control.cycle_s),
+            timings=control.timings,
         )
         self.control = ControlRoom(
             self.data.admit(CUSTOMER, "control"),
@@ -83,8 +84,8 @@ class Unit:
             clock,
             self.supervisor,
             site.state_dir / "leases.journal",
-            self._control_settings(),
-            self.heartbeat.completed,
+            control,
+            self.vitals.cycle_completed,
         )
 
     async def run(self, stop: asyncio.Event) -> bool:
@@ -99,6 +100,7 @@ class Unit:
 
     def start(self) -> None:
         """Start every long-running task. What others stand on comes first, because the end goes the other way round."""
+        self._end_alarms_of_the_last_run()
         start = self.supervisor.start
         start("data", self.data.run, critical=True)
         start("devices", self.devices.run, critical=True)
@@ -106,9 +108,9 @@ class Unit:
             if (section := self._config.drivers.get(name)) is not None:
                 start(f"driver.{name}", partial(self._drive, spec, section))
         start("control", self.control.run, restart=_CONTROL_AGAIN, critical=True)
-        start("web", self._web().run)
-        start("lag", LagMeter(self._clock, self._tell_lag).run)
-        start("figures", self._tell_figures)
+        start("web", self._page().run)
+        start("vitals", self.vitals.run)
+        start("lag", self.vitals.measure_lag)
         self._record_configuration()
         self._site.service_manager.status(f"unit {self._here} is running")
 
@@ -152,11 +154,26 @@ class Unit:
             boot=boot_id(),
         )
 
-    def _web(self) -> WebServer:
+    def _page(self) -> Page:
         unit, web = self._config.unit.unit, self._config.unit.web
         home = Home(unit.id, unit.time_zone, heg.__version__)
         settings = WebSettings(host=web.host, port=web.port)
-        return WebServer(self.data.admit(CUSTOMER, "web"), self._clock, home, settings, self._site.listener)
+        return Page(
+            self.data.admit(CUSTOMER, "web"),
+            self._clock,
+            home,
+            settings,
+            listener=self._site.listener,
+            on_open=self._site.on_page,
+            file=self._config.path.name,
+        )
+
+    def _end_alarms_of_the_last_run(self) -> None:
+        # Whoever still has reason raises its alarm again; one whose reason went while we were down would stand for
+        # ever. What an earlier run left has no place in this run's order of arrival: its sequence is 0.
+        for old in self._door.latest_all("alarm"):
+            if isinstance(old.value, AlarmRecord) and old.value.active and old.sequence == 0:
+                self._door.write("alarm", old.location, replace(old.value, active=False))
 
     def _record_configuration(self) -> None:
         before = self._door.latest("configuration", self._here)
@@ -167,26 +184,9 @@ class Unit:
         self._door.write("configuration", self._here, ConfigurationRecord(version, self._config.text))
 
     def _tell_health(self, health: TaskHealth) -> None:
-        record = HealthRecord(health.name, health.good, health.restarts, health.last_error)
-        self._door.write("health", self._part(health.name), record)
+        self.vitals.tell(health)
         if health.state in (TaskState.RESTARTING, TaskState.FAILED):
             self._site.service_manager.status(f"task {health.name} is down: {health.last_error}")
-
-    def _tell_lag(self, report: LagReport) -> None:
-        for part, late_ms in (("p50", report.p50_ms), ("p99", report.p99_ms), ("max", report.max_ms)):
-            self._door.write("self.loop_lag", self._part(part), late_ms / 1e3)
-
-    async def _tell_figures(self) -> None:
-        while True:
-            figures = measure()
-            if figures.resident_mib is not None:
-                self._door.write("self.memory", self._here, figures.resident_mib)
-            if figures.bytes_written is not None:
-                self._door.write("self.bytes_written", self._here, float(figures.bytes_written))
-            await self._clock.sleep(_FIGURES_EVERY_S)
-
-    def _part(self, part: str) -> Location:
-        return Location(self._here.unit, "", part)
 
 
 def _store_settings(config: LoadedConfig, site: Site) -> StoreSettings:

@@ -301,7 +301,7 @@ _RESOURCES = (
         Span("loop_late_s", cycles=2),
         "control acts on what is fresh enough, holds otherwise",
         "when the loop is on time again",
-        "heg.runtime.lag",
+        "heg.services.vitals",
         "loop-late",
     ),
     LossRow(
@@ -313,7 +313,7 @@ _RESOURCES = (
         Span(seconds=60.0),
         "devices revert by their own dead-man timers; then as process-killed",
         "with the first completed cycle",
-        "heg.control.heartbeat",
+        "heg.services.vitals",
         "cycle-stalled",
     ),
     LossRow(
@@ -337,7 +337,7 @@ _RESOURCES = (
         Span(seconds=5.0),
         "control goes on",
         "tried again until the port is free",
-        "heg.web.server",
+        "heg.web.page",
         "port-in-use",
     ),
 )

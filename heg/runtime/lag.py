@@ -19,16 +19,24 @@ class LagReport:
 
 
 class LagMeter:
-    """A long-running task that wakes on a grid and publishes every `wakes` wake-ups how late they were.
+    """A long-running task that wakes on a grid and publishes, every `wakes` wake-ups, how late they were.
 
-    `interval_s` is real seconds between wake-ups; in stepped mode loop seconds, and the lag is nought by construction.
+    `on_wake` hears of every single one (real milliseconds). `interval_s` is real seconds between wake-ups; in stepped
+    mode loop seconds, and the lag is nought by construction.
     """
 
     def __init__(
-        self, clock: Clock, publish: Callable[[LagReport], None], *, interval_s: float = 0.25, wakes: int = 240
+        self,
+        clock: Clock,
+        publish: Callable[[LagReport], None],
+        *,
+        on_wake: Callable[[float], None] | None = None,
+        interval_s: float = 0.25,
+        wakes: int = 100,
     ) -> None:
         self._clock = clock
         self._publish = publish
+        self._on_wake = on_wake
         self._speed = clock.speed if clock.mode is not ClockMode.STEPPED else 1.0
         self._interval_s = interval_s * self._speed
         self._wakes = wakes
@@ -42,7 +50,10 @@ class LagMeter:
     async def _one_wake_ms(self) -> float:
         due_s = self._clock.monotonic_s() + self._interval_s
         await self._clock.sleep_until(due_s)
-        return max(0.0, (self._clock.monotonic_s() - due_s) / self._speed * 1e3)
+        late_ms = max(0.0, (self._clock.monotonic_s() - due_s) / self._speed * 1e3)
+        if self._on_wake is not None:
+            self._on_wake(late_ms)
+        return late_ms
 
 
 def summarise(late_ms: Sequence[float]) -> LagReport:

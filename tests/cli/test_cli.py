@@ -157,12 +157,17 @@ def test_a_second_gateway_on_the_same_folder_is_refused(config: Path) -> None:
         assert "another gateway works with this folder" in second.stderr
 
 
-def test_a_port_in_use_is_said_with_its_key(config: Path, port: int) -> None:
-    with socket.create_server(("127.0.0.1", port)):
-        said = heg("run", "--config", config)
-    assert said.returncode == 1
-    assert re.search(rf"heg\.toml: \[web\] port = {port}: expected a free port", said.stderr)
-    assert "Traceback" not in said.stderr
+def test_a_port_in_use_is_said_with_its_key_and_the_page_comes_when_it_is_free(config: Path, port: int) -> None:
+    with socket.create_server(("127.0.0.1", port)) as other, running(config) as process:
+        with other:
+            assert process.stderr is not None
+            said = process.stderr.readline()
+            assert re.search(rf"heg\.toml: \[web\] port = {port}: expected a free port", said)
+        assert answers(page_of(process))
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert "Traceback" not in log
 
 
 def test_a_folder_that_cannot_be_used_is_said(config: Path, tmp_path: Path) -> None:

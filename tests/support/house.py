@@ -134,7 +134,7 @@ async def a_house(
             path.write_text(gateway_config(rig, state_dir=state_dir, port=port, sections=sections or {}))
             drivers = installed_drivers()
             config = load(path, drivers.config_types())
-            unit = Unit(config, clock, Site(state_dir, listener, drivers.specs, ServiceManager(None)))
+            unit = Unit(config, clock, Site(state_dir, drivers.specs, ServiceManager(None), listener=listener))
             stop = asyncio.Event()
             running = asyncio.ensure_future(unit.run(stop))
             try:

@@ -67,7 +67,7 @@ async def running(clock: Clock, folder: Path, manager: ServiceManager | None = N
     config = load(path, {"bus": BusSection})
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)
-        site = Site(folder, listener, DRIVERS, manager or ServiceManager(None))
+        site = Site(folder, DRIVERS, manager or ServiceManager(None), listener=listener)
         unit = Unit(config, clock, site)
         stop = asyncio.Event()
         running = asyncio.ensure_future(unit.run(stop))
