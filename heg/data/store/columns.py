@@ -136,17 +136,19 @@ class Reader:
             raise DamagedError(f"{len(values)} values where {count} were expected")
         return values
 
-    def numbers(self, count: int) -> list[float]:
-        """A column of floats."""
+    def numbers(self, count: int, chosen: Sequence[int] | None = None) -> list[float]:
+        """A column of `count` floats, or the chosen ones of them."""
         kind = self._take(1)
         if kind == b"D":
             decimals = self._take(1)[0]
             if decimals > _MAX_DECIMALS:
                 raise DamagedError("more decimals than are ever written")
             scale = 10.0**decimals
-            return [value / scale for value in self.integers(count)]
+            values = self.integers(count)
+            return [value / scale for value in (values if chosen is None else _pick(values, chosen))]
         if kind == b"R":
-            return [_from_bits(value) for value in self.integers(count)]
+            values = self.integers(count)
+            return [_from_bits(value) for value in (values if chosen is None else _pick(values, chosen))]
         raise DamagedError("no column of numbers")
 
     def texts(self, count: int) -> list[Text]:

@@ -166,10 +166,10 @@ class Disk:
             self._count_damaged("frame", error)
             return []
 
-    def bucket_of(self, body: bytes, start_ms: int) -> dict[int, Stats]:
+    def bucket_of(self, body: bytes, start_ms: int, only: frozenset[int] | None = None) -> dict[int, Stats]:
         """Return a roll-up's stats by series; a damaged one is counted and gives none."""
         try:
-            return decode_bucket(body, start_ms)
+            return decode_bucket(body, start_ms, only)
         except DamagedError as error:
             self._count_damaged("roll-up", error)
             return {}

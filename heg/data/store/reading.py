@@ -267,7 +267,7 @@ class Reader:
             if read >= _BUCKETS_A_PAGE:
                 yield bucket_ms, None
                 return
-            bucket = {s: stats for s, stats in self._disk.bucket_of(body, bucket_ms).items() if s in ids}
+            bucket = self._disk.bucket_of(body, bucket_ms, ids)
             merge_into(bucket, fresh.pop(bucket_ms, {}))
             yield from _joined(bucket_ms, bucket, ids)
         for start in sorted(fresh):

@@ -122,23 +122,26 @@ def encode_bucket(bucket: Bucket, start_ms: int) -> bytes:
     return seal(writer.payload())
 
 
-def decode_bucket(body: bytes, start_ms: int) -> dict[int, Stats]:
-    """Return the stats by series; raises `DamagedError` and nothing else."""
+def decode_bucket(body: bytes, start_ms: int, only: frozenset[int] | None = None) -> dict[int, Stats]:
+    """Return the stats by series, of some only if asked; raises `DamagedError` and nothing else."""
     try:
         reader = Reader(unseal(body))
         series = reader.integers()
         size = len(series)
+        chosen = [index for index, one in enumerate(series) if only is None or one in only]
+        if not chosen:
+            return {}
         counts, firsts, lasts = reader.integers(size), reader.integers(size), reader.integers(size)
-        columns = [reader.numbers(size) for _ in range(5)]
+        columns = [reader.numbers(size, chosen) for _ in range(5)]
     except (OverflowError, MemoryError, UnicodeDecodeError) as error:
         raise DamagedError(repr(error)) from error
     if any(count < 1 for count in counts):
         raise DamagedError("a bucket without values")
     return {
-        one: Stats(count, total, low, high, start_ms + first_ms, first, start_ms + last_ms, last)
-        for one, count, first_ms, last_ms, total, low, high, first, last in zip(
-            series, counts, firsts, lasts, *columns, strict=True
+        series[index]: Stats(
+            counts[index], total, low, high, start_ms + firsts[index], first, start_ms + lasts[index], last
         )
+        for index, total, low, high, first, last in zip(chosen, *columns, strict=True)
     }
 
 

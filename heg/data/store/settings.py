@@ -39,5 +39,5 @@ class StoreSettings:
     max_pending_bytes: int = 8 * _MIB
     max_tail_rows: int = 100_000
     page_bytes: int = 1024
-    checkpoint_pages: int = 4000
+    checkpoint_pages: int = 1000
     upkeep_every_s: float = 3600.0
