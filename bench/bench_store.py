@@ -19,7 +19,8 @@ from heg.data.store.store import SqliteStore
 from heg.model.instance import Location
 from heg.model.policy import CUSTOMER
 from heg.runtime.clock import Clock
-from heg.runtime.loops import SteppedTiming, run as run_loop
+from heg.runtime.loops import SteppedTiming
+from heg.runtime.loops import run as run_loop
 
 VARIABLES = 100
 MINUTES = 120
@@ -30,12 +31,12 @@ SERIES = 500
 
 
 def run() -> list[Row]:
-    """Two simulated hours of a house at 1 Hz through the door onto a real file; then the door alone, without waiting."""
+    """Two simulated hours of a house at 1 Hz through the door onto a real file; then the door and memory alone."""
     return [*_flash(), *_door(), *_memory()]
 
 
 class Signals:
-    """A house's worth of series as devices report them: noisy power in W, slowly varying volts, counters in Wh."""
+    """A house's series as devices report them: noisy power in W, slowly varying volts, counters in Wh."""
 
     def __init__(self, chance: random.Random) -> None:
         self.chance = chance

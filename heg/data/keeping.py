@@ -84,11 +84,13 @@ class StoreKeeper:
         self._alarm(
             STORE_CORRUPT,
             bool(health.note),
-            f"{health.note}; control went on.".capitalize(),
+            f"{health.note[:1].upper()}{health.note[1:]}; control went on.",
             "Check the disk; keep the file.",
         )
         lost = health.lost_rows + self._store.dropped_rows
-        self._alarm(ROWS_LOST, lost > 0, f"{lost} values were lost because the disk took nothing.", "Mend the disk.")
+        # By powers of ten: an alarm that changes with each flush would itself fill what is left.
+        some = 10 ** (len(str(lost)) - 1)
+        self._alarm(ROWS_LOST, lost > 0, f"{some} values or more were lost: the disk took nothing.", "Mend the disk.")
 
     def _alarm(self, name: str, active: bool, text: str, mend: str) -> None:
         before = self._raised.get(name)

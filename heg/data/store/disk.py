@@ -32,7 +32,7 @@ from heg.data.store.rollups import (
 )
 from heg.data.store.schema import CURRENT, Schema
 from heg.data.store.settings import StoreSettings
-from heg.data.store.upkeep import expire_raw, give_back, rollup_id, rollup_start_ms
+from heg.data.store.upkeep import ANY_AGE, expire_raw, give_back, rollup_id, rollup_start_ms
 from heg.data.store.values import from_json, outlives_raw, row_of, to_json
 from heg.model.instance import Instance, Quality
 from heg.model.policy import Policy
@@ -125,7 +125,8 @@ class Disk:
         if batch:
             rows = [row_of(instance, record, self.names.id_of(instance)) for instance, record in batch]
             kept = sum(outlives_raw(instance.variable) for instance, _ in batch)
-            self.pending.add(Frame.of(rows, label_ms, kept))
+            arrived_ms = round(batch[-1][0].arrived_s * 1000)
+            self.pending.add(Frame.of(rows, label_ms, arrived_ms, kept))
         if len(self.pending):
             self._attempt(self._commit_pending, label_ms)
         return self.health()
@@ -182,7 +183,7 @@ class Disk:
     # -- care
 
     def _attempt(self, work: Work, label_ms: int, *, settles: bool = True) -> bool:
-        """Work on the open file, mending once; `settles` tells that success proves the disk good again (a write)."""
+        """Work on the open file, mending once; `settles` tells that success proves the disk good (a write)."""
         for _ in range(2):
             try:
                 connection = self._connection or self._open(label_ms)
@@ -191,7 +192,7 @@ class Disk:
                 if not self._mend(error, label_ms):
                     return False
             else:
-                if settles:
+                if settles and not len(self.pending):
                     self._state, self._detail = DiskState.GOOD, ""
                 return True
         return False
@@ -232,7 +233,7 @@ class Disk:
             # The log first: what it holds twice is the room in which the oldest rows can be taken out.
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             with transaction(connection):
-                made = expire_raw(connection, None, _ROOM_FRAMES, self)
+                made = expire_raw(connection, ANY_AGE, _ROOM_FRAMES, self)
             give_back(connection)
         except sqlite3.Error:
             return False
@@ -289,7 +290,7 @@ class Disk:
             before = connection.execute("SELECT label_ms FROM frame ORDER BY id DESC LIMIT 1").fetchone()
             label_ms = rows[-1].time_ms if before is None else before[0]
             kept = sum(self.outlives(row.series) for row in rows)
-            _insert_frame(connection, last_frame, earlier, Frame.of(rows, label_ms, kept))
+            _insert_frame(connection, last_frame, earlier, Frame.of(rows, label_ms, 0, kept))
             save_newest(connection, rows)
         connection.execute("DELETE FROM prompt WHERE boot <> ?", (boot,))
         return last_frame
@@ -381,7 +382,7 @@ def _fault_of(error: Exception) -> _Fault:
 
 def _insert_frame(connection: sqlite3.Connection, number: int, boot: int, frame: Frame) -> None:
     connection.execute(
-        "INSERT INTO frame VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
+        "INSERT INTO frame VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
         (
             number,
             boot,
@@ -390,6 +391,7 @@ def _insert_frame(connection: sqlite3.Connection, number: int, boot: int, frame:
             frame.from_ms,
             frame.until_ms,
             frame.label_ms,
+            frame.arrived_ms,
             frame.rows,
             frame.kept,
             frame.body,

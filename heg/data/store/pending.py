@@ -10,7 +10,7 @@ from heg.data.store.frames import Row, decode_frame, encode_frame
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One frame with what its table row says about it. `label_ms` is the UTC label of its flush."""
+    """One frame with what its table row says about it: `label_ms` by UTC, `arrived_ms` by the monotonic clock."""
 
     body: bytes
     first_sequence: int
@@ -18,16 +18,17 @@ class Frame:
     from_ms: int
     until_ms: int
     label_ms: int
+    arrived_ms: int
     rows: int
     kept: int
 
     @classmethod
-    def of(cls, rows: Sequence[Row], label_ms: int, kept: int) -> "Frame":
+    def of(cls, rows: Sequence[Row], label_ms: int, arrived_ms: int, kept: int) -> "Frame":
         """Seal rows, which come in arrival order."""
         times = [row.time_ms for row in rows]
-        return cls(
-            encode_frame(rows), rows[0].sequence, rows[-1].sequence, min(times), max(times), label_ms, len(rows), kept
-        )
+        first, last = rows[0].sequence, rows[-1].sequence
+        body = encode_frame(rows)
+        return cls(body, first, last, min(times), max(times), label_ms, arrived_ms, len(rows), kept)
 
 
 class Pending:

@@ -32,6 +32,7 @@ CREATE TABLE frame (
     from_ms INTEGER NOT NULL,
     until_ms INTEGER NOT NULL,
     label_ms INTEGER NOT NULL,
+    arrived_ms INTEGER NOT NULL,
     rows INTEGER NOT NULL,
     kept INTEGER NOT NULL,
     expired INTEGER NOT NULL,
@@ -59,6 +60,7 @@ CREATE TABLE newest (
 
 `frame.rows` counts what is in the body, `frame.kept` what of it outlives the raw values (commands, evidence, ...),
 `frame.expired` what retention has taken out. Ids never repeat while a later frame stands: cursors need that.
+`frame.label_ms` is the UTC label of its flush, `frame.arrived_ms` the monotonic time of its last row within its boot.
 `prompt` holds what was committed at once until the flush puts it into a frame. `newest` holds what refills the image
 at the next start where the last frames may not have it. Values in `prompt` and `newest` are JSON.
 """

@@ -20,7 +20,7 @@ from heg.data.store.frames import Row, to_ms
 from heg.data.store.reading import FollowPage, Reader
 from heg.data.store.schema import CURRENT, Schema
 from heg.data.store.settings import StoreSettings
-from heg.data.store.upkeep import RetentionClock, keep_retention, keep_size
+from heg.data.store.upkeep import Now, RetentionClock, keep_retention, keep_size
 from heg.data.store.values import row_of
 from heg.model.instance import Instance, Location
 from heg.model.policy import Stakeholder
@@ -98,8 +98,8 @@ class SqliteStore:
         label_ms, now_s = self._label_ms(), self._clock.monotonic_s()
         if self._retention is None:
             self._retention = RetentionClock(await self._work(self._newest_label_ms, label_ms), now_s)
-        retain_ms = self._retention.now_ms(label_ms, now_s)
-        await self._work(self._disk.run, functools.partial(self._keep, retain_ms), label_ms)
+        now = Now(self._retention.now_ms(label_ms, now_s), self._disk.boot, round(now_s * 1000))
+        await self._work(self._disk.run, functools.partial(self._keep, now), label_ms)
         self._health = self._disk.health()
 
     async def query(
@@ -202,8 +202,8 @@ class SqliteStore:
     def _rows(self, tail: tuple[_Entry, ...]) -> list[Row]:
         return [row_of(instance, record, self._disk.names.id_of(instance)) for instance, record in tail]
 
-    def _keep(self, retain_ms: int, connection: sqlite3.Connection) -> None:
-        keep_retention(connection, self.settings.retention, retain_ms, self._disk)
+    def _keep(self, now: Now, connection: sqlite3.Connection) -> None:
+        keep_retention(connection, self.settings.retention, now, self._disk)
         keep_size(connection, self.settings.max_file_bytes, self._disk)
 
     def _newest_label_ms(self, otherwise_ms: int) -> int:

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from heg.data.store.files import transaction
 from heg.data.store.frames import Row, encode_frame
@@ -37,14 +37,46 @@ def rollup_start_ms(number: int) -> int:
     return number % _LEVEL * _MINUTE_MS
 
 
-def expire_raw(connection: sqlite3.Connection, before_ms: int | None, limit: int, frames: Frames) -> int:
-    """Take raw values out of the oldest frames that end before a time (None: of any); returns how many frames changed.
+class Age(NamedTuple):
+    """Which frames are old: those that end before a time and, of this boot, arrived before a monotonic time too.
+
+    Labels alone do not tell: what was written before NTP came carries the labels of another year.
+    """
+
+    before_ms: int
+    boot: int
+    arrived_before_ms: int
+
+
+ANY_AGE = Age(2**62, 0, 0)
+
+
+class Now(NamedTuple):
+    """The present by both clocks: the time by which rows expire, the boot, and the monotonic time within it."""
+
+    time_ms: int
+    boot: int
+    monotonic_ms: int
+
+    def older_than(self, span: timedelta | None) -> Age | None:
+        """What is older than a span; None when nothing ever is."""
+        if span is None:
+            return None
+        span_ms = round(span.total_seconds() * 1000)
+        return Age(self.time_ms - span_ms, self.boot, self.monotonic_ms - span_ms)
+
+
+def expire_raw(connection: sqlite3.Connection, age: Age, limit: int, frames: Frames) -> int:
+    """Take raw values out of the oldest frames, up to the first that is not old; returns how many frames changed.
 
     Commands, evidence and configuration stay. Runs inside the caller's transaction.
     """
     (newest,) = connection.execute("SELECT coalesce(max(id), 0) FROM frame").fetchone()
-    query = "SELECT id, kept, body FROM frame WHERE rows > kept AND until_ms < ? ORDER BY id LIMIT ?"
-    chosen = connection.execute(query, (2**62 if before_ms is None else before_ms, limit)).fetchall()
+    query = (
+        "SELECT id, kept, body FROM frame WHERE rows > kept AND id < (SELECT coalesce(min(id), ?) FROM frame"
+        " WHERE rows > kept AND (until_ms >= ? OR (boot = ? AND arrived_ms >= ?))) ORDER BY id LIMIT ?"
+    )
+    chosen = connection.execute(query, (newest + 1, *age, limit)).fetchall()
     for number, kept, body in chosen:
         # The newest frame stays even when it is empty: its number is what cursors count on.
         if not kept and number != newest:
@@ -58,13 +90,17 @@ def expire_raw(connection: sqlite3.Connection, before_ms: int | None, limit: int
     return len(chosen)
 
 
-def expire_records(connection: sqlite3.Connection, before_ms: int | None, limit: int) -> int:
-    """Delete the oldest frames whole; returns how many. Runs inside the caller's transaction."""
+def expire_records(connection: sqlite3.Connection, age: Age, limit: int) -> int:
+    """Delete the oldest frames whole, up to the first that is not old; returns how many.
+
+    Runs inside the caller's transaction.
+    """
     query = (
-        "DELETE FROM frame WHERE id IN (SELECT id FROM frame WHERE until_ms < ?"
-        " AND id < (SELECT max(id) FROM frame) ORDER BY id LIMIT ?)"
+        "DELETE FROM frame WHERE id IN (SELECT id FROM frame WHERE id < (SELECT min(id) FROM frame"
+        " WHERE until_ms >= ? OR (boot = ? AND arrived_ms >= ?) OR id = (SELECT max(id) FROM frame))"
+        " ORDER BY id LIMIT ?)"
     )
-    return connection.execute(query, (2**62 if before_ms is None else before_ms, limit)).rowcount
+    return connection.execute(query, (*age, limit)).rowcount
 
 
 def expire_rollups(connection: sqlite3.Connection, level: Level, before_ms: int, limit: int) -> int:
@@ -74,23 +110,23 @@ def expire_rollups(connection: sqlite3.Connection, level: Level, before_ms: int,
     return connection.execute(query, (*span, limit)).rowcount
 
 
-def keep_retention(connection: sqlite3.Connection, retention: Retention, now_ms: int, frames: Frames) -> None:
+def keep_retention(connection: sqlite3.Connection, retention: Retention, now: Now, frames: Frames) -> None:
     """Delete what is older than it may get, in small transactions."""
-    if (raw_ms := _before(now_ms, retention.raw)) is not None:
-        _repeat(connection, lambda: expire_raw(connection, raw_ms, _CHUNK, frames))
-    if (records_ms := _before(now_ms, retention.records)) is not None:
-        _repeat(connection, lambda: expire_records(connection, records_ms, _CHUNK))
+    if (raw := now.older_than(retention.raw)) is not None:
+        _repeat(connection, lambda: expire_raw(connection, raw, _CHUNK, frames))
+    if (records := now.older_than(retention.records)) is not None:
+        _repeat(connection, lambda: expire_records(connection, records, _CHUNK))
     for level in Level:
-        if (level_ms := _before(now_ms, retention.of_level(level))) is not None:
-            _expire_level(connection, level, level_ms)
+        if (age := now.older_than(retention.of_level(level))) is not None:
+            _expire_level(connection, level, age.before_ms)
 
 
 def keep_size(connection: sqlite3.Connection, max_bytes: int, frames: Frames) -> None:
     """Keep the file below its bound: oldest raw values first, then oldest records, then the minutes."""
     far_ms = 2**52
     steps: tuple[Callable[[], int], ...] = (
-        lambda: expire_raw(connection, None, _CHUNK, frames),
-        lambda: expire_records(connection, None, _CHUNK),
+        lambda: expire_raw(connection, ANY_AGE, _CHUNK, frames),
+        lambda: expire_records(connection, ANY_AGE, _CHUNK),
         lambda: expire_rollups(connection, Level.MINUTE, far_ms, 16 * _CHUNK),
         lambda: expire_rollups(connection, Level.QUARTER, far_ms, 16 * _CHUNK),
     )
@@ -148,10 +184,6 @@ class RetentionClock:
         else:
             self._trusted_ms = expected_ms
         return self._trusted_ms
-
-
-def _before(now_ms: int, age: timedelta | None) -> int | None:
-    return None if age is None else now_ms - round(age.total_seconds() * 1000)
 
 
 def _expire_level(connection: sqlite3.Connection, level: Level, before_ms: int) -> None:

@@ -1,5 +1,6 @@
 """Columns and frames: exact both ways, and safe on any bytes."""
 
+import contextlib
 import math
 
 import pytest
@@ -77,19 +78,15 @@ def test_a_forged_frame_with_a_right_check_sum_never_crashes_either(drawn: list[
         at = data.draw(st.integers(min_value=0, max_value=len(payload) - 1))
         payload[at] = data.draw(st.integers(min_value=0, max_value=255))
     for decode in (decode_frame, lambda body: decode_bucket(body, 0)):
-        try:
+        with contextlib.suppress(DamagedError):
             decode(seal(bytes(payload)))
-        except DamagedError:
-            pass
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_refused_in_order(body: bytes) -> None:
     for attempt in (lambda: unseal(body), lambda: decode_frame(seal(body)), lambda: decode_bucket(seal(body), 0)):
-        try:
+        with contextlib.suppress(DamagedError):
             attempt()
-        except DamagedError:
-            pass
 
 
 def test_a_bomb_is_refused() -> None:

@@ -1,55 +1,19 @@
 """The store behind the door: what is written comes back, from memory, from disk, after a restart."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from heg.data.door import Condition, Door, Function, Resolution
-from heg.data.interface import DataInterface
-from heg.data.store.settings import StoreSettings
-from heg.data.store.store import SqliteStore
+from heg.data.door import Condition, Function, Resolution
 from heg.model.instance import Location, Quality
 from heg.model.policy import CUSTOMER, Grant, Policy, Role, Stakeholder
 from heg.model.records import AlarmRecord, ConfigurationRecord, DeviceRecord, DeviceStatus, Severity
 from heg.runtime.clock import Clock
+from tests.data.store.houses import HOME, METER, anywhere, as_after_a_power_cut, unit
 from tests.support.stepped import stepped
 
-METER = Location("home", "meter")
-HOME = Location("home")
 DSO = Stakeholder(Role.DSO, "north")
-
-
-@asynccontextmanager
-async def unit(clock: Clock, path: Path, **settings: object) -> AsyncIterator[tuple[DataInterface, Door]]:
-    """A running interface over a store at this path, closed in order afterwards."""
-    store = SqliteStore(clock, StoreSettings(path, **settings))  # type: ignore[arg-type]
-    data = DataInterface(clock, "home", store)
-    door = data.admit(CUSTOMER, "test")
-    await data.open()
-    running = asyncio.create_task(data.run())
-    try:
-        yield data, door
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-        await data.close()
-
-
-def as_after_a_power_cut(path: Path) -> Path:
-    """A copy of what the disk holds now: the file and its log, nothing closed."""
-    copy = path.with_name("cut.sqlite")
-    for suffix in ("", "-wal"):
-        Path(f"{copy}{suffix}").write_bytes(Path(f"{path}{suffix}").read_bytes())
-    return copy
-
-
-def anywhere(text: bytes, folder: Path) -> list[Path]:
-    """Files that hold this text."""
-    return [file for file in folder.iterdir() if text in file.read_bytes()]
 
 
 @stepped
@@ -127,7 +91,7 @@ async def test_an_alarm_is_on_disk_before_the_flush(clock: Clock, tmp_path: Path
         door.write("power.active", METER, 1.0)
         door.write("alarm", place, alarm)
         await clock.sleep(1)
-        copy = as_after_a_power_cut(path)
+        copy = as_after_a_power_cut(path, tmp_path)
     async with unit(clock, copy) as (_, door):
         found = door.latest("alarm", place)
         assert found is not None
