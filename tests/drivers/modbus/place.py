@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from drivers.modbus.config import ModbusConfig
+from drivers.modbus.config import ModbusConfig, SerialBus
 from drivers.modbus.driver import ModbusDriver
 from heg.data.interface import DataInterface
 from heg.devices.contract import AttachedActuator, OwnerSettings
@@ -34,6 +34,9 @@ class Place:
         self.manager = manager
         self.driver = driver
         self.door = data.admit(CUSTOMER, "test")
+
+    def at(self, device: str, part: str = "") -> Location:
+        return Location("home", device, part)
 
     def instance(self, variable: str, device: str, part: str = "") -> Instance:
         found = self.door.latest(variable, Location("home", device, part))
@@ -95,13 +98,16 @@ async def a_place(
     owners: tuple[OwnerSettings, ...] = (),
     config: Mapping[str, Any] | None = None,
     settled: tuple[str, ...] = ("battery", "meter", "pv"),
+    serial_units: tuple[int, ...] = (),
 ) -> AsyncIterator[Place]:
     """Everything up, the devices of `settled` found."""
     async with Rig(plan or a_plan(), clock) as rig:
         data = DataInterface(clock, "home")
         manager = DeviceManager(data.admit(CUSTOMER, "devices"), clock, owners=owners)
         hosts = tuple(dict.fromkeys(handle.address for handle in rig.handles.values() if ":" in handle.address))
-        driver = ModbusDriver(ModbusConfig(**{"hosts": hosts, **(config or {})}), manager)
+        lines = {handle.address for handle in rig.handles.values() if ":" not in handle.address}
+        serial = tuple(SerialBus(port=line, units=serial_units, baudrate=115_200) for line in sorted(lines))
+        driver = ModbusDriver(ModbusConfig(**{"hosts": hosts, "serial": serial, **(config or {})}), manager)
         tasks = [asyncio.create_task(manager.run()), asyncio.create_task(driver.run())]
         try:
             place = Place(clock, rig, manager, driver, data)
