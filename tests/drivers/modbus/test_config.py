@@ -30,7 +30,7 @@ def test_what_means_nothing_is_named(entry: str) -> None:
     if entry == "host:":
         assert targets([entry]) == (("host", 502),)
         return
-    with pytest.raises(ValueError, match="hosts: .*expected"):
+    with pytest.raises(ValueError, match=r"hosts: .*expected"):
         ModbusConfig(hosts=(entry,))
 
 

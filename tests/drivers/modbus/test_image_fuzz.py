@@ -15,6 +15,9 @@ from drivers.modbus.sunspec.image import ModelImage, model_image
 from heg.devices.contract import OwnerSettings
 from heg.model.refusals import Refusal
 
+_COUNTS = {"N", "NPt", "NCrv", "NPrt"}
+"""Another count is another layout."""
+
 
 def noisy_images(seed: int) -> dict[int, ModelImage]:
     """A device of random models with random lengths and registers."""
@@ -55,7 +58,7 @@ def test_what_is_encoded_reads_back_within_a_step(seed: int, value: float) -> No
     for image in noisy_images(seed).values():
         for name, place in image.places().items():
             data = encode(image, name, value)
-            if isinstance(data, Refusal):
+            if isinstance(data, Refusal) or name in _COUNTS:
                 continue
             image.overlay(place.offset, data)
             exponent = image.exponent(name)

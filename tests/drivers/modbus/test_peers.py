@@ -1,6 +1,5 @@
 """Our driver against servers that share no code with it or with the rig: npm's modbus-serial, and a serial line."""
 
-import asyncio
 import json
 import shutil
 import subprocess
@@ -92,7 +91,7 @@ def test_an_npm_server_is_explored_read_written_and_refuses(tmp_path: Path) -> N
             assert (refused.kind, refused.code) == (FailureKind.EXCEPTION, 2)
         finally:
             bus.close()
-            await asyncio.sleep(0)
+            await clock.sleep(0)
 
     with node_server(tmp_path) as port:
         run(lambda clock: scene(clock, port), timing=RealTiming())
