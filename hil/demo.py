@@ -21,6 +21,8 @@ from hil.rig import Rig
 
 DEFAULT_PORT = 8462
 _SAY_EVERY_REAL_S = 15.0
+_CYCLE_REAL_S = 1 / 12
+"""At 60 times real time a control cycle of 5 house seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ def demo(options: DemoOptions) -> int:
     _say(f"house: {plan.source}")
     epoch_s = time.time()
     timing = ScaledTiming(options.speed, options.start_utc, epoch_s)
-    process_plan = ProcessPlan(folder, port, options.speed, options.start_utc, epoch_s)
+    process_plan = ProcessPlan(folder, port, options.speed, options.start_utc, epoch_s, _paced(options.speed))
 
     async def live(clock: Clock) -> int:
         async with Rig(plan, clock) as rig, Desk(rig) as desk:
@@ -70,6 +72,12 @@ def demo(options: DemoOptions) -> int:
             return await _beside(rig, clock, process_plan, quiet=options.quiet)
 
     return run(live, timing=timing)
+
+
+def _paced(speed: float) -> dict[str, dict[str, float]]:
+    """Cycle and reading interval that leave a busy machine its real milliseconds: house seconds are short here."""
+    house_s = max(1.0, speed * _CYCLE_REAL_S)
+    return {"control": {"cycle_s": house_s}, "modbus": {"interval_s": house_s}}
 
 
 async def _beside(rig: Rig, clock: Clock, plan: ProcessPlan, *, quiet: bool) -> int:
