@@ -1,4 +1,4 @@
-"""Emulated `balance` through the whole control room: claims, shares, leases, journal, read-back (DESIGN.md, Two clocks 5)."""
+"""Emulated `balance` through the whole control room: claims, shares, leases, read-back (DESIGN.md, Two clocks 5)."""
 
 from pathlib import Path
 
