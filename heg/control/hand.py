@@ -19,6 +19,7 @@ from heg.control.leases import Lease, Phase
 from heg.control.recovery import Found, Verdict, inherited_wish, lapsed, recover
 from heg.devices.contract import Actuator, ReadBack
 from heg.model.leases import Reason, ReasonCode
+from heg.model.losses import loss
 from heg.model.refusals import Refusal, RefusalCode
 from heg.runtime.clock import Clock
 
@@ -27,6 +28,7 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 _LONGEST_KEY = 120
+_KILLED = loss("process-killed")
 _ACTIONS_AT_ONCE = 8
 """More steps than any healthy turn has: a lease that never comes to rest waits for its next turn, it never spins."""
 
@@ -253,7 +255,7 @@ class Hand:
         answer = await self._answer_of_device()
         found = Found(answer, self._clock.utc().timestamp(), self._settings.boot, self._fresh())
         recovery = recover(lease, found, self._rules.tolerance)
-        logger.info("%s: lease of the process before: %s, %s", self.name, recovery.verdict, recovery.why)
+        logger.info("%s: %s: its lease: %s, %s", self.name, _KILLED.lost, recovery.verdict, recovery.why)
         match recovery.verdict:
             case Verdict.ADOPT if isinstance(answer, ReadBack):
                 self._adopt(lease, answer)

@@ -16,8 +16,12 @@ from heg.control.lease_terms import Action, Close, LeaseRules, Read, Release, Re
 from heg.control.verdict import ReadBackJudge, Tolerance
 from heg.devices.contract import ReadBack
 from heg.model.leases import LeaseState, Reason, ReasonCode, SetPoint
+from heg.model.losses import LossRow, loss
 from heg.model.refusals import Refusal, RefusalCode
 
+_IGNORED = loss("writes-ignored")
+_OVERRIDDEN = loss("overridden")
+_REFUSED = loss("write-refused")
 _SILENT = frozenset({RefusalCode.DEVICE_LOST, RefusalCode.TIMEOUT, RefusalCode.NOT_READY})
 """Refusals that say that nobody answered, not that the device would not."""
 
@@ -190,7 +194,7 @@ class Lease:
             self.trouble = Reason(ReasonCode.STORAGE_LOST, f"The device does not answer commands ({refusal}).")
             self._begin_release()
         else:
-            self._give_up(f"The device refused {self._refusals} commands in a row ({refusal}).", now_s)
+            self._give_up(f"The device refused {self._refusals} commands in a row ({refusal}).", _REFUSED, now_s)
 
     def read(self, answer: ReadBack | Refusal, now_s: float) -> None:
         """What reading back brought; a refusal says nothing about what the device does."""
@@ -317,7 +321,7 @@ class Lease:
                 self._overridden_at_s = now_s
                 self.trouble = Reason(ReasonCode.RELEASED, "Somebody else commands the device; ours is repeated.")
             case LeaseState.IGNORED:
-                self._give_up("The device acknowledges commands and does not take them.", now_s)
+                self._give_up("The device acknowledges commands and does not take them.", _IGNORED, now_s)
             case LeaseState.SETTLING:
                 pass
 
@@ -336,14 +340,13 @@ class Lease:
         self.trouble = Reason(
             ReasonCode.RELEASED,
             f"Somebody else commands the device, also after {self._rules.reasserts} repetitions of ours; "
-            f"it is left to them for {self.resting_s(now_s) / 60:.0f} min.",
+            f"it is left to them for {self.resting_s(now_s) / 60:.0f} min. {_OVERRIDDEN.in_force}",
         )
 
-    def _give_up(self, why: str, now_s: float) -> None:
+    def _give_up(self, why: str, row: LossRow, now_s: float) -> None:
         self._rest(now_s)
-        self.trouble = Reason(
-            ReasonCode.RELEASED, f"{why} It is left alone for {self.resting_s(now_s) / 60:.0f} min, then tried again."
-        )
+        again = f"It is left alone for {self.resting_s(now_s) / 60:.0f} min, then tried again."
+        self.trouble = Reason(ReasonCode.RELEASED, f"{why} {again} {row.in_force}")
         self._begin_release()
 
     def _rest(self, now_s: float) -> None:

@@ -16,6 +16,7 @@ from heg.model.losses import loss
 from heg.model.records import AlarmRecord, Severity
 from heg.model.regimes import Regime
 
+_BUDGET_SPENT = loss("write-budget-spent")
 _REPEAT_S = 10.0
 _MEND = {
     LeaseState.OVERRIDDEN: "end the other control (manufacturer's app, another energy manager) or leave it the device",
@@ -71,8 +72,11 @@ class Notices:
         text = None
         if outcome.loss:
             row = loss(outcome.loss)
-            text = f"{outcome.reason.text} In force: {row.safe}; left {row.left}."
+            text = f"{outcome.reason.text} {row.in_force}"
         self.alarm(hand.name, "steering", text)
+        left = hand.writes().left
+        spent = left is not None and left <= 0
+        self.alarm(hand.name, "writes", f"Today's writes are used up. {_BUDGET_SPENT.in_force}" if spent else None)
 
     def alarm(self, device: str, part: str, text: str | None, mend: str = "") -> None:
         """Raise an alarm with this text, or clear it (None); only changes are written."""

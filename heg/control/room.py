@@ -25,6 +25,7 @@ from heg.devices.contract import AttachedActuator, DeviceRegistry
 from heg.model.capabilities import StorageCapability, VehicleCapability, WriteBudget
 from heg.model.instance import Location
 from heg.model.leases import Reason, ReasonCode
+from heg.model.losses import loss
 from heg.runtime.clock import Clock
 from heg.runtime.supervisor import Supervisor
 
@@ -32,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 _JOURNAL_AGAIN_S = 60.0
 _DOUBT_S = 600.0
+_JOURNAL_CORRUPT = loss("journal-corrupt")
 _HANDS_OFF = Reason(ReasonCode.HANDS_OFF, "The owner has taken the hands off: the device is left to itself.")
 _GONE = Reason(ReasonCode.RELEASED, "The device is no longer attached.")
 _CLOSING = Reason(ReasonCode.SHUTDOWN, "The unit shuts down: the device is given back.")
@@ -166,9 +168,7 @@ class ControlRoom:
         self.hands_off = said.hands_off
         self._door.write("hands_off", Location(self._settings.unit), "on" if said.hands_off else "off")
         damaged = said.condition is Condition.DAMAGED
-        text = (
-            "The lease journal was damaged: every device that holds a command is released first." if damaged else None
-        )
+        text = f"The lease journal was damaged. {_JOURNAL_CORRUPT.in_force}" if damaged else None
         self._notices.alarm("", "lease-journal", text)
 
     def _meet(self, attached: tuple[AttachedActuator, ...]) -> None:

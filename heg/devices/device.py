@@ -26,6 +26,7 @@ from heg.runtime.clock import Clock
 
 logger = logging.getLogger(__name__)
 
+_SOC_OUT_OF_RANGE = loss("soc-out-of-range")
 _MOST_SERIES = 512
 
 
@@ -78,6 +79,7 @@ class ManagedDevice:
         self._logged: set[tuple[str, RefusalCode]] = set()
         self._books = Books(info.capabilities, self._written_before)
         self._jumping: set[tuple[str, str]] = set()
+        self._impossible: set[tuple[str, str]] = set()
 
     @property
     def name(self) -> str:
@@ -122,7 +124,9 @@ class ManagedDevice:
         receipt = self._around.door.write(variable, place, value, time=device_time, quality=quality)
         if receipt.refusal is not None:
             self._refuse(variable, receipt.refusal)
+            self._tell_soc(key, receipt.refusal)
             return
+        self._tell_soc(key, None)
         now_s = self._around.clock.monotonic_s()
         stale_after_s = self._around.limits.stale_after_s(self._interval_s if interval_s is None else interval_s)
         self._series[key] = _Series(value, now_s, stale_after_s, stale=quality is not Quality.GOOD)
@@ -249,6 +253,17 @@ class ManagedDevice:
             self._jumping.discard(key)
             text = f"{name} of {self._name}: {counted.event}; the books go on without the step"
             self._around.door.write("alarm", place, AlarmRecord(False, Severity.WARNING, text))
+
+    def _tell_soc(self, key: tuple[str, str], refusal: Refusal | None) -> None:
+        """A state of charge that cannot be is the owner's to know: the storage soon rests for it."""
+        if key[0] != "soc" or (refusal is not None) == (key in self._impossible):
+            return
+        self._impossible ^= {key}
+        text = f"{self._name} reports a sound state of charge again"
+        if refusal is not None:
+            text = f"{self._name}: state of charge: {refusal}. {_SOC_OUT_OF_RANGE.in_force}"
+        alarm = AlarmRecord(refusal is not None, Severity.WARNING, text)
+        self._around.door.write("alarm", self._place(_SOC_OUT_OF_RANGE.id), alarm)
 
     def _status(self) -> DeviceStatus:
         return DeviceStatus.ATTACHED if self._lost_since_s is None else DeviceStatus.LOST

@@ -52,6 +52,11 @@ class LossRow:
     enforcer: str
     scenario: str
 
+    @property
+    def in_force(self) -> str:
+        """The row as a sentence for an alarm: what holds now, and how it ends."""
+        return f"In force: {self.safe}; left {self.left}."
+
 
 _ONE_CYCLE = Span(cycles=1)
 _TWO_CYCLES = Span(cycles=2)
@@ -103,7 +108,7 @@ _INPUTS = (
         Span("soc_max_age_s", cycles=2),
         "the storage holds (0 kW)",
         "with the first good state of charge",
-        "heg.data.validation",
+        "heg.devices.device",
         "soc-out-of-range",
     ),
     LossRow(
@@ -177,7 +182,7 @@ _ACTUATORS = (
         Span("settle_s", seconds=0.0, cycles=10),
         "the storage is counted with the power it measures; nothing depends on it",
         "when a later try is confirmed by reading back",
-        "heg.control.verdict",
+        "heg.control.leases",
         "writes-ignored",
     ),
     LossRow(
@@ -213,7 +218,7 @@ _ACTUATORS = (
         _ONE_CYCLE,
         "the last written value stands, or the native regime",
         "as the oldest writes fall out of the day",
-        "heg.control.budget",
+        "heg.control.notices",
         "write-budget-spent",
     ),
 )
@@ -289,7 +294,7 @@ _RESOURCES = (
         Span("adopt_within_s", cycles=2),
         "what reads back as commanded is released before anything else",
         "when the release is read back",
-        "heg.control.recovery",
+        "heg.control.room",
         "journal-corrupt",
     ),
     LossRow(
@@ -325,7 +330,7 @@ _RESOURCES = (
         Span("adopt_within_s", seconds=10.0),
         "no command of ours outlives us unknown; nothing older than the flush interval is missing",
         "when every inherited lease is adopted or released",
-        "heg.control.recovery",
+        "heg.control.hand",
         "process-killed",
     ),
     LossRow(
