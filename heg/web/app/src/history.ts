@@ -5,6 +5,8 @@ import type { Column, EnergyHistory, State } from "./model";
 
 export const SPAN_S = 48 * 3600;
 const STEP_S = 60;
+/** A picture this much older than the newest minute is no late one: the house's clock was put back. */
+const LATE_S = 180;
 
 const CURVES = ["pv_kw", "house_kw", "battery_kw", "grid_kw", "soc"] as const;
 export type Curve = (typeof CURVES)[number];
@@ -38,6 +40,7 @@ export class History {
   add(state: State): boolean {
     const now = Date.parse(state.time.utc) / 1000;
     const minute = Math.floor(now / STEP_S) * STEP_S;
+    if (this.now() - minute > LATE_S) this.forgetAfter(minute - STEP_S);
     const last = this.times[this.times.length - 1];
     if (last !== undefined && minute < last) return false;
     const began = last === undefined || minute > last;
@@ -120,6 +123,12 @@ export class History {
       rows.push({ time: at, values });
     }
     return rows;
+  }
+
+  private forgetAfter(time: number): void {
+    const kept = this.times.filter((at) => at <= time).length;
+    this.times.length = kept;
+    for (const curve of CURVES) this.curves[curve].length = kept;
   }
 
   private forget(): void {

@@ -69,6 +69,18 @@ test("the past joins what was seen live since, and 48 hours are kept", () => {
   assert.ok(history.times.length <= SPAN_S / 60 + 1);
 });
 
+test("a clock that is put back by hours takes the curve with it, a late picture does not", () => {
+  const history = new History();
+  for (let minute = 0; minute < 120; minute++) {
+    history.add(state(new Date(Date.parse("2026-06-03T10:00:00Z") + minute * 60_000).toISOString(), 1, 0, 0));
+  }
+  assert.equal(history.add(state("2026-06-03T11:58:10Z", 7, 0, 0)), false);
+  assert.equal(history.times.length, 120);
+  assert.equal(history.add(state("2026-06-03T10:30:00Z", 7, 0, 0)), true);
+  assert.equal(history.times.length, 31);
+  assert.equal(history.curves.grid_kw[30], 7);
+});
+
 test("today begins at the house's midnight", () => {
   const history = new History();
   // 22:00 UTC is midnight in Rome in June.
