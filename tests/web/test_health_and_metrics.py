@@ -3,7 +3,7 @@
 import math
 import re
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from heg.model.records import HealthRecord, Severity
@@ -71,6 +71,7 @@ async def test_metrics_say_what_matters(clock: Clock) -> None:
         assert line.startswith(("# HELP ", "# TYPE ")) or LINE.match(line), line
 
 
+@example('say "no" \\ or\nelse', 1.0)
 @given(st.text(max_size=40), st.floats())
 def test_no_label_and_no_number_breaks_a_line(label: str, value: float) -> None:
     text = render(Family("heg_x", "gauge", "x", [({"name": label}, value)]))

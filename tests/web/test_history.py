@@ -1,5 +1,6 @@
 """The house's history in columns, and single series: sums that are never made of a part, and bounded answers."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from heg.runtime.clock import Clock
 from heg.web.energy import MAX_STEPS
 from tests.support.stepped import stepped
-from tests.web.house import HOME
+from tests.web.house import BATTERY, HOME
 from tests.web.serving import serving
 
 NOON = datetime(2026, 6, 3, 12, 0, tzinfo=UTC)
@@ -49,6 +50,16 @@ async def test_a_minute_that_one_device_missed_is_unknown_not_smaller(clock: Clo
     assert past["grid_kw"][5] == 1.0
     assert past["pv_kw"][5] is None
     assert past["house_kw"][5] is None
+
+
+@stepped(start_utc=NOON)
+async def test_two_batteries_are_one_sum_only_where_both_are_known(clock: Clock) -> None:
+    async with serving(clock) as served:
+        served.house.report("device", "second", replace(BATTERY, name="second"))
+        for minutes, device, power_kw in ((5, "battery", 1.0), (5, "second", 0.5), (4, "battery", 1.0)):
+            served.house.report("power.active", device, power_kw, time=NOON - timedelta(minutes=minutes))
+        past = (await served.get("/api/v1/energy?from=2026-06-03T11:50:00Z")).json
+    assert past["battery_kw"][5:7] == [1.5, None]
 
 
 @pytest.mark.parametrize(
