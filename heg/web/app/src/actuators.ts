@@ -2,7 +2,7 @@
 
 import { order } from "./api";
 import { byId, fromTemplate, KeyedList, show, text } from "./dom";
-import { duration, kw } from "./format";
+import { duration, kw, number } from "./format";
 import type { Actuator, Answer, Storage } from "./model";
 import * as words from "./words";
 
@@ -93,8 +93,8 @@ function update(card: Card, { actuator, storage }: Shown): void {
   text(card.part("measured"), meaning(measured, storage));
   text(card.part("owner"), actuator.held ? words.owner(actuator) : "the device itself");
   text(card.part("expiry"), actuator.held ? `in ${duration(actuator.expires_in_s)}` : "not held");
-  const left = actuator.writes_left === null ? "" : `, ${actuator.writes_left} left`;
-  text(card.part("writes"), `${actuator.writes_today}${left}`);
+  const left = actuator.writes_left === null ? "" : `, ${number(actuator.writes_left)} left`;
+  text(card.part("writes"), `${number(actuator.writes_today)}${left}`);
 }
 
 function told(actuator: Actuator, storage: boolean): string {

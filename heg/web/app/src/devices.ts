@@ -81,7 +81,7 @@ function line(reading: Reading): HTMLElement {
 
 function value(reading: Reading): string {
   if (reading.value === null) return "–";
-  if (typeof reading.value !== "number") return String(reading.value);
+  if (typeof reading.value !== "number") return String(reading.value) || "none";
   // A share has unit 1 in the catalogue; people read percent.
   if (["soc", "soh"].includes(reading.variable)) return `${number(reading.value * 100)} %`;
   return reading.unit === "1" ? number(reading.value) : `${number(reading.value)} ${UNITS[reading.unit] ?? reading.unit}`;
