@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from drivers.modbus.config import ModbusConfig
+from drivers.modbus.controls.grid_support import InverterSupport
 from drivers.modbus.controls.production_limit import ProductionLimit
 from drivers.modbus.controls.storage_limits import StorageLimits
 from drivers.modbus.controls.storage_power import StoragePower
@@ -49,6 +50,7 @@ class SunSpecDevice:
         self._wire = Wire(found.bus, found.unit, found.images)
         self._attached: list[_Attached] = []
         self._actuators: dict[Role, Actuator] = {}
+        self._supporter: InverterSupport | None = None
         self._moved_to: Found | None = None
         self._doubted = False
         self._displaced = False
@@ -188,7 +190,9 @@ class SunSpecDevice:
                 capabilities=(capability,),
             )
             actuator = self._actuator(role, capability, own=own_mode(owner))
-            handle = self._context.attach(info, interval_s=self._config.interval_s, actuator=actuator)
+            handle = self._context.attach(
+                info, interval_s=self._config.interval_s, actuator=actuator, support=self._support(index)
+            )
             self._attached.append(_Attached(role, handle, measures_of(role, found.images)))
         self._report(Pace.ONCE)
 
@@ -200,6 +204,13 @@ class SunSpecDevice:
         if role not in self._actuators and (made := self._make_actuator(capability, own=own)) is not None:
             self._actuators[role] = made
         return self._actuators.get(role)
+
+    def _support(self, index: int) -> InverterSupport | None:
+        """An inverter supports the grid once, in its first role."""
+        if index > 0 or not any(model in self._found.images for model in (123, 704)):
+            return None
+        self._supporter = self._supporter or InverterSupport(self._wire)
+        return self._supporter
 
     def _make_actuator(self, capability: Capability, *, own: bool) -> Actuator | None:
         match capability:

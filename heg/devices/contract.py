@@ -79,6 +79,44 @@ class Actuator(Protocol):
         """Give the device back to its own default behaviour; None when acknowledged."""
 
 
+@dataclass(frozen=True, slots=True)
+class VoltVar:
+    """Reactive power by voltage: (voltage as a share of the reference, reactive power as a share of the rating) points.
+
+    `reference_share` is the voltage reference as a share of the nominal voltage.
+    """
+
+    points: tuple[tuple[float, float], ...]
+    reference_share: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class GridSupport:
+    """What an inverter is asked to do for the grid besides its active power; reactive power is + when injected.
+
+    At most one of `power_factor` (its sign says which way: + injects, over-excited), `reactive_kvar` and `volt_var`.
+    `connected` False opens its connection to the grid, None leaves that alone.
+    """
+
+    power_factor: float | None = None
+    reactive_kvar: float | None = None
+    volt_var: VoltVar | None = None
+    connected: bool | None = None
+
+
+class GridSupportActuator(Protocol):
+    """The reactive side of an inverter, apart from its `Actuator`: voltage regulation has times of its own."""
+
+    async def support(self, wanted: GridSupport, *, revert_s: float = 0.0) -> Refusal | None:
+        """Put a kind of support in force, and the other kinds out of it; None when acknowledged."""
+
+    async def support_read_back(self) -> GridSupport | Refusal:
+        """What is in force now."""
+
+    async def end_support(self) -> Refusal | None:
+        """No support of ours; the connection to the grid is closed again."""
+
+
 class DeviceHandle(Protocol):
     """A driver's end of one attached device."""
 
@@ -126,7 +164,14 @@ class DriverContext(Protocol):
     def clock(self) -> Clock:
         """The only clock."""
 
-    def attach(self, info: DeviceInfo, *, interval_s: float, actuator: Actuator | None = None) -> DeviceHandle:
+    def attach(
+        self,
+        info: DeviceInfo,
+        *,
+        interval_s: float,
+        actuator: Actuator | None = None,
+        support: GridSupportActuator | None = None,
+    ) -> DeviceHandle:
         """Announce a device that reports about every `interval_s`; attaching a known identity again returns its handle.
 
         Raises `RefusedError` when the unit has no room for more devices.
@@ -151,6 +196,7 @@ class AttachedActuator:
     actuator: Actuator
     info: DeviceInfo
     present: bool
+    support: GridSupportActuator | None = None
 
 
 class DeviceRegistry(Protocol):

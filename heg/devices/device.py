@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from heg.data.door import Door
-from heg.devices.contract import Actuator, DeviceInfo
+from heg.devices.contract import Actuator, DeviceInfo, GridSupportActuator
 from heg.devices.counting import Books, Counted
 from heg.devices.limits import AgeLimits
 from heg.model.capabilities import MeterCapability, ProducerCapability
@@ -59,6 +59,7 @@ class ManagedDevice:
         *,
         interval_s: float,
         actuator: Actuator | None,
+        support: GridSupportActuator | None,
         around: Surroundings,
         lost_row: LossRow,
         on_detach: Callable[[str], None],
@@ -66,6 +67,7 @@ class ManagedDevice:
         self._name = name
         self.info = info
         self.actuator = actuator
+        self.support = support
         self._interval_s = interval_s
         self._around = around
         self._lost_row = lost_row
@@ -178,10 +180,12 @@ class ManagedDevice:
         """Write the device's record as it stands."""
         self._write_record(self._status(), "")
 
-    def renew(self, info: DeviceInfo, *, interval_s: float, actuator: Actuator | None) -> None:
+    def renew(
+        self, info: DeviceInfo, *, interval_s: float, actuator: Actuator | None, support: GridSupportActuator | None
+    ) -> None:
         """Its driver attached it again: take what is new, keep name and series."""
         before, self.info = self.info, info
-        self.actuator = actuator
+        self.actuator, self.support = actuator, support
         self._interval_s = interval_s
         self._answered(self._around.clock.monotonic_s())
         if before.address != info.address:

@@ -13,6 +13,7 @@ from heg.devices.contract import (
     AttachedActuator,
     DeviceHandle,
     DeviceInfo,
+    GridSupportActuator,
     OwnerSettings,
     ScanHook,
 )
@@ -67,12 +68,19 @@ class DeviceManager:
         """The only clock."""
         return self._around.clock
 
-    def attach(self, info: DeviceInfo, *, interval_s: float, actuator: Actuator | None = None) -> DeviceHandle:
+    def attach(
+        self,
+        info: DeviceInfo,
+        *,
+        interval_s: float,
+        actuator: Actuator | None = None,
+        support: GridSupportActuator | None = None,
+    ) -> DeviceHandle:
         """Announce a device; attaching a known identity again returns its handle with what is new taken over."""
         info = _tidy(info)
         self._remember()
         if (known := self._devices.get(info.identity)) is not None:
-            known.renew(info, interval_s=interval_s, actuator=actuator)
+            known.renew(info, interval_s=interval_s, actuator=actuator, support=support)
             return known
         if len(self._devices) >= self._most_devices:
             raise RefusedError(
@@ -83,6 +91,7 @@ class DeviceManager:
             info,
             interval_s=interval_s,
             actuator=actuator,
+            support=support,
             around=self._around,
             lost_row=_LOST,
             on_detach=self._detached,
@@ -127,7 +136,7 @@ class DeviceManager:
         capability = _controllable(device.info.capabilities)
         if device.actuator is None or capability is None:
             return None
-        return AttachedActuator(device.name, capability, device.actuator, device.info, device.present)
+        return AttachedActuator(device.name, capability, device.actuator, device.info, device.present, device.support)
 
     def _name_for(self, info: DeviceInfo) -> str:
         before = {identity: record.name for identity, record in self._before.items()}

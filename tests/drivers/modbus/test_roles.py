@@ -143,7 +143,9 @@ def test_native_regimes_need_an_own_mode() -> None:
     all_of_124 = {Regime.HOLD, Regime.BALANCE, Regime.COVER, Regime.ABSORB}
     assert native[("124", "none")] == native[("both", "none")] == {Regime.HOLD}
     assert native[("124", "own")] == native[("both", "own")] == all_of_124
-    assert not uses_124(both, own_mode=False), "a set-point is better than a pair of limits where nobody follows by itself"
+    assert not uses_124(both, own_mode=False), (
+        "a set-point is better than a pair of limits where nobody follows by itself"
+    )
 
 
 def test_a_sleeping_inverter_keeps_its_totals_in_the_plan() -> None:
