@@ -40,7 +40,9 @@ async def _measured(clock: Clock, config: Path) -> list[Row]:
     drivers = installed_drivers()
     loaded = load(config, drivers.config_types())
     with open_listener(WebSettings(port=0)) as listener:
-        unit = Unit(loaded, clock, Site(config.parent / "state", listener, drivers.specs, ServiceManager(None)))
+        unit = Unit(
+            loaded, clock, Site(config.parent / "state", drivers.specs, ServiceManager(None), listener=listener)
+        )
         stop = asyncio.Event()
         running = asyncio.ensure_future(unit.run(stop))
         try:

@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import shutil
-import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from pathlib import Path
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import pytest
@@ -26,23 +20,16 @@ from heg.runtime.clock import Clock
 from heg.runtime.loops import RealTiming, run
 from hil.rig import Rig
 from tests.drivers.modbus.place import a_plan
+from tests.support.npm_modbus import MISSING, npm_server, words
 
-PEERS = Path(__file__).parents[2] / "peers"
-PATH = os.pathsep.join((os.environ.get("PATH", ""), str(Path(sys.executable).parent)))
-NODE = shutil.which("node", path=PATH)
-
-pytestmark = [
-    pytest.mark.system,
-    pytest.mark.skipif(NODE is None, reason="no node on this machine: ./dev test brings it"),
-    pytest.mark.skipif(not (PEERS / "node_modules").is_dir(), reason="run npm ci in tests/peers (./dev test does)"),
-]
+pytestmark = [pytest.mark.system, pytest.mark.skipif(bool(MISSING), reason=f"not here: {MISSING}")]
 
 
-def test_the_driver_reads_and_commands_what_another_implementation_serves(tmp_path: Path) -> None:
+def test_the_driver_reads_and_commands_what_another_implementation_serves() -> None:
     async def scene(clock: Clock) -> None:
         registers = {name: registers_of(name, clock) for name in ("battery", "meter")}
-        async with AsyncExitStack() as servers:
-            hosts = [await servers.enter_async_context(served(tmp_path, registers[name])) for name in registers]
+        with ExitStack() as servers:
+            hosts = [f"127.0.0.1:{servers.enter_context(npm_server(registers[name]))}" for name in registers]
             data = DataInterface(clock, "home")
             manager = DeviceManager(data.admit(CUSTOMER, "devices"), clock)
             driver = ModbusDriver(ModbusConfig(hosts=tuple(hosts), interval_s=0.2), manager)
@@ -80,35 +67,10 @@ def test_the_driver_reads_and_commands_what_another_implementation_serves(tmp_pa
     run(scene, timing=RealTiming())
 
 
-def registers_of(name: str, clock: Clock) -> dict[str, list[int]]:
+def registers_of(name: str, clock: Clock) -> dict[int, list[int]]:
     """A simulated device's registers as pysunspec2 encodes them, standing still: 2 kW of demand, no sun."""
     rig = Rig(a_plan(demand_kw=2.0, sun_kw=0.0, own_mode=False), clock)  # never started: nothing of it listens
     rig.truth.advance_to(5.0)
     device = rig.handles[name].device
     device.refresh()
-    image = device.image
-    words = [int.from_bytes(image.data[at : at + 2], "big") for at in range(0, len(image.data), 2)]
-    return {str(image.base): words}
-
-
-@asynccontextmanager
-async def served(folder: Path, registers: dict[str, list[int]]) -> AsyncIterator[str]:
-    """The registers on a port of their own."""
-    file = folder / f"{id(registers)}.json"
-    file.write_text(json.dumps(registers))
-    process = await asyncio.create_subprocess_exec(
-        str(NODE),
-        str(PEERS / "modbus_server.js"),
-        str(file),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        async with asyncio.timeout(20):
-            port = int(await process.stdout.readline())
-        yield f"127.0.0.1:{port}"
-    finally:
-        process.stdin.close()  # it ends with its standard input
-        await process.communicate()
+    return {device.image.base: words(device.image.data)}

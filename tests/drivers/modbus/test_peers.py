@@ -1,12 +1,5 @@
 """Our driver against servers that share no code with it or with the rig: npm's modbus-serial, and a serial line."""
 
-import json
-import shutil
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-
 import pytest
 from sunspec2.device import Model
 
@@ -25,16 +18,13 @@ from hil.devices.pv import PvSettings
 from hil.devices.storage import StorageSettings
 from hil.rig import RigPlan, SerialBus
 from tests.drivers.modbus.place import a_place
+from tests.support.npm_modbus import MISSING, npm_server, words
 from tests.support.stepped import stepped
 
-SERVER = Path(__file__).parents[2] / "peers" / "modbus_server.js"
-needs_node = pytest.mark.skipif(
-    shutil.which("node") is None or not (SERVER.parent / "node_modules" / "modbus-serial").exists(),
-    reason="npm's modbus-serial is not installed (./dev test does)",
-)
+needs_npm = pytest.mark.skipif(bool(MISSING), reason=f"not here: {MISSING}")
 
 
-def registers() -> dict[str, list[int]]:
+def registers() -> dict[int, list[int]]:
     """A SunSpec chain encoded by pysunspec2: common, three-phase inverter, immediate controls."""
     data = b"SunS"
     for model_id, values in (
@@ -45,31 +35,12 @@ def registers() -> dict[str, list[int]]:
     ):
         data += Model(model_id, data=values).get_mb()
     data += b"\xff\xff\x00\x00"
-    return {"40000": [int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2)]}
+    return {40000: words(data)}
 
 
-@contextmanager
-def node_server(folder: Path) -> Iterator[int]:
-    """The port of a running npm server."""
-    file = folder / "registers.json"
-    file.write_text(json.dumps(registers()))
-    node = shutil.which("node")
-    assert node is not None
-    with subprocess.Popen(
-        [node, str(SERVER), str(file)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            yield int(process.stdout.readline())
-        finally:
-            process.stdin.close()
-            process.wait(10)
-
-
-@needs_node
+@needs_npm
 @pytest.mark.system
-def test_an_npm_server_is_explored_read_written_and_refuses(tmp_path: Path) -> None:
+def test_an_npm_server_is_explored_read_written_and_refuses() -> None:
     async def scene(clock: Clock, port: int) -> None:
         bus = Bus(tcp_link("127.0.0.1", port, 2.0), clock)
         try:
@@ -93,7 +64,7 @@ def test_an_npm_server_is_explored_read_written_and_refuses(tmp_path: Path) -> N
             bus.close()
             await clock.sleep(0)
 
-    with node_server(tmp_path) as port:
+    with npm_server(registers()) as port:
         run(lambda clock: scene(clock, port), timing=RealTiming())
 
 
