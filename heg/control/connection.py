@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from heg.control.claims import Interval
 from heg.control.snapshot import NOMINAL_V, GridImage, Known
 from heg.control.tracker import LoadInterval, LoadTracker, MeterDelay
 from heg.model.envelope import Envelope
@@ -34,10 +33,9 @@ class Mover:
     phases: int
 
     @property
-    def standing(self) -> Interval:
-        """Between what it does and what it was told: where it may be in a moment."""
-        told_kw = self.measured_kw if self.told_kw is None else self.told_kw
-        return Interval(min(self.measured_kw, told_kw), max(self.measured_kw, told_kw))
+    def standing_kw(self) -> float:
+        """Where it is going: what it was told, not what it still does on the way there."""
+        return self.measured_kw if self.told_kw is None else self.told_kw
 
 
 class Connection:
@@ -112,8 +110,7 @@ def _raise_within(
 
 def _counted(mover: Mover, wanted_kw: float) -> float:
     """Where it is, or is on its way to and still wanted."""
-    told_kw = mover.measured_kw if mover.told_kw is None else mover.told_kw
-    return max(mover.measured_kw, min(told_kw, wanted_kw))
+    return max(mover.measured_kw, min(mover.standing_kw, wanted_kw))
 
 
 def _whole(_mover: Mover) -> float:
@@ -131,7 +128,7 @@ class _Place:
     def __init__(self, name: str, delay: MeterDelay) -> None:
         self._name = name
         self._tracker = LoadTracker(delay)
-        self._standing = Interval(0.0, 0.0)
+        self._standing_kw = 0.0
         self._load: LoadInterval | None = None
 
     @property
@@ -146,15 +143,12 @@ class _Place:
         read_at_s = min((mover.arrived_s for mover in movers), default=now_s)
         self._tracker.storages(read_at_s, own_kw)
         self._tracker.grid(at_s, kw)
-        told = [(mover.measured_kw if mover.told_kw is None else mover.told_kw) * weight(mover) for mover in movers]
-        self._tracker.told(now_s, math.fsum(told))
-        low_kw = math.fsum(mover.standing.low_kw * weight(mover) for mover in movers)
-        high_kw = math.fsum(mover.standing.high_kw * weight(mover) for mover in movers)
-        self._standing = Interval(low_kw, high_kw)
+        self._standing_kw = math.fsum(mover.standing_kw * weight(mover) for mover in movers)
+        self._tracker.told(now_s, self._standing_kw)
         self._load = self._tracker.load()
 
     def room(self, min_kw: float, max_kw: float) -> Room:
         load = self._load or LoadInterval(0.0, 0.0)
-        high_kw = max(max_kw - load.high_kw, min(self._standing.high_kw, max_kw - load.low_kw))
-        low_kw = min(min_kw - load.low_kw, max(self._standing.low_kw, min_kw - load.high_kw))
+        high_kw = max(max_kw - load.high_kw, min(self._standing_kw, max_kw - load.low_kw))
+        low_kw = min(min_kw - load.low_kw, max(self._standing_kw, min_kw - load.high_kw))
         return Room(self._name, low_kw, max(low_kw, high_kw))

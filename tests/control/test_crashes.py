@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from heg.control.budget import WriteMeter
 from heg.control.journal import JournalFile
@@ -65,15 +65,16 @@ class OneUnit(RuleBasedStateMachine):
         self.lease = Lease(RULES, WriteMeter(WriteBudget(volatile=True), now_s=self.now_s))
         self.recovered = False
 
-    @rule(wish=wishes)
-    def want(self, wish: Wish | None) -> None:
+    @precondition(lambda self: self.recovered)
+    @rule(wish=wishes, seconds=st.sampled_from([0.0, 1.0, 5.0, 70.0]), count=st.integers(1, 6))
+    def want(self, wish: Wish | None, seconds: float, count: int) -> None:
         self.wish = wish
+        self.steps(seconds, count)
 
+    @precondition(lambda self: not self.recovered)
     @rule(fresh=st.booleans(), says=st.booleans())
     def settle_inheritance(self, fresh: bool, says: bool) -> None:
         """What the hand does before anything else; the device may refuse to say."""
-        if self.recovered:
-            return
         inherited = self.said.held.get(DEVICE)
         answer = self._read_back() if says else REFUSED
         if inherited is not None:
@@ -93,13 +94,20 @@ class OneUnit(RuleBasedStateMachine):
             self.lease.release_first(WHY)
         self.recovered = True
 
-    @rule(seconds=st.sampled_from([0.0, 1.0, 5.0, 70.0, 1000.0]))
-    def step(self, seconds: float) -> None:
-        """Exactly one step of the lease: a crash can come after it."""
-        self.now_s += seconds
-        self.utc_s += seconds
-        if not self.recovered:
-            return
+    @precondition(lambda self: self.recovered)
+    @rule(seconds=st.sampled_from([0.0, 1.0, 5.0, 70.0, 1000.0]), count=st.integers(1, 6))
+    def let_pass(self, seconds: float, count: int) -> None:
+        self.steps(seconds, count)
+
+    def steps(self, seconds: float, count: int) -> None:
+        """So many steps of the lease: a crash can come after any of them."""
+        for _ in range(count):
+            self.now_s += seconds
+            self.utc_s += seconds
+            self._step()
+            self.what_the_device_holds_is_journalled()
+
+    def _step(self) -> None:
         self.lease.want(self.wish, self.now_s)
         match self.lease.next(self.now_s):
             case Take(wish) | Renew(wish):
@@ -124,7 +132,11 @@ class OneUnit(RuleBasedStateMachine):
             case None:
                 pass
 
-    @rule(damage=st.booleans(), reboot=st.booleans(), away_s=st.sampled_from([0.0, 3.0, 500.0, -4000.0]))
+    @rule(
+        damage=st.sampled_from([False, False, True]),
+        reboot=st.booleans(),
+        away_s=st.sampled_from([0.0, 3.0, 500.0, -4000.0]),
+    )
     def crash(self, damage: bool, reboot: bool, away_s: float) -> None:
         self.file.close()
         path = self.folder / "leases.journal"
@@ -139,11 +151,13 @@ class OneUnit(RuleBasedStateMachine):
         self._start()
         assert self.said.doubt or not damage
 
+    @precondition(lambda self: self.recovered and self.said.doubt)
     @rule()
     def settle_doubt(self) -> None:
         if self.recovered and self.said.doubt and self.lease.phase is Phase.FREE and self.register is None:
             self.file.append(Doubt(on=False))
 
+    @precondition(lambda self: self.recovered)
     @rule(on=st.booleans())
     def refuse(self, on: bool) -> None:
         self.refusing = on
@@ -186,4 +200,4 @@ class OneUnit(RuleBasedStateMachine):
 
 
 TestOneUnit = OneUnit.TestCase
-TestOneUnit.settings = settings(max_examples=120, stateful_step_count=60, deadline=None)
+TestOneUnit.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
