@@ -1,4 +1,7 @@
-"""The write budget of an actuator's registers: volatile ones at will, others so many a day (DESIGN.md, 5)."""
+"""The write budget of an actuator's registers: volatile ones at will, others so many a day (DESIGN.md, 5).
+
+Loss row `write-budget-spent`.
+"""
 
 from dataclasses import dataclass
 

@@ -5,6 +5,8 @@ take -> journal durably -> first write -> re-assert and read back -> expiry or r
     free --wish--> taking --journalled--> held --no wish, expiry, ignored--> releasing --released--> closing --> free
                                           held --overridden too often--> closing (what the device holds is not ours)
 
+Loss rows `overridden`, `write-refused`.
+
 A command is never named by `next()` unless the lease is journalled; a lease leaves the journal only after the device
 acknowledged its release and reading back agreed.
 """

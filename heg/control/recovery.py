@@ -1,4 +1,7 @@
-"""After a crash: go on with what the process before held, or give it back first (DESIGN.md, Two clocks 4). Pure."""
+"""After a crash: go on with what the process before held, or give it back first (DESIGN.md, Two clocks 4). Pure.
+
+Loss rows `process-killed`, `journal-corrupt`.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,4 +1,7 @@
-"""What reading back proves: a write alone proves nothing (DESIGN.md, Two clocks 4). Pure; monotonic seconds."""
+"""What reading back proves: a write alone proves nothing (DESIGN.md, Two clocks 4). Pure; monotonic seconds.
+
+Loss row `writes-ignored`.
+"""
 
 from dataclasses import dataclass
 
