@@ -109,6 +109,8 @@ def _check(options: argparse.Namespace) -> int:
         print(json.dumps({"good": not faults, "faults": faults, "drivers": sorted(loaded.drivers)}))
     elif not faults:
         print(f"{options.config}: good; drivers: {', '.join(sorted(loaded.drivers)) or 'none'}")
+        if loaded.unit.contract is None:
+            print(f"{options.config}: [contract] is not there: the house is measured and nothing is commanded")
     if faults and not options.json:
         raise CommandError(BAD_CONFIG, "\n".join(faults))
     return BAD_CONFIG if faults else DONE

@@ -27,6 +27,7 @@ from heg.devices.manager import DeviceManager
 from heg.model.instance import Location
 from heg.model.policy import CUSTOMER
 from heg.model.records import AlarmRecord, ConfigurationRecord
+from heg.model.timings import Timings
 from heg.runtime.clock import Clock
 from heg.runtime.health import TaskHealth, TaskState
 from heg.runtime.notify import CycleHeartbeat, ServiceManager
@@ -143,10 +144,12 @@ class Unit:
         await spec.build(section, self.devices).run()
 
     def _control_settings(self) -> ControlSettings:
-        contract = self._config.unit.contract
+        contract, cycle_s = self._config.unit.contract, self._config.unit.control.cycle_s
+        if contract is None:
+            return ControlSettings(self._here.unit, Timings.for_cycle(cycle_s), boot=boot_id())
         return settings_for(
             self._here.unit,
-            self._config.unit.control.cycle_s,
+            cycle_s,
             max_import_kw=contract.max_import_kw,
             max_export_kw=contract.max_export_kw,
             max_a_per_phase=contract.max_a_per_phase,

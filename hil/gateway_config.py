@@ -12,7 +12,10 @@ from hil.rig import Handle, MeterHandle, Rig, StorageHandle
 
 
 def gateway_config(rig: Rig, *, state_dir: Path, port: int, sections: Mapping[str, Any], timeout_s: float = 1.0) -> str:
-    """A `heg.toml`. `sections` go over what the rig's devices need, key by key; `timeout_s` is in house seconds."""
+    """A `heg.toml`. `sections` go over what the rig's devices need, key by key; `false` leaves a section out.
+
+    `timeout_s` is in house seconds.
+    """
     tables: dict[str, Any] = {
         "unit": {"id": "demo", "state_dir": str(state_dir), "time_zone": "Europe/Berlin"},
         "contract": {"max_import_kw": 17.0, "max_export_kw": 10.0, "phases": 3, "max_a_per_phase": 25.0},
@@ -29,7 +32,7 @@ def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in above.items():
         under = laid.get(key)
         laid[key] = _over(under, value) if isinstance(value, Mapping) and isinstance(under, Mapping) else value
-    return laid
+    return {key: value for key, value in laid.items() if value is not False or not isinstance(below.get(key), Mapping)}
 
 
 def _owner_knows(handle: Handle) -> dict[str, Any]:

@@ -23,18 +23,13 @@ def mentions(row: LossRow) -> list[str]:
 
 @pytest.mark.parametrize("row", ROWS)
 def test_a_row_has_exactly_one_enforcer_that_looks_it_up(row: LossRow) -> None:
-    found = mentions(row)
-    if not found:
-        pytest.skip(f"{row.enforcer} does not look up {row.id!r}")
-    assert found == [row.enforcer]
+    assert mentions(row) == [row.enforcer]
 
 
 @pytest.mark.parametrize("row", ROWS)
 def test_a_row_is_played_on_the_rig(row: LossRow) -> None:
     scenario = ROOT / "hil" / "scenarios" / f"{row.scenario}.toml"
-    if not scenario.exists():
-        pytest.skip(f"{scenario.relative_to(ROOT)} is not there")
-    assert row.id in scenario.read_text()
+    assert f'row = "{row.id}"' in scenario.read_text()
 
 
 def test_the_page_is_the_printed_matrix() -> None:

@@ -42,7 +42,7 @@ class ClockSection(Section, frozen=True):
 
 
 class ContractSection(Section, frozen=True):
-    """`[contract]`: the supply contract at the connection point (kW, amperes per phase)."""
+    """`[contract]`: the supply contract at the connection point. Without it nothing is commanded."""
 
     max_import_kw: Kilowatts
     max_export_kw: Kilowatts
@@ -113,7 +113,7 @@ class LogSection(Section, frozen=True):
 class HegConfig(Section, frozen=True):
     """The whole file but for the drivers' sections."""
 
-    contract: ContractSection
+    contract: ContractSection | None = None
     unit: UnitSection = UnitSection()
     clock: ClockSection | None = None
     control: ControlSection = ControlSection()

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from heg.control.claims import ClaimBook
 from heg.control.deciding import Decider, Outcome, Told
-from heg.control.envelopes import EnvelopeReader, without_amperes
+from heg.control.envelopes import CONTRACT_UNKNOWN, EnvelopeReader, without_amperes
 from heg.control.settings import ControlSettings
 from heg.control.snapshot import Known, Snapshot, SnapshotReader
 from heg.data.door import Door
@@ -41,7 +41,8 @@ class Cycle:
         self._newest = snapshot
         envelope = self._envelopes.envelope(now_s)
         if not self._envelopes.contracted:
-            return snapshot, envelope, {name: Outcome(None, _NO_CONTRACT) for name in snapshot.actuators}
+            nothing = Outcome(None, _NO_CONTRACT, CONTRACT_UNKNOWN)
+            return snapshot, envelope, dict.fromkeys(snapshot.actuators, nothing)
         held = without_amperes(envelope, snapshot.grid.phase_a, self._settings.phases)
         if not hands_off:
             return snapshot, envelope, self._decider.decide(snapshot, held, told)

@@ -48,9 +48,14 @@ def faults_of(tmp_path: Path, text: str) -> str:
 
 def test_a_good_file_is_typed(tmp_path: Path) -> None:
     config = load(written(tmp_path, GOOD), DRIVERS)
+    assert config.unit.contract is not None
     assert config.unit.contract.max_import_kw == 10.0
     assert config.unit.device["battery"].round_trip_efficiency == 0.9
     assert config.drivers["bus"] == BusSection(hosts=("127.0.0.1:5020",))
+
+
+def test_without_a_contract_there_is_none(tmp_path: Path) -> None:
+    assert load(written(tmp_path, ""), DRIVERS).unit.contract is None
 
 
 def test_an_error_says_where_what_came_and_what_was_expected(tmp_path: Path) -> None:
@@ -71,7 +76,7 @@ def test_all_faults_are_listed_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["[contract", "contract = 3", "", "[contract]\nmax_import_kw = true\nmax_export_kw = 1"]
+    "text", ["[contract", "contract = 3", "[contract]\nmax_import_kw = true\nmax_export_kw = 1"]
 )
 def test_broken_files_are_refused_in_words(tmp_path: Path, text: str) -> None:
     assert "expected" in faults_of(tmp_path, text)

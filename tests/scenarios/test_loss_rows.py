@@ -29,13 +29,9 @@ QUICK = {"process-killed"}
 """Of those in processes the one that stays in the suite; the others are `./dev soak`."""
 
 
-WITHOUT_RIG = {"contract-unknown"}
-"""heg.toml demands a contract, and no source of the envelope that could fall silent is configured by it."""
-
-
 def test_every_row_has_its_scenario() -> None:
     played = {scenario.row: name for name, scenario in SCENARIOS.items() if scenario.row}
-    missing = set(LOSSES) - set(played) - WITHOUT_RIG
+    missing = set(LOSSES) - set(played)
     assert not missing, f"rows without a scenario: {sorted(missing)}"
     assert all(LOSSES[row].scenario == name for row, name in played.items())
 
