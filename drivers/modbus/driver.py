@@ -31,6 +31,9 @@ class ModbusDriver:
         self._context = context
         self._clock = context.clock
         self._targets = targets(config.hosts)
+        # What the owner named one by one; of a whole network most addresses are nobody's.
+        self._named = {f"{host}:{port}" for entry in config.hosts for host, port in _only(targets((entry,)))}
+        self._named |= {line.port for line in config.serial}
         self._buses: dict[str, Bus] = {}
         self._devices: dict[str, SunSpecDevice] = {}
         self._pollers: asyncio.TaskGroup | None = None
@@ -139,18 +142,25 @@ class ModbusDriver:
 
     async def _look_at_bus(self, bus: Bus, units: Iterable[int]) -> list[Found]:
         found: list[Found] = []
+        why = ""
         for unit in units:
             if self._answering_at(f"{bus.address}/{unit}"):
                 continue
             explored = await explore(bus, unit)
             if isinstance(explored, Failure):
+                why = why or explored.text
                 if explored.kind is FailureKind.UNREACHABLE:
                     break
                 continue
             if explored.fault:
                 self._tell_once(f"{bus.address}/{unit}: {explored.fault}")
             found += explored.devices
+        if why and bus.address in self._named and not self._known_on(bus) and not found:
+            self._tell_once(f"{bus.address}: no SunSpec device found ({why}); it is asked again")
         return found
+
+    def _known_on(self, bus: Bus) -> bool:
+        return any(device.address.rpartition("/")[0] == bus.address for device in self._devices.values())
 
     def _answering_at(self, address: str) -> bool:
         return any(device.address == address and not device.missing for device in self._devices.values())
@@ -204,3 +214,7 @@ class ModbusDriver:
         if text not in self._told and len(self._told) < 256:
             self._told.add(text)
             logger.warning("%s", text)
+
+
+def _only(found: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:
+    return found if len(found) == 1 else ()
