@@ -6,8 +6,10 @@ import logging
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from weakref import WeakSet
 
 from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
 
 from heg.data.door import Door
 from heg.runtime.clock import Clock
@@ -27,6 +29,8 @@ logger = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _GOODBYE_S = 2.0
 """Real seconds that requests under way get at shutdown."""
+_SILENCE_S = 15.0
+"""Real seconds; a connection that has not asked for anything after one to two of them is closed."""
 _SEND_BUFFER_BYTES = 65_536
 """A live page's socket buffers little, so that a slow one misses pictures instead of lagging behind."""
 
@@ -42,6 +46,7 @@ class WebServer:
         self._listener = listener
         self._assets = load_assets()
         self._refused: Counter[str] = Counter()
+        self._spoken: WeakSet[asyncio.BaseTransport] = WeakSet()
         self._started_s = clock.real_s()
         snapshot = Snapshot(door, clock, home)
         self._api = Api(door, clock, home, snapshot)
@@ -51,11 +56,16 @@ class WebServer:
     async def run(self) -> None:
         """Serve until cancelled; on the way out every connection, task and buffer of ours is gone."""
         self._stream = self._new_stream()
-        async with self._serving():
-            await self._stream.run()
+        async with self._serving() as server:
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._stream.run(), name="web stream")
+                    tasks.create_task(self._close_the_silent(server), name="web silent connections")
+            except ExceptionGroup as failed:
+                raise failed.exceptions[0] from None  # the owner reads what failed, not that a group did
 
     @contextlib.asynccontextmanager
-    async def _serving(self) -> AsyncIterator[None]:
+    async def _serving(self) -> AsyncIterator[web.Server]:
         loop = asyncio.get_running_loop()
         runner = web.AppRunner(
             self._application(),
@@ -73,7 +83,18 @@ class WebServer:
             server = await loop.create_server(lambda: self._connection(runner), sock=copy, start_serving=False)
             stack.callback(server.close)
             await server.start_serving()
-            yield
+            assert runner.server is not None  # set up above
+            yield runner.server
+
+    async def _close_the_silent(self, server: web.Server) -> None:
+        """Whoever connects and never finishes asking would hold one of the few connections for ever."""
+        silent: set[RequestHandler] = set()
+        while True:
+            await self._clock.sleep(real_span(self._clock, _SILENCE_S))
+            still = {one for one in server.connections if one.transport not in self._spoken}
+            for one in still & silent:
+                one.force_close()
+            silent = still - silent
 
     def _connection(self, runner: web.AppRunner) -> asyncio.Protocol:
         server = runner.server
@@ -101,6 +122,8 @@ class WebServer:
         return application
 
     async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.transport is not None:
+            self._spoken.add(request.transport)
         denied = judge(request.method, request.headers, api=request.path.startswith("/api/"))
         if denied is not None:
             return self._refuse(denied)

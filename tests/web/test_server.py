@@ -154,6 +154,20 @@ async def test_more_connections_than_allowed_are_closed_at_once(clock: Clock) ->
 
 
 @stepped
+async def test_who_connects_and_never_asks_is_let_go(clock: Clock) -> None:
+    async with serving(clock, connections=8) as served:
+        mute = [await asyncio.open_connection("127.0.0.1", served.port) for _ in range(8)]
+        for _reader, writer in mute:
+            writer.write(b"GET / HTTP/1.1\r\nHost: ")
+        await clock.sleep(31.0)
+        assert (await served.get("/api/v1/state")).status == 200
+        for reader, writer in mute:
+            assert await reader.read() == b""
+            writer.close()
+            await writer.wait_closed()
+
+
+@stepped
 async def test_the_page_is_sent_once_and_then_known(clock: Clock) -> None:
     async with serving(clock) as served:
         first = await served.get("/")
