@@ -33,7 +33,7 @@ class ModbusConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Where to look for SunSpec devices, how often to read them.
 
     `hosts` are `address`, `address:port`, `address:first-last` or a network of at most 256 addresses (`10.0.0.0/24`).
-    `connection_point` is the serial number of the meter there; without it the first meter found is it.
+    `connection_point` is the serial number (or the name you gave) of the meter there; without it the first meter found.
     """
 
     hosts: tuple[str, ...] = ()

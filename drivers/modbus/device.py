@@ -177,7 +177,9 @@ class SunSpecDevice:
         for index, role in enumerate(roles):
             identity = found.identity if index == 0 else f"{found.identity}#{role}"
             owner = self._context.owner_settings(identity, serial)
-            capability = capability_of(role, found.images, owner, at_connection_point=self._is_connection_point(serial))
+            capability = capability_of(
+                role, found.images, owner, at_connection_point=self._is_connection_point(serial, owner.name)
+            )
             common = found.common
             info = DeviceInfo(
                 identity=identity,
@@ -196,8 +198,9 @@ class SunSpecDevice:
             self._attached.append(_Attached(role, handle, measures_of(role, found.images)))
         self._report(Pace.ONCE)
 
-    def _is_connection_point(self, serial: str) -> bool:
-        return self._config.connection_point == serial if self._config.connection_point else self._first_meter
+    def _is_connection_point(self, serial: str, name: str) -> bool:
+        said = self._config.connection_point
+        return said in (serial, name) if said else self._first_meter
 
     def _actuator(self, role: Role, capability: Capability, *, own: bool) -> Actuator | None:
         """One actuator for the life of a role: control keeps hold of it while the device moves."""

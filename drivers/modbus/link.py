@@ -73,13 +73,38 @@ class Link(Protocol):
         """Let the connection go; the next request opens it again."""
 
 
-class PymodbusLink:
-    """A `Link` through a pymodbus client. `timeout_s` bounds each request and each connection attempt."""
+class Ear:
+    """Counts what comes in: pymodbus drops bytes that are no answer, and only then calls it silence."""
 
-    def __init__(self, client: AsyncModbusTcpClient | AsyncModbusSerialClient, address: str, timeout_s: float) -> None:
+    def __init__(self) -> None:
+        self.heard = 0
+
+    def trace(self, sending: bool, data: bytes) -> bytes:
+        """Take note of a piece that came or goes; it passes unchanged."""
+        self.heard = 0 if sending else self.heard + len(data)
+        return data
+
+
+class PymodbusLink:
+    """A `Link` through a pymodbus client. `timeout_s` bounds each request and each connection attempt.
+
+    `ear` is the client's packet trace; `fixed` says that a new connection leads to the same units (a serial line).
+    """
+
+    def __init__(
+        self,
+        client: AsyncModbusTcpClient | AsyncModbusSerialClient,
+        address: str,
+        timeout_s: float,
+        *,
+        ear: Ear | None = None,
+        fixed: bool = False,
+    ) -> None:
         self._client = client
         self._address = address
         self._timeout_s = timeout_s
+        self._ear = ear or Ear()
+        self._fixed = fixed
         self._connections = 0
 
     @property
@@ -131,15 +156,16 @@ class PymodbusLink:
                     if not await self._client.connect():
                         self._client.close()
                         return Failure(FailureKind.UNREACHABLE, f"no connection to {self._address}")
-                    self._connections += 1
+                    self._connections += 0 if self._fixed else 1
+                self._ear.heard = 0
                 if reading:
                     answer = await self._client.read_holding_registers(address, count=registers[0], device_id=unit)
                 else:
                     answer = await self._client.write_registers(address, registers, device_id=unit)
-        except TimeoutError:
+        except (TimeoutError, ModbusException) as error:
+            if self._ear.heard:
+                return self._broken(FailureKind.GARBAGE, f"{self._ear.heard} bytes that are no answer: {error}"[:200])
             return self._broken(FailureKind.SILENT, f"no answer within {self._timeout_s:g} s")
-        except ModbusException as error:
-            return self._broken(FailureKind.SILENT, str(error))
         except (OSError, ValueError, IndexError, ArithmeticError) as error:
             # pymodbus lets some decoding errors of hostile frames through.
             return self._broken(FailureKind.GARBAGE, f"{type(error).__name__}: {error}")
@@ -167,12 +193,16 @@ def _cancellations() -> int:
 
 def tcp_link(host: str, port: int, timeout_s: float) -> Link:
     """A Modbus/TCP connection, opened by the first request. Must be made inside the running loop."""
-    client = AsyncModbusTcpClient(host, port=port, timeout=timeout_s, retries=0, reconnect_delay=0)
-    return PymodbusLink(client, f"{host}:{port}", timeout_s)
+    ear = Ear()
+    client = AsyncModbusTcpClient(
+        host, port=port, timeout=timeout_s, retries=0, reconnect_delay=0, trace_packet=ear.trace
+    )
+    return PymodbusLink(client, f"{host}:{port}", timeout_s, ear=ear)
 
 
 def rtu_link(port: str, *, baudrate: int, parity: str, stopbits: int, timeout_s: float, bytesize: int = 8) -> Link:
     """A serial line with RTU framing, opened by the first request. Must be made inside the running loop."""
+    ear = Ear()
     client = AsyncModbusSerialClient(
         port,
         framer=FramerType.RTU,
@@ -183,5 +213,6 @@ def rtu_link(port: str, *, baudrate: int, parity: str, stopbits: int, timeout_s:
         timeout=timeout_s,
         retries=0,
         reconnect_delay=0,
+        trace_packet=ear.trace,
     )
-    return PymodbusLink(client, port, timeout_s)
+    return PymodbusLink(client, port, timeout_s, ear=ear, fixed=True)

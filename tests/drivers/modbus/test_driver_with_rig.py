@@ -123,6 +123,8 @@ async def test_garbage_is_counted_and_never_becomes_a_value(clock: Clock) -> Non
         good = place.value("power.active", "meter")
         place.rig.meter.talks_garbage()
         await place.after(30)
+        counted = place.value("self.refusals", "meter", "wrong_type")
+        assert counted >= 3
         instance = place.instance("power.active", "meter")
         assert (instance.value, instance.quality) == (good, Quality.STALE)
         assert place.record("meter").status is DeviceStatus.LOST
