@@ -75,9 +75,7 @@ def test_all_faults_are_listed_at_once(tmp_path: Path) -> None:
     assert len(lines) == 6
 
 
-@pytest.mark.parametrize(
-    "text", ["[contract", "contract = 3", "[contract]\nmax_import_kw = true\nmax_export_kw = 1"]
-)
+@pytest.mark.parametrize("text", ["[contract", "contract = 3", "[contract]\nmax_import_kw = true\nmax_export_kw = 1"])
 def test_broken_files_are_refused_in_words(tmp_path: Path, text: str) -> None:
     assert "expected" in faults_of(tmp_path, text)
 
