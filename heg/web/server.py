@@ -6,10 +6,8 @@ import logging
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from weakref import WeakSet
 
 from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
 
 from heg.data.door import Door
 from heg.runtime.clock import Clock
@@ -29,8 +27,6 @@ logger = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _GOODBYE_S = 2.0
 """Real seconds that requests under way get at shutdown."""
-_SILENCE_S = 15.0
-"""Real seconds; a connection that has not asked for anything after one to two of them is closed."""
 _SEND_BUFFER_BYTES = 65_536
 """A live page's socket buffers little, so that a slow one misses pictures instead of lagging behind."""
 
@@ -46,7 +42,6 @@ class WebServer:
         self._listener = listener
         self._assets = load_assets()
         self._refused: Counter[str] = Counter()
-        self._spoken: WeakSet[asyncio.BaseTransport] = WeakSet()
         self._started_s = clock.real_s()
         snapshot = Snapshot(door, clock, home)
         self._api = Api(door, clock, home, snapshot)
@@ -56,22 +51,18 @@ class WebServer:
     async def run(self) -> None:
         """Serve until cancelled; on the way out every connection, task and buffer of ours is gone."""
         self._stream = self._new_stream()
-        async with self._serving() as server:
-            try:
-                async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(self._stream.run(), name="web stream")
-                    tasks.create_task(self._close_the_silent(server), name="web silent connections")
-            except ExceptionGroup as failed:
-                raise failed.exceptions[0] from None  # the owner reads what failed, not that a group did
+        async with self._serving():
+            await self._stream.run()
 
     @contextlib.asynccontextmanager
-    async def _serving(self) -> AsyncIterator[web.Server]:
+    async def _serving(self) -> AsyncIterator[None]:
         loop = asyncio.get_running_loop()
         runner = web.AppRunner(
             self._application(),
             access_log=None,
             handle_signals=False,
             shutdown_timeout=real_span(self._clock, _GOODBYE_S),
+            # Holds from the first moment on: who connects and never asks is let go as well.
             keepalive_timeout=real_span(self._clock, 30.0),
         )
         async with contextlib.AsyncExitStack() as stack:
@@ -83,18 +74,7 @@ class WebServer:
             server = await loop.create_server(lambda: self._connection(runner), sock=copy, start_serving=False)
             stack.callback(server.close)
             await server.start_serving()
-            assert runner.server is not None  # set up above
-            yield runner.server
-
-    async def _close_the_silent(self, server: web.Server) -> None:
-        """Whoever connects and never finishes asking would hold one of the few connections for ever."""
-        silent: set[RequestHandler] = set()
-        while True:
-            await self._clock.sleep(real_span(self._clock, _SILENCE_S))
-            still = {one for one in server.connections if one.transport not in self._spoken}
-            for one in still & silent:
-                one.force_close()
-            silent = still - silent
+            yield
 
     def _connection(self, runner: web.AppRunner) -> asyncio.Protocol:
         server = runner.server
@@ -122,8 +102,6 @@ class WebServer:
         return application
 
     async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.transport is not None:
-            self._spoken.add(request.transport)
         denied = judge(request.method, request.headers, api=request.path.startswith("/api/"))
         if denied is not None:
             return self._refuse(denied)
