@@ -40,6 +40,8 @@ SHORTEST_PERIOD_S = 0.1
 RESTORED_ARRIVAL_S = -1e9
 """Arrival of what the last run left: some thirty years ago, older than any limit on age."""
 LASTING = frozenset({"configuration", "hands_off", "evidence"})
+HAPPENINGS = frozenset({"evidence"})
+"""Records of what happened, not of how something is: saying the same twice is news twice."""
 _WORSE = (Quality.GOOD, Quality.STALE, Quality.BAD)
 
 
@@ -413,7 +415,7 @@ class RequestProcessor:
             series.newest = instance
         if variable.durability is not Durability.MEMORY:
             # Repeating what is on disk already waits for the flush: a claim renewed each second must not cost a commit.
-            repeated = record is not None and record == series.last_record
+            repeated = record is not None and record == series.last_record and variable.id not in HAPPENINGS
             self._store.append(instance, record, at_once=variable.durability is Durability.AT_ONCE and not repeated)
             series.last_record = record
         for subscription in self._switchboard.waiting_for(instance, late=late):
