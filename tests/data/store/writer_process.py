@@ -1,6 +1,5 @@
-"""A process that writes as fast as it may and says what is durable, until somebody kills it. `python -m ... FILE FIRST`."""
+"""A process that writes as fast as it may and says what is durable, until somebody kills it: FILE FIRST."""
 
-import asyncio
 import sys
 from pathlib import Path
 
@@ -28,7 +27,6 @@ async def write_for_ever(clock: Clock, path: Path, number: int) -> None:
             number += 1
         await store.flush()
         print(number, flush=True)  # noqa: T201
-        await asyncio.sleep(0)
 
 
 if __name__ == "__main__":
