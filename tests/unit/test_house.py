@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from heg.runtime.clock import Clock
+from hil.gateway import GatewayView
 from tests.support.house import a_house
 from tests.support.stepped import stepped
 
@@ -27,10 +28,34 @@ async def test_a_second_life_finds_names_and_history_of_the_first(clock: Clock, 
             await house.until(lambda: house.battery.state == "confirmed")
             await house.after(seconds=120)
             assert set(house.state["devices"]) == {"meter", "pv", "battery"}
-            assert house.alarms == set()
+            assert not house.state["alarms"]
             assert house.state["healthy"]
     end = clock.utc()
     async with a_house(clock, tmp_path) as house:
         path = f"/api/v1/history?variable=power.active&device=battery&from={end:%Y-%m-%dT00:00:00Z}&resolution=1min"
         rows = (await house.view.get(path))["rows"]
     assert len(rows) >= 3
+
+
+@stepped
+async def test_an_alarm_of_an_earlier_run_does_not_stand_for_ever(clock: Clock, tmp_path: Path) -> None:
+    async with a_house(clock, tmp_path) as house:
+        await house.until(lambda: house.battery.state == "confirmed")
+        house.rig.meter.stops_answering()
+        await house.until(lambda: house.state["devices"]["meter"]["status"] == "lost")
+    async with a_house(clock, tmp_path) as house:
+        await house.after(seconds=5)
+        await house.until(lambda: house.battery.state == "confirmed")
+        assert not house.state["alarms"]
+
+
+@stepped
+async def test_the_step_test_goes_through_the_running_gateway(clock: Clock, tmp_path: Path) -> None:
+    async with a_house(clock, tmp_path) as house:
+        await house.until(lambda: house.battery.state == "confirmed")
+        asking = GatewayView(house.view.port, limit_s=600.0)
+        good = await asking.command("try", device="battery", power_kw=1.0)
+        assert (good["outcome"], good["detail"]["finding"]) == ("done", "good")
+        house.rig.meter.is_wired_backwards()
+        wrong = await asking.command("try", device="battery", power_kw=1.0)
+        assert wrong["detail"]["finding"] != "good"
