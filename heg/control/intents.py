@@ -57,7 +57,8 @@ def intent_of(image: ActuatorImage, grid: GridImage, envelope: Envelope, period_
     device = _device_interval(image, period_s)
     decision = decide(device, (*image.claims, *_own_claims(image, blind)))
     if decision.order is None or decision.claim is None:
-        return Nothing(image, Reason(ReasonCode.RELEASED, "Nobody asks anything of it."), blind.loss if blind else "")
+        # What nobody steers loses nothing when it cannot be steered: no loss is in force for it.
+        return Nothing(image, Reason(ReasonCode.RELEASED, "Nobody asks anything of it."))
     order, claim = decision.order, decision.claim
     narrowed = _order_interval(image, order, device, period_s)
     interval = decision.interval.narrowed(narrowed.low_kw, narrowed.high_kw)

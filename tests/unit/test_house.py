@@ -59,3 +59,12 @@ async def test_the_step_test_goes_through_the_running_gateway(clock: Clock, tmp_
         house.rig.meter.is_wired_backwards()
         wrong = await asking.command("try", device="battery", power_kw=1.0)
         assert wrong["detail"]["finding"] != "good"
+
+
+@stepped
+async def test_a_lost_meter_alarms_about_what_it_steers_and_nothing_else(clock: Clock, tmp_path: Path) -> None:
+    async with a_house(clock, tmp_path) as house:
+        await house.until(lambda: house.battery.state == "confirmed")
+        house.rig.meter.stops_answering()
+        await house.after(seconds=30)
+        assert set(house.state["alarms"]) == {"battery", "meter"}
