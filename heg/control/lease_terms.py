@@ -18,7 +18,7 @@ class LeaseRules:
 
     settle_s: float = 10.0
     read_back_every_s: float = 5.0
-    deadband_kw: float = 0.02
+    deadband_kw: float = 0.01
     tolerance: Tolerance = field(default_factory=Tolerance)
     reassert_share: float = 0.4
     term_s: float = 900.0

@@ -101,7 +101,7 @@ def test_small_changes_are_not_written_and_a_standing_value_is_only_read() -> No
     bench = Bench()
     bench.wish = power(2.0)
     bench.seconds(1)
-    bench.wish = power(2.015)
+    bench.wish = power(2.008)
     assert bench.seconds(60).count("Write") == 0
     bench.wish = power(2.5)
     assert "Write" in bench.seconds(1)
