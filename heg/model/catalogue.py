@@ -183,3 +183,34 @@ def _index(variables: Iterable[Variable]) -> Mapping[str, Variable]:
 CATALOGUE: Mapping[str, Variable] = _index(
     (*_MEASURED, *_MARKET_AND_WEATHER, *_SETPOINTS_AND_LIMITS, *_STATES, *_PROFILES, *_RECORDS, *_SELF, *_COMMANDS)
 )
+
+
+def page() -> str:
+    """Return docs/integrators/variables.md: every variable with unit, range and meaning."""
+    lines = [_HEAD]
+    for kind in Kind:
+        lines += [
+            f"\n## {kind.value.capitalize()}s\n",
+            "| variable | unit | range | meaning |",
+            "| --- | --- | --- | --- |",
+        ]
+        lines += [
+            f"| `{one.id}` | {one.unit or '-'} | {_range(one)} | {one.description} |"
+            for one in CATALOGUE.values()
+            if one.kind is kind
+        ]
+    return "\n".join(lines) + "\n"
+
+
+_HEAD = """# Variables
+
+Everything that passes the data interface is an instance of one of these. Printed from `heg/model/catalogue.py`; do not
+edit. A value outside its range is refused and counted, never clipped."""
+
+
+def _range(variable: Variable) -> str:
+    if variable.states:
+        return ", ".join(sorted(variable.states))
+    if variable.record_type is not None:
+        return f"`{variable.record_type.__name__}`"
+    return f"{variable.low:g} to {variable.high:g}" if variable.kind in (Kind.SCALAR, Kind.COUNTER) else "-"
