@@ -74,15 +74,23 @@ class Link(Protocol):
 
 
 class Ear:
-    """Counts what comes in: pymodbus drops bytes that are no answer, and only then calls it silence."""
+    """What pymodbus keeps to itself: bytes that came and were no answer, and a peer that hung up on a request."""
 
     def __init__(self) -> None:
         self.heard = 0
+        self.hung_up = False
+        self.limit: asyncio.Timeout | None = None
 
     def trace(self, sending: bool, data: bytes) -> bytes:
         """Take note of a piece that came or goes; it passes unchanged."""
         self.heard = 0 if sending else self.heard + len(data)
         return data
+
+    def connection(self, connected: bool) -> None:
+        """Take note that the connection came or went; nobody need wait for an answer on one that went."""
+        self.hung_up = not connected
+        if not connected and self.limit is not None:
+            self.limit.reschedule(asyncio.get_running_loop().time())
 
 
 class PymodbusLink:
@@ -144,20 +152,24 @@ class PymodbusLink:
     async def _ask(self, *, reading: bool, unit: int, address: int, registers: list[int]) -> ModbusPDU | Failure:
         cancelled_before = _cancellations()
         answer = await self._answer(reading=reading, unit=unit, address=address, registers=registers)
+        if isinstance(answer, Failure) and self._ear.hung_up and not self._ear.heard:
+            # Some devices close the connection after each answer, and the request met its end: a new one, once.
+            answer = await self._answer(reading=reading, unit=unit, address=address, registers=registers)
         if _cancellations() > cancelled_before:
             # pymodbus waits with wait_for, which on Python 3.11 swallows a cancellation that comes with the answer.
             raise asyncio.CancelledError
         return answer
 
     async def _answer(self, *, reading: bool, unit: int, address: int, registers: list[int]) -> ModbusPDU | Failure:
+        self._ear.hung_up = False
         try:
-            async with asyncio.timeout(2 * self._timeout_s + _GUARD_S):
+            async with asyncio.timeout(2 * self._timeout_s + _GUARD_S) as limit:
                 if not self._client.connected:
                     if not await self._client.connect():
                         self._client.close()
                         return Failure(FailureKind.UNREACHABLE, f"no connection to {self._address}")
                     self._connections += 0 if self._fixed else 1
-                self._ear.heard = 0
+                self._ear.heard, self._ear.hung_up, self._ear.limit = 0, False, limit
                 if reading:
                     answer = await self._client.read_holding_registers(address, count=registers[0], device_id=unit)
                 else:
@@ -165,10 +177,13 @@ class PymodbusLink:
         except (TimeoutError, ModbusException) as error:
             if self._ear.heard:
                 return self._broken(FailureKind.GARBAGE, f"{self._ear.heard} bytes that are no answer: {error}"[:200])
-            return self._broken(FailureKind.SILENT, f"no answer within {self._timeout_s:g} s")
+            why = "the connection was closed" if self._ear.hung_up else f"no answer within {self._timeout_s:g} s"
+            return self._broken(FailureKind.SILENT, why)
         except (OSError, ValueError, IndexError, ArithmeticError) as error:
             # pymodbus lets some decoding errors of hostile frames through.
             return self._broken(FailureKind.GARBAGE, f"{type(error).__name__}: {error}")
+        finally:
+            self._ear.limit = None
         if answer.isError() and answer.exception_code in _NOBODY_BEHIND:
             return Failure(FailureKind.SILENT, f"the Modbus gateway reached nobody (exception {answer.exception_code})")
         if answer.isError():
@@ -195,7 +210,13 @@ def tcp_link(host: str, port: int, timeout_s: float) -> Link:
     """A Modbus/TCP connection, opened by the first request. Must be made inside the running loop."""
     ear = Ear()
     client = AsyncModbusTcpClient(
-        host, port=port, timeout=timeout_s, retries=0, reconnect_delay=0, trace_packet=ear.trace
+        host,
+        port=port,
+        timeout=timeout_s,
+        retries=0,
+        reconnect_delay=0,
+        trace_packet=ear.trace,
+        trace_connect=ear.connection,
     )
     return PymodbusLink(client, f"{host}:{port}", timeout_s, ear=ear)
 
@@ -214,5 +235,6 @@ def rtu_link(port: str, *, baudrate: int, parity: str, stopbits: int, timeout_s:
         retries=0,
         reconnect_delay=0,
         trace_packet=ear.trace,
+        trace_connect=ear.connection,
     )
     return PymodbusLink(client, port, timeout_s, ear=ear, fixed=True)
