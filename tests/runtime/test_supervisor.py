@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heg.runtime.clock import Clock
@@ -180,6 +180,51 @@ async def test_one_task_can_be_stopped_and_its_name_used_again(clock: Clock) -> 
     await supervisor.stop("bus")
     supervisor.start("bus", forever)
     await supervisor.shutdown()
+
+
+@given(
+    runs=st.lists(
+        st.lists(st.tuples(st.floats(0.0, 50.0), st.sampled_from(["fails", "returns", "cancels"])), max_size=6),
+        min_size=1,
+        max_size=4,
+    ),
+    after_s=st.floats(0.0, 200.0),
+)
+@settings(max_examples=60, deadline=None)
+@stepped
+async def test_whatever_tasks_do_each_runs_at_most_once_at_a_time_and_all_have_ended_after_shutdown(
+    clock: Clock, runs: list[list[tuple[float, str]]], after_s: float
+) -> None:
+    running: dict[int, int] = {}
+
+    def task(number: int, lives: list[tuple[float, str]]) -> Callable[[], Awaitable[None]]:
+        left = list(lives)
+
+        async def run() -> None:
+            running[number] = running.get(number, 0) + 1
+            assert running[number] == 1
+            try:
+                life_s, end = left.pop(0) if left else (1e9, "returns")
+                await clock.sleep(life_s)
+                if end == "fails":
+                    raise ValueError("as told")
+                if end == "cancels":
+                    raise asyncio.CancelledError
+            finally:
+                running[number] -= 1
+
+        return run
+
+    supervisor = Supervisor(clock)
+    for number, lives in enumerate(runs):
+        supervisor.start(f"task {number}", task(number, lives), restart=Backoff(1.0, 2.0, 8.0))
+    await clock.sleep(after_s)
+    for health, lives in zip(supervisor.health(), runs, strict=True):
+        assert health.restarts <= health.failures <= len(lives)
+    await supervisor.shutdown()
+    assert not any(running.values())
+    ended = {TaskState.STOPPED, TaskState.FINISHED}
+    assert {health.state for health in supervisor.health()} <= ended
 
 
 @stepped
