@@ -227,6 +227,11 @@ absent = true
 what = "house.load_kw"
 by_s = 5
 low = 2.0
+[[expect]]
+what = "house.load_kw"
+from_s = 15
+by_s = 28
+high = 2.0
 """
 
 
@@ -236,9 +241,9 @@ async def test_a_scenario_is_judged(clock: Clock) -> None:
     lines: list[str] = []
     async with Rig(scenario.plan, clock) as rig:
         verdicts: list[Verdict] = await perform(scenario, rig, None, lines.append)
-    assert [verdict.met for verdict in verdicts] == [True, True, False, False, True, False]
+    assert [verdict.met for verdict in verdicts] == [True, True, False, False, True, False, False]
     assert any("switch" in line for line in lines)
-    assert sum("FAIL" in line for line in lines) == 3
+    assert sum("FAIL" in line for line in lines) == 4
 
 
 @pytest.mark.parametrize(
