@@ -27,12 +27,18 @@ _FOLLOWING = frozenset({Regime.BALANCE, Regime.COVER, Regime.ABSORB, Regime.CHAR
 
 @dataclass(frozen=True, slots=True)
 class Steering:
-    """How powers are computed: the cycle (s), how late the meter may be, the phases of the connection point."""
+    """How powers are computed: the cycle (s), how late the meter may be, the phases of the connection point.
+
+    `revert_s` is the dead-man time asked of a device that has one. Registers that wear cannot be told again that often:
+    then it is `revert_per_period` times the pace the write budget allows, up to `longest_revert_s`.
+    """
 
     cycle_s: float = 1.0
     phases: int = 3
     delay: MeterDelay = field(default_factory=MeterDelay)
     revert_s: float = 60.0
+    longest_revert_s: float = 3600.0
+    revert_per_period: float = 2.6
     reserve_back_share: float = 0.02
 
 
@@ -76,6 +82,7 @@ class Decider:
             intent = intent_of(image, snapshot.grid, envelope, self._steering.cycle_s)
             memory = self._memory.setdefault(image.name, _Memory())
             memory.mark_reserve(image, self._steering.reserve_back_share)
+            memory.period_s = told.get(image.name, Told()).period_s
             if isinstance(intent, Nothing):
                 outcomes[image.name] = Outcome(None, intent.reason, intent.loss)
             else:
@@ -223,8 +230,10 @@ class Decider:
 
     def _revert_s(self, image: ActuatorImage) -> float:
         """Ask for a dead-man time only of a device that has one."""
-        has_one = isinstance(image.capability, StorageCapability) and image.capability.revert_s > 0
-        return self._steering.revert_s if has_one else 0.0
+        if not isinstance(image.capability, StorageCapability) or image.capability.revert_s <= 0:
+            return 0.0
+        paced_s = self._memory[image.name].period_s * self._steering.revert_per_period
+        return max(self._steering.revert_s, paced_s if paced_s <= self._steering.longest_revert_s else 0.0)
 
 
 class _Memory:
@@ -235,6 +244,7 @@ class _Memory:
         self.commanded_at_s = -math.inf
         self.trim = Trim()
         self.at_reserve = False
+        self.period_s = 0.0
 
     def trim_kw(self, intent: Intent) -> float:
         """Only where power follows the load does a small error matter; a commanded kW is given as commanded."""

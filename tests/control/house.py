@@ -47,7 +47,6 @@ class Port:
     own_mode: Callable[[], float] = lambda: 0.0
     lag_s: float = 0.5
     dead_s: float = 0.0
-    revert_s: float = 0.0
     soc: float = 0.5
     capacity_kwh: float = 10.0
     inverted: bool = False
@@ -101,7 +100,8 @@ class Port:
         """Something is commanded and has not lapsed."""
         if self.register is None:
             return False
-        return self.revert_s <= 0 or self.clock.monotonic_s() - self.register_at_s < self.revert_s
+        revert_s = self.register.revert_s
+        return revert_s <= 0 or self.clock.monotonic_s() - self.register_at_s < revert_s
 
     def commands(self, kind: str = "apply") -> int:
         return sum(1 for _, what, _ in self.log if what == kind)

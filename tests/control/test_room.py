@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from heg.model.capabilities import WriteBudget
 from heg.model.leases import Claim, Claimant, LeaseState, Reason, ReasonCode, SetPoint
 from heg.model.regimes import Regime, RegimeOrder
 from heg.runtime.clock import Clock
@@ -214,6 +215,22 @@ async def test_a_battery_that_ignores_commands_is_left_alone_with_an_alarm(clock
         await clock.sleep(600)
         assert battery.commands() == written
         assert "left alone" in gateway.lease().reason.text
+
+
+@stepped
+async def test_registers_that_wear_are_told_at_their_own_pace_with_a_dead_man_time_to_match(
+    clock: Clock, tmp_path: Path
+) -> None:
+    house = House(clock)
+    battery = house.add_battery(writes=WriteBudget(per_day=200), revert_s=60.0)
+    house.load_kw = [1.0, 1.0, 1.0]
+    async with running(house, tmp_path / "j"):
+        for _ in range(180):
+            house.load_kw[0] = 2.0 - house.load_kw[0]
+            await clock.sleep(20)
+        assert battery.register is not None
+        assert battery.register.revert_s > 1400
+        assert 5 <= battery.commands() <= 12, "about every ten minutes"
 
 
 @stepped
