@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from heg.control.tracker import LoadTracker, MeterDelay, Trim, follow
+from heg.model.regimes import Regime, RegimeOrder
+from heg.model.regimes import wanted_kw as wanted_kw_of
 
 DEADBAND_KW = 0.01
 
@@ -52,14 +54,21 @@ Brain = Callable[[float, float, float], float]
 """From now (s), grid and own power as measured (kW) to the command (kW)."""
 
 
+BALANCE = RegimeOrder(Regime.BALANCE)
+
+
 def balanced(
-    load_kw: Callable[[float], float], seconds: float, plant: Plant, delay: MeterDelay | None = None
+    load_kw: Callable[[float], float],
+    seconds: float,
+    plant: Plant,
+    delay: MeterDelay | None = None,
+    order: RegimeOrder = BALANCE,
 ) -> list[Moment]:
-    """Run emulated `balance` once every cycle against the plant and return every instant."""
-    return played(load_kw, seconds, plant, tracking(plant, delay))
+    """Run an emulated regime once every cycle against the plant and return every instant."""
+    return played(load_kw, seconds, plant, tracking(plant, delay, order))
 
 
-def tracking(plant: Plant, delay: MeterDelay | None = None) -> Brain:
+def tracking(plant: Plant, delay: MeterDelay | None = None, order: RegimeOrder = BALANCE) -> Brain:
     """The gateway's own: tracker, law, trim and deadband."""
     tracker, trim, wanted_kw = LoadTracker(delay), Trim(), 0.0
 
@@ -69,7 +78,7 @@ def tracking(plant: Plant, delay: MeterDelay | None = None) -> Brain:
         tracker.grid(now_s, grid_kw)
         load = tracker.load()
         assert load is not None
-        next_kw = follow(lambda load_kw: _clip(-load_kw, plant.rate_kw), load, wanted_kw)
+        next_kw = follow(lambda load_kw: _clip(wanted_kw_of(order, load_kw), plant.rate_kw), load, wanted_kw)
         wanted_kw = next_kw if abs(next_kw - wanted_kw) > DEADBAND_KW else wanted_kw
         trim.learn(now_s, wanted_kw, own_kw)
         command_kw = _clip(wanted_kw + trim.kw, plant.rate_kw)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from heg.control.delay import OLDEST_S, AgeLearner
 from heg.control.tracker import Trim
+from heg.model.regimes import GridBand, Regime, RegimeOrder, wanted_kw
 from tests.control.days import restless_hours_kw, rig_day_kw
 from tests.control.delayed_plant import Plant, balanced, knowing, missed_share, naive, played, wrong_way_share
 from tests.control.test_tracker import BAND_KW, STEP_AT_S, overshoot, settled_after_s, step_answer, swing_kw
@@ -99,6 +100,29 @@ def test_a_house_full_of_pulsing_load_teaches_no_wrong_age() -> None:
         assert seen == {None}
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    regime=st.sampled_from([Regime.BALANCE, Regime.COVER, Regime.ABSORB, Regime.CHARGE, Regime.LIMIT]),
+    before_kw=st.floats(-3, 3),
+    after_kw=st.floats(-3, 3),
+    meter_age_s=st.floats(0.5, 3.0),
+    lag_s=st.floats(0.0, 5.0),
+)
+def test_every_regime_that_follows_the_house_settles_where_its_law_says(
+    regime: Regime, before_kw: float, after_kw: float, meter_age_s: float, lag_s: float
+) -> None:
+    order = RegimeOrder(regime, power_kw=1.5, band=GridBand(-0.5, 1.0))
+    plant = Plant(meter_age_s, lag_s)
+    past = balanced(lambda now_s: before_kw if now_s < 40.0 else after_kw, 100.0, plant, order=order)
+    aim_kw = wanted_kw(order, after_kw)
+    bound_s = 40.0 + 2.0 + meter_age_s + 4 * lag_s + 2 * plant.dt_s
+    assert all(abs(now.storage_kw - aim_kw) <= 0.06 + 0.01 for now in past if now.at_s > bound_s)
+    if regime in (Regime.ABSORB, Regime.CHARGE):
+        assert min(now.storage_kw for now in past) >= 0.0
+    if regime is Regime.COVER:
+        assert max(now.storage_kw for now in past) <= 0.0
+
+
 def test_a_day_of_the_rig_moves_little_energy_the_wrong_way() -> None:
     past = balanced(partial(held, rig_day_kw()), 86_400, Plant(1.0, 2.0, dt_s=0.5))
     assert wrong_way_share(past) < 0.02
@@ -140,8 +164,8 @@ def test_a_storage_that_was_held_meanwhile_teaches_nothing() -> None:
 @given(st.lists(st.tuples(st.floats(-5, 5), st.floats(-5, 5), st.integers(1, 30)), max_size=20))
 def test_trim_is_bounded_whatever_is_measured(rows: list[tuple[float, float, int]]) -> None:
     trim, now_s = Trim(), 0.0
-    for wanted_kw, measured_kw, seconds in rows:
+    for aim_kw, measured_kw, seconds in rows:
         for _ in range(seconds):
             now_s += 1.0
-            trim.learn(now_s, wanted_kw, measured_kw)
-            assert abs(trim.kw) <= max(0.15, 0.25 * abs(wanted_kw)) + 1e-9
+            trim.learn(now_s, aim_kw, measured_kw)
+            assert abs(trim.kw) <= max(0.15, 0.25 * abs(aim_kw)) + 1e-9
