@@ -5,9 +5,10 @@ from dataclasses import replace
 from heg.control.deciding import Outcome
 from heg.control.envelopes import same_bounds
 from heg.control.evidence import EvidenceLog
+from heg.control.exceeded import LimitWatch
 from heg.control.hand import Hand
 from heg.control.lease_terms import Wish
-from heg.control.snapshot import Reading
+from heg.control.snapshot import GridImage, Known, Reading
 from heg.data.door import Door
 from heg.model.envelope import Envelope
 from heg.model.instance import Location
@@ -30,13 +31,19 @@ class Notices:
     def __init__(self, door: Door, unit: str) -> None:
         self._door, self._unit = door, unit
         self._evidence = EvidenceLog(door)
+        self._watch = LimitWatch()
         self._envelope: Envelope | None = None
         self._leases: dict[str, tuple[float, LeaseRecord]] = {}
         self._alarms: dict[tuple[str, str], AlarmRecord] = {}
 
-    def envelope(self, envelope: Envelope, grid: Reading, now_s: float) -> None:
-        """The envelope of this cycle."""
+    def envelope(self, envelope: Envelope, image: GridImage, now_s: float) -> None:
+        """The envelope of this cycle, and whether the connection point keeps it."""
+        grid = image.power_kw
         self._evidence.follow_up(grid, now_s)
+        grid_kw = grid.value if isinstance(grid, Known) else None
+        phase_a = [reading.value for reading in image.phase_a if isinstance(reading, Known)]
+        exceeded = self._watch.see(envelope.limits, grid_kw, phase_a, now_s)
+        self.alarm("", "limit", exceeded, "switch something off" if exceeded else "")
         before, self._envelope = self._envelope, envelope
         if before is not None and same_bounds(before, envelope) and before.limits == envelope.limits:
             return

@@ -89,20 +89,6 @@ class SourceVoice:
         return self.fail_safe if self.heard is None or self.silent(now_s) else self.heard
 
 
-def momentary_max_kw(limit: EnvelopeLimit, mean_kw: float) -> float:
-    """Return the import that may stand for `reaction_s` before the mean over `averaging_s` passes the limit.
-
-    `mean_kw` is the mean grid power so far. Only what nobody controls is forgiven that much: our own doing is held to
-    the limit itself.
-    """
-    return limit.max_kw + max(0.0, limit.max_kw - mean_kw) * _windows(limit)
-
-
-def momentary_min_kw(limit: EnvelopeLimit, mean_kw: float) -> float:
-    """As `momentary_max_kw`, for the lowest grid power (export)."""
-    return limit.min_kw - max(0.0, mean_kw - limit.min_kw) * _windows(limit)
-
-
 @dataclass(frozen=True, slots=True)
 class RunningMean:
     """Mean power over the last `window_s` seconds, from samples that each hold until the next; times are monotonic."""
@@ -142,10 +128,4 @@ def _narrowed(envelope: Envelope, limit: EnvelopeLimit) -> Envelope:
         limit.source if low > envelope.min_kw else envelope.min_source,
         limit.source if high < envelope.max_kw else envelope.max_source,
         envelope.limits,
-    )
-
-
-def _windows(limit: EnvelopeLimit) -> float:
-    return (
-        limit.averaging_s / limit.reaction_s if limit.reaction_s > 0 and limit.averaging_s > limit.reaction_s else 0.0
     )

@@ -9,8 +9,6 @@ from heg.model.envelope import (
     RunningMean,
     SourceVoice,
     combine,
-    momentary_max_kw,
-    momentary_min_kw,
     overdue,
 )
 
@@ -58,15 +56,6 @@ def test_silence_is_the_fail_safe_and_never_no_limit() -> None:
     heard = SourceVoice(DSO, 60, EnvelopeLimit(EnvelopeSource.DSO), heard_at_s=100.0)
     assert heard.limit(160.0).max_kw == float("inf")
     assert heard.limit(160.1) == DSO
-
-
-def test_averaging_forgives_the_house_a_short_peak_while_the_mean_allows_it() -> None:
-    quarter_hour = EnvelopeLimit(EnvelopeSource.CONTRACT, -5.0, 5.0, averaging_s=900, reaction_s=90)
-    assert momentary_max_kw(quarter_hour, mean_kw=3.0) == 25.0
-    assert momentary_max_kw(quarter_hour, mean_kw=6.0) == 5.0
-    assert momentary_min_kw(quarter_hour, mean_kw=-6.0) == -5.0
-    assert momentary_min_kw(quarter_hour, mean_kw=0.0) == -55.0
-    assert momentary_max_kw(CONTRACT, mean_kw=0.0) == 6.0
 
 
 def test_a_limit_is_overdue_after_its_reaction_time() -> None:
