@@ -93,3 +93,15 @@ async def test_no_slot_twice_and_every_gap_counted(clock: Clock, steps: list[tup
 async def test_a_length_that_is_none_is_refused(clock: Clock) -> None:
     with pytest.raises(ValueError, match="expected a positive span"):
         clock.slots(timedelta())
+
+
+@stepped
+async def test_slots_lived_before_a_backward_jump_are_not_counted_as_skipped(clock: Clock) -> None:
+    slots = clock.slots(QUARTER)
+    assert await anext(slots) == START_UTC
+    clock.jump_utc(3600)
+    assert await anext(slots) == START_UTC + 4 * QUARTER
+    assert slots.skipped == 3
+    clock.jump_utc(-3600)
+    assert [await anext(slots) for _ in range(4)] == [START_UTC + i * QUARTER for i in (1, 2, 3, 5)]
+    assert slots.skipped == 3

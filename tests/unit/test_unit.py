@@ -17,7 +17,7 @@ from heg.config.reader import load
 from heg.devices.contract import Driver, DriverContext, DriverSpec
 from heg.model.instance import Location
 from heg.model.policy import CUSTOMER
-from heg.model.records import ConfigurationRecord, HealthRecord
+from heg.model.records import AlarmRecord, ConfigurationRecord, HealthRecord, Severity
 from heg.runtime.clock import Clock
 from heg.runtime.notify import ServiceManager
 from heg.unit import Site, Unit
@@ -122,3 +122,15 @@ async def test_the_service_manager_hears_of_start_and_end(clock: Clock, tmp_path
             assert line.recv(4096) == b"STATUS=unit home is running"
         heard = [line.recv(4096), line.recv(4096)]
     assert heard == [b"READY=1", b"STOPPING=1"]  # the first completed cycle is readiness
+
+
+@stepped
+async def test_an_alarm_that_nobody_raises_again_ends_with_the_run_it_came_from(clock: Clock, tmp_path: Path) -> None:
+    place = Location("home", "", "port-in-use")
+    async with running(clock, tmp_path) as unit:
+        raised = AlarmRecord(active=True, severity=Severity.WARNING, text="the port is taken")
+        assert unit.data.admit(CUSTOMER, "web").write("alarm", place, raised).accepted
+    async with running(clock, tmp_path) as unit:
+        left = unit.data.admit(CUSTOMER, "test").latest("alarm", place)
+        assert left is not None
+        assert left.value == AlarmRecord(active=False, severity=Severity.WARNING, text="the port is taken")
