@@ -70,6 +70,15 @@ class Bus:
         return self._link.address
 
     @property
+    def connected(self) -> bool:
+        """True while the link's connection stands."""
+        return self._link.connected
+
+    def now_s(self) -> float:
+        """Monotonic seconds."""
+        return self._clock.monotonic_s()
+
+    @property
     def connections(self) -> int:
         """How often the link has connected."""
         return self._link.connections

@@ -47,14 +47,12 @@ class SunSpecDevice:
         self._clock = context.clock
         self._first_meter = first_meter
         self._on_missing = on_missing
-        self._wire = Wire(found.bus, found.unit, found.images)
+        self._wire = Wire(found.bus, found.unit, found.images, self._verify)
         self._attached: list[_Attached] = []
         self._actuators: dict[Role, Actuator] = {}
         self._supporter: InverterSupport | None = None
         self._moved_to: Found | None = None
-        self._doubted = False
         self._displaced = False
-        self._known_connections = found.bus.connections
         self._answered_s = self._clock.monotonic_s()
         self._slow_due_s = -math.inf
         self.missing = False
@@ -63,7 +61,7 @@ class SunSpecDevice:
     @property
     def identity(self) -> str:
         """Identity of the physical device."""
-        return self._found.identity
+        return self._identity
 
     @property
     def address(self) -> str:
@@ -98,14 +96,12 @@ class SunSpecDevice:
             return
         for attached in self._attached:
             self._tell_failure(attached.handle, failure)
-            if self._displaced:
-                attached.handle.lost(failure.text)
-        self._doubted = True
+        self._wire.doubt()
         if self._clock.monotonic_s() - self._answered_s > _MISSING_AFTER_S:
             self._miss()
 
     async def _read_due(self) -> Failure | None:
-        if self._doubted or self._wire.bus.connections != self._known_connections:
+        if self._wire.doubtful:
             failure = await self._verify()
             if failure is not None:
                 return failure
@@ -148,14 +144,22 @@ class SunSpecDevice:
         if failure is not None:
             return failure
         if self._found.identity != self._identity:
-            stranger = self._found.identity
-            self._answered_s = -math.inf
-            self._displaced = True
-            return Failure(FailureKind.GARBAGE, f"expected {self._identity}, another device answers: {stranger}")
-        self._doubted, self._known_connections = False, connections
+            return self._displace(self._found.identity)
+        self._wire.vouched(connections)
         for attached in self._attached:
             attached.handle.alive()
         return None
+
+    def _displace(self, stranger: str) -> Failure:
+        """Somebody else answers here: this device is lost until it is found; nothing more is asked or written here."""
+        failure = Failure(FailureKind.GARBAGE, f"expected {self._identity}, another device answers: {stranger}")
+        self._answered_s = -math.inf
+        self._displaced = True
+        self._wire.doubt()
+        for attached in self._attached:
+            attached.handle.lost(failure.text)
+        self._miss()
+        return failure
 
     def _take_move(self) -> None:
         if self._moved_to is None:
@@ -163,8 +167,7 @@ class SunSpecDevice:
         self._found, self._moved_to = self._moved_to, None
         self._wire.rebind(self._found.bus, self._found.unit, self._found.images)
         self._settle()
-        self._doubted = self._displaced = False
-        self._known_connections = self._found.bus.connections
+        self._displaced = False
         self._slow_due_s = -math.inf
 
     def _settle(self) -> None:

@@ -60,6 +60,10 @@ class Link(Protocol):
         """How a person would write it: `host:port` or the serial port."""
 
     @property
+    def connected(self) -> bool:
+        """True while the connection stands, as far as is known."""
+
+    @property
     def connections(self) -> int:
         """How often a connection was made: after a new one, somebody else may be at the other end."""
 
@@ -119,6 +123,11 @@ class PymodbusLink:
     def address(self) -> str:
         """How a person would write it."""
         return self._address
+
+    @property
+    def connected(self) -> bool:
+        """True while the connection stands, as far as is known; a serial line leads to the same units in any case."""
+        return self._fixed or self._client.connected
 
     @property
     def connections(self) -> int:

@@ -1,6 +1,6 @@
 """The registers of one device as its controls see them: points read fresh, points written in few requests."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from drivers.modbus.bus import Bus
 from drivers.modbus.discovery import read_spans
@@ -10,18 +10,43 @@ from drivers.modbus.sunspec.encode import Rounding, encode, nearest
 from drivers.modbus.sunspec.image import ModelImage
 from heg.model.refusals import Refusal, RefusalCode
 
+Vouch = Callable[[], Awaitable[Failure | None]]
+_VOUCHED_FOR_S = 2.0
+
 
 class Wire:
-    """Where a device answers, and its models. `rebind` follows a device that moved."""
+    """Where a device answers, and its models. `rebind` follows a device that moved.
 
-    def __init__(self, bus: Bus, unit: int, images: Mapping[int, ModelImage]) -> None:
+    After silence or on a new connection somebody else may answer at the address: nothing is written before `vouch` has
+    asked who it is. Without one nobody is in doubt.
+    """
+
+    def __init__(self, bus: Bus, unit: int, images: Mapping[int, ModelImage], vouch: Vouch | None = None) -> None:
         self.bus = bus
         self.unit = unit
         self.images = images
+        self._vouch = vouch
+        self._doubted = False
+        self._connections = bus.connections
+        self._vouched_s = bus.now_s()
 
     def rebind(self, bus: Bus, unit: int, images: Mapping[int, ModelImage]) -> None:
-        """The device answers elsewhere, or its chain is another."""
+        """The device answers elsewhere, or its chain is another: who it is was asked just now."""
         self.bus, self.unit, self.images = bus, unit, images
+        self.vouched(bus.connections)
+
+    def doubt(self) -> None:
+        """Something went wrong: ask who answers before the next write."""
+        self._doubted = True
+
+    def vouched(self, connections: int) -> None:
+        """It is the one it was, on the connection of that number."""
+        self._doubted, self._connections, self._vouched_s = False, connections, self.bus.now_s()
+
+    @property
+    def doubtful(self) -> bool:
+        """True when somebody else might answer by now."""
+        return self._doubted or self._connections != self.bus.connections
 
     def model(self, model_id: int) -> ModelImage | None:
         """A model of the device."""
@@ -44,6 +69,8 @@ class Wire:
         image = self.images.get(model_id)
         if image is None:
             return _no_model(model_id)
+        if (refusal := await self._sure()) is not None:
+            return refusal
         pieces: list[tuple[int, bytes]] = []
         for point, value in values.items():
             data = encode(image, point, value, (rounding or {}).get(point, nearest))
@@ -56,6 +83,14 @@ class Wire:
                 return refusal_of(failure, self.bus.address)
             image.overlay(offset, data)  # what was acknowledged stands until it is read again
         return None
+
+    async def _sure(self) -> Refusal | None:
+        """Some devices close the connection after each answer: theirs is believed for a moment."""
+        just_now = not self._doubted and self.bus.now_s() - self._vouched_s <= _VOUCHED_FOR_S
+        if self._vouch is None or just_now or (self.bus.connected and not self.doubtful):
+            return None
+        failure = await self._vouch()
+        return None if failure is None else refusal_of(failure, self.bus.address)
 
 
 def refusal_of(failure: Failure, address: str) -> Refusal:

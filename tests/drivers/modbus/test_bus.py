@@ -21,6 +21,7 @@ class Line:
         self.asked: list[tuple[float, int]] = []
         self.busy = False
         self.connections = 1
+        self.connected = True
         self.address = "line"
 
     async def read(self, unit: int, address: int, count: int) -> bytes | Failure:

@@ -8,6 +8,11 @@ from heg.model.leases import SetPoint
 from heg.model.refusals import Refusal, RefusalCode
 from heg.model.regimes import Regime
 from heg.runtime.clock import Clock
+from hil.devices.meter import MeterSettings
+from hil.devices.storage import StorageSettings
+from hil.house.battery import BatteryConfig
+from hil.house.house import HouseConfig
+from hil.rig import DeviceSettings, RigPlan
 from tests.drivers.modbus.place import Place, a_place, a_plan
 from tests.support.stepped import stepped
 
@@ -20,9 +25,9 @@ async def read(actuator: Actuator) -> ReadBack:
     return answer
 
 
-async def told(place: Place, set_point: SetPoint, seconds: float = 20.0) -> ReadBack:
+async def told(place: Place, set_point: SetPoint, seconds: float = 20.0, name: str = "battery") -> ReadBack:
     """Apply, let it settle, read back."""
-    actuator = place.actuator("battery").actuator
+    actuator = place.actuator(name).actuator
     refusal = await actuator.apply(set_point)
     assert refusal is None, refusal
     await place.after(seconds)
@@ -218,3 +223,42 @@ def test_a_production_limit_is_kept_never_exceeded_and_released(pv: str) -> None
             assert place.rig.pv.power_kw == pytest.approx(4.0, abs=0.01), "it reverts without us"
 
     run()
+
+
+@stepped
+async def test_no_write_reaches_the_twin_that_took_the_address(clock: Clock) -> None:
+    """Two batteries of one make swap their addresses between two polls; control commands at once."""
+    house = HouseConfig(batteries={"battery": BatteryConfig(), "second": BatteryConfig()}, producers={})
+    devices: dict[str, DeviceSettings] = {
+        "meter": MeterSettings(),
+        "battery": StorageSettings(serial="ONE"),
+        "second": StorageSettings(battery="second", serial="TWO"),
+    }
+    owners = (OwnerSettings(name="one", serial="ONE"), OwnerSettings(name="two", serial="TWO"))
+    plan = RigPlan(house=house, devices=devices)
+    async with a_place(clock, plan, owners=owners, settled=("one", "two", "meter")) as place:
+        await told(place, SetPoint(power_kw=0.0), name="one")
+        first, second = place.rig.handles["battery"], place.rig.handles["second"]
+        ports = [int(handle.address.split(":")[1]) for handle in (first, second)]
+        await first.goes_away()
+        await second.goes_away()
+        await first.moves(port=ports[1])
+        await second.moves(port=ports[0])
+        refusal = await place.actuator("one").actuator.apply(SetPoint(power_kw=2.0))
+        assert isinstance(refusal, Refusal)
+        assert second.writes("704.WSet") == 0
+        await place.until(lambda: place.record("one").address == f"127.0.0.1:{ports[1]}/1")
+        await place.after(2)
+        await told(place, SetPoint(power_kw=2.0), name="one")
+        assert second.writes("704.WSet") == 0
+        assert first.shown("704.WSet") == -2000
+
+
+@stepped
+async def test_a_device_that_hangs_up_after_each_answer_can_be_commanded(clock: Clock) -> None:
+    async with a_place(clock) as place:
+        place.rig.battery.hangs_up()
+        for power_kw in (1.0, -1.0, 2.0):
+            answer = await told(place, SetPoint(power_kw=power_kw, revert_s=60))
+            assert answer.set_point.power_kw == pytest.approx(power_kw)
+            assert place.rig.battery.power_kw == pytest.approx(power_kw, abs=0.05)
