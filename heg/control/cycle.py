@@ -52,6 +52,11 @@ class Cycle:
         outcomes = self._decider.decide(_under_order(snapshot, ordered), ordered, told)
         return snapshot, envelope, {name: replace(outcome, binding=True) for name, outcome in outcomes.items()}
 
+    @property
+    def meter_age_s(self) -> float | None:
+        """How old the grid meter's values were found to be, where that is more than was assumed."""
+        return self._decider.meter_age_s
+
     def is_fresh(self, device: str) -> bool:
         """Tell whether everything this actuator is steered by is known: then an inherited lease may go on."""
         if self._newest is None or not isinstance(self._newest.grid.power_kw, Known):

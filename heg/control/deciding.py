@@ -13,7 +13,8 @@ from heg.control.connection import Connection, Mover, fitting
 from heg.control.intents import Intent, Nothing, intent_of, phases_of
 from heg.control.lease_terms import Wish
 from heg.control.snapshot import ActuatorImage, Known, Snapshot
-from heg.control.tracker import LoadInterval, LoadTracker, MeterDelay, Trim, follow
+from heg.control.tracker import LoadInterval, LoadTracker, MeterDelay, follow
+from heg.control.trim import Trim
 from heg.control.words import reason_for
 from heg.model.capabilities import ProducerCapability, StorageCapability, VehicleCapability
 from heg.model.envelope import Envelope
@@ -73,6 +74,11 @@ class Decider:
         self._connection = Connection(steering.phases, steering.delay)
         self._followers: tuple[str, ...] = ()
         self._memory: dict[str, _Memory] = {}
+
+    @property
+    def meter_age_s(self) -> float | None:
+        """How old the grid meter's values were found to be, where that is more than was assumed."""
+        return self._tracker.meter_age_s
 
     def decide(self, snapshot: Snapshot, envelope: Envelope, told: Mapping[str, Told]) -> dict[str, Outcome]:
         """Return what each actuator is told. The order of the snapshot's actuators is the order of merit."""
@@ -224,7 +230,9 @@ class Decider:
 
     def _powered(self, intent: Intent, power_kw: float, *, urgent: bool) -> Wish:
         low_kw, high_kw = _rates(intent.image)
-        set_point = SetPoint(power_kw=round(power_kw, 3), revert_s=self._revert_s(intent.image))
+        set_point = SetPoint(
+            power_kw=round(min(max(power_kw, low_kw), high_kw), 3), revert_s=self._revert_s(intent.image)
+        )
         claim = intent.claim
         return Wish(set_point, claim.claimant, claim.reason, intent.order.regime, False, low_kw, high_kw, urgent=urgent)
 

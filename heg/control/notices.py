@@ -52,6 +52,13 @@ class Notices:
             words = "; ".join(limit.text for limit in envelope.limits) or "no source bounds the connection point"
             self._evidence.note(self._place(), "envelope", Reason(ReasonCode.ENVELOPE, words), grid, now_s)
 
+    def meter_age(self, age_s: float | None) -> None:
+        """An old meter makes following slow, and a faster one is the owner's to get."""
+        text = None
+        if age_s is not None:
+            text = f"The grid meter shows what was {age_s:.0f} s ago: the house is followed that much later."
+        self.alarm("", "meter-age", text, "shorten the meter's averaging or reading interval" if text else "")
+
     def lease(self, hand: Hand, outcome: Outcome, grid: Reading, now_s: float) -> None:
         """What one actuator does now, and why."""
         record = _record(hand, outcome, now_s)

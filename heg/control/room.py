@@ -113,6 +113,7 @@ class ControlRoom:
         self._snapshot, envelope, outcomes = self._cycle.step(attached, told, now_s, hands_off=self.hands_off)
         grid = self._snapshot.grid.power_kw
         self._notices.envelope(envelope, self._snapshot.grid, now_s)
+        self._notices.meter_age(self._cycle.meter_age_s)
         for hand in self._hands.values():
             outcome = self._allowed(outcomes.get(hand.name))
             hand.want(outcome.wish)

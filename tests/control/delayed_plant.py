@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from heg.control.tracker import LoadTracker, MeterDelay, Trim, follow
+from heg.control.tracker import LoadTracker, MeterDelay, follow
+from heg.control.trim import Trim
 from heg.model.regimes import Regime, RegimeOrder
 from heg.model.regimes import wanted_kw as wanted_kw_of
 

@@ -88,3 +88,18 @@ async def test_a_storage_that_does_not_give_what_it_is_told(clock: Clock, tmp_pa
         await clock.sleep(90)
         assert battery.power_kw == pytest.approx(-3.0, abs=0.05)
         assert gateway.alarms() == []
+
+
+@stepped
+async def test_a_meter_older_than_any_should_be_is_told_to_the_owner_and_the_hunting_ends(
+    clock: Clock, tmp_path: Path
+) -> None:
+    house = House(clock)
+    house.add_battery(lag_s=0.5)
+    house.meter.age_s = 8.0
+    house.load_kw = [1.0, 1.0, 1.0]
+    async with running(house, tmp_path / "j") as gateway:
+        await clock.sleep(300)
+        late = [kw for at_s, kw in house.grid_log if at_s > clock.monotonic_s() - 60.0]
+        assert max(late) - min(late) < BAND_KW
+        assert any("what was 8 s ago" in alarm for alarm in gateway.alarms())

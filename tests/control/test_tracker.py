@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heg.control.tracker import LoadInterval, LoadTracker, MeterDelay, Trim, follow
+from heg.control.tracker import LoadInterval, LoadTracker, MeterDelay, follow
+from heg.control.trim import Trim
 from tests.control.days import day_load_kw
 from tests.control.delayed_plant import Moment, Plant, balanced, wrong_way_share
 

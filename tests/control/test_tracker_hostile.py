@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heg.control.delay import OLDEST_S, AgeLearner
-from heg.control.tracker import Trim
+from heg.control.trim import Trim
 from heg.model.regimes import GridBand, Regime, RegimeOrder, wanted_kw
 from tests.control.days import restless_hours_kw, rig_day_kw
 from tests.control.delayed_plant import Plant, balanced, knowing, missed_share, naive, played, wrong_way_share
