@@ -85,6 +85,11 @@ class Hand:
         self._actuator = actuator
         self.lease.seen(present=present)
 
+    def gone(self) -> None:
+        """The device is no longer attached: nothing is sent, what is journalled stays journalled."""
+        self.lease.seen(present=False)
+        self.want(None)
+
     def want(self, wish: Wish | None) -> None:
         """The cycle's wish for this second; returns at once."""
         self.lease.want(wish, self._clock.monotonic_s())
@@ -239,7 +244,7 @@ class Hand:
 
     def _settle_doubt(self, answer: ReadBack | Refusal) -> None:
         if isinstance(answer, ReadBack) and not answer.active:
-            self._idle.set()
+            self.lease.close_first()
             return
         why = "The lease journal was damaged, so whatever the device holds is given back first."
         self.lease.release_first(Reason(ReasonCode.RELEASED, why))

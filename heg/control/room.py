@@ -6,7 +6,9 @@ awaited between a measurement and a wish; the hands act beside each other, each 
 
 import asyncio
 import logging
+import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from heg.control.budget import DAY_S, WriteMeter
@@ -16,6 +18,7 @@ from heg.control.deciding import Outcome
 from heg.control.hand import Hand
 from heg.control.journal import LeaseJournal
 from heg.control.journal_format import Condition, HeldLease, Journalled
+from heg.control.leases import Phase
 from heg.control.notices import Notices
 from heg.control.orders import OrderDesk
 from heg.control.settings import ControlSettings
@@ -62,6 +65,7 @@ class ControlRoom:
         self._journal_due_s = clock.monotonic_s()
         self._opened_s = 0.0
         self._hands: dict[str, Hand] = {}
+        self._here: frozenset[str] = frozenset()
         self._book = ClaimBook(door.service, settings.claimants)
         self._cycle = Cycle(door, settings, self._book)
         self._notices = Notices(door, settings.unit)
@@ -87,7 +91,8 @@ class ControlRoom:
 
     def hand_on(self, device: str) -> Hand | None:
         """Return the hand on this device, if there is one."""
-        return next((hand for hand in self._hands.values() if hand.name == device), None)
+        hands = (hand for hand in self._hands.values() if hand.identity in self._here)
+        return next((hand for hand in hands if hand.name == device), None)
 
     async def run(self) -> None:
         """Run the cycle until cancelled."""
@@ -99,6 +104,7 @@ class ControlRoom:
             self.step()
             self._door.write("self.cycle_time", Location(self._settings.unit), self._clock.real_s() - began_s)
             self._completed()
+            await self._settle_doubt()
             next_s += self._settings.timings.cycle_s
             # Cycles that were missed (a suspended machine, a blocked loop) are not made up for.
             next_s = max(next_s, self._clock.monotonic_s())
@@ -109,12 +115,17 @@ class ControlRoom:
         now_s = self._clock.monotonic_s()
         attached = self._registry.actuators()
         self._meet(attached)
-        told = {hand.name: hand.told() for hand in self._hands.values()}
+        self._here = frozenset(one.info.identity for one in attached)
+        told = {hand.name: hand.told() for hand in self._hands.values() if hand.identity in self._here}
         self._snapshot, envelope, outcomes = self._cycle.step(attached, told, now_s, hands_off=self.hands_off)
         grid = self._snapshot.grid.power_kw
         self._notices.envelope(envelope, self._snapshot.grid, now_s)
         self._notices.meter_age(self._cycle.meter_age_s)
         for hand in self._hands.values():
+            if hand.identity not in self._here:
+                # Removed for good, perhaps with another device under its name: it is not told what that one is told.
+                hand.gone()
+                continue
             outcome = self._allowed(outcomes.get(hand.name))
             hand.want(outcome.wish)
             self._notices.lease(hand, outcome, grid, now_s)
@@ -172,6 +183,21 @@ class ControlRoom:
         text = f"The lease journal was damaged. {_JOURNAL_CORRUPT.in_force}" if damaged else None
         self._notices.alarm("", "lease-journal", text)
 
+    async def _settle_doubt(self) -> None:
+        """After damage: once every device that came back has been released, the next start need not doubt again."""
+        if self._said is None or not self._said.doubt or self._clock.monotonic_s() - self._opened_s < _DOUBT_S:
+            return
+        if any(hand.recovering or hand.lease.phase is Phase.RELEASING for hand in self._hands.values()):
+            return
+        try:
+            await self._journal.doubt_settled()
+        except OSError as error:
+            logger.error("the lease journal cannot be written: %s", error)
+            self._opened_s = self._clock.monotonic_s()
+            return
+        self._said = replace(self._said, doubt=False)
+        self._notices.alarm("", "lease-journal", None)
+
     def _meet(self, attached: tuple[AttachedActuator, ...]) -> None:
         if self._said is None or self._closing:
             return
@@ -184,7 +210,8 @@ class ControlRoom:
                 hand.meet(one.actuator, present=one.present)
 
     def _new_hand(self, one: AttachedActuator, said: Journalled) -> Hand:
-        inherited = said.held.get(Hand.key_of(one.info.identity))
+        # What a damaged journal still says of a lease is no reason to go on with it.
+        inherited = None if said.doubt else said.held.get(Hand.key_of(one.info.identity))
         return Hand(
             one.info.identity,
             one.name,
@@ -207,7 +234,8 @@ class ControlRoom:
 
 
 def _task(hand: Hand) -> str:
-    return f"hand.{hand.name}"
+    """Two devices may follow each other under one name: the identity tells their tasks apart."""
+    return f"hand.{hand.name}.{zlib.crc32(hand.identity.encode()):08x}"
 
 
 def _budget_of(one: AttachedActuator) -> WriteBudget:

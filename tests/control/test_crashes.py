@@ -75,7 +75,7 @@ class OneUnit(RuleBasedStateMachine):
     @rule(fresh=st.booleans(), says=st.booleans())
     def settle_inheritance(self, fresh: bool, says: bool) -> None:
         """What the hand does before anything else; the device may refuse to say."""
-        inherited = self.said.held.get(DEVICE)
+        inherited = None if self.said.doubt else self.said.held.get(DEVICE)
         answer = self._read_back() if says else REFUSED
         if inherited is not None:
             found = Found(answer, self.utc_s, self.boot, fresh)
@@ -90,7 +90,9 @@ class OneUnit(RuleBasedStateMachine):
                 self.lease.close_first()
             else:
                 self.lease.release_first(WHY)
-        elif self.said.doubt and not (isinstance(answer, ReadBack) and not answer.active):
+        elif self.said.doubt and isinstance(answer, ReadBack) and not answer.active:
+            self.lease.close_first()
+        elif self.said.doubt:
             self.lease.release_first(WHY)
         self.recovered = True
 
