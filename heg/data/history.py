@@ -8,6 +8,7 @@ from typing import Protocol
 
 from heg.data.door import Answer, Condition, Function, HistoryPage, HistoryRow, Resolution
 from heg.model.instance import Instance, Location, Quality
+from heg.model.policy import Stakeholder
 from heg.model.refusals import Refusal, RefusalCode
 
 SPAN: dict[Resolution, timedelta] = {
@@ -59,6 +60,12 @@ class MemoryStore:
         """Take an instance in; the oldest goes when there are too many. There is no disk to be quick or compact for."""
         del record, at_once
         self._instances.append(instance)
+
+    def forget(self, owner: Stakeholder) -> None:
+        """Drop everything of an owner: it had its data erased."""
+        left = [instance for instance in self._instances if instance.owner != owner]
+        self._instances.clear()
+        self._instances.extend(left)
 
     async def query(
         self, request: int, variable: str, location: Location, condition: Condition, function: Function

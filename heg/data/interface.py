@@ -1,5 +1,7 @@
 """The data interface of one unit: makes doors, owns image and store (spec data-interface.md; DESIGN.md, The door)."""
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
 
 from heg.data.access import Principal
@@ -17,6 +19,9 @@ from heg.model.refusals import RefusalCode
 from heg.runtime.clock import Clock
 
 PUBLISH_EVERY_S = 10.0
+OPEN_WITHIN_S = 3.0
+
+logger = logging.getLogger(__name__)
 
 
 class DataInterface:
@@ -29,7 +34,8 @@ class DataInterface:
     def __init__(self, clock: Clock, unit: str, store: SqliteStore | None = None) -> None:
         self._clock = clock
         self._store = store
-        self._processor = RequestProcessor(clock, unit, store if store is not None else MemoryStore())
+        self._memory = MemoryStore()
+        self._processor = RequestProcessor(clock, unit, self._memory if store is None else store)
         self._opened = False
         self._keeper = None if store is None else StoreKeeper(clock, unit, store, self._processor)
 
@@ -49,18 +55,23 @@ class DataInterface:
         """Return how the disk behind is; None where there is none."""
         return None if self._store is None else self._store.health
 
-    async def open(self) -> None:
+    async def open(self, within_s: float | None = OPEN_WITHIN_S) -> None:
         """Open the store and refill the image: wait for it before what must know the owner's switches (control) starts.
 
-        Quick and safe whatever the disk does; `run()` does it where nobody did before.
+        Returns after `within_s` at the latest, however slow the disk is; `run()` goes on waiting for it.
         """
-        if self._keeper is not None and not self._opened:
-            await self._keeper.open()
-        self._opened = True
+        if self._keeper is None or self._opened:
+            return
+        try:
+            await asyncio.wait_for(self._keeper.open(), within_s)
+        except TimeoutError:
+            logger.error("the store is not open after %s s: going on without what the last run left", within_s)
+        else:
+            self._opened = True
 
     async def run(self) -> None:
         """Open, check, flush and keep the books until cancelled (a supervised task)."""
-        await self.open()
+        await self.open(None)
         if self._keeper is not None:
             await self._keeper.check()
         while True:
@@ -91,6 +102,7 @@ class DataInterface:
     async def erase(self, owner: Stakeholder) -> bool:
         """Erase everything of an owner, in memory and on disk; False when the disk did not do it."""
         self._processor.forget(owner)
+        self._memory.forget(owner)
         return True if self._store is None else await self._store.erase(owner)
 
 

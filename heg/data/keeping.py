@@ -1,11 +1,13 @@
 """The running store behind the interface: opened, checked, flushed, kept small; its troubles become alarms."""
 
 import logging
+from collections.abc import Mapping
 
+from heg.data.door import CommandAnswer, Outcome
 from heg.data.requests import RequestProcessor
 from heg.data.store.disk import DiskHealth, DiskState
 from heg.data.store.frames import from_ms
-from heg.data.store.store import SqliteStore
+from heg.data.store.store import NOT_READY, SqliteStore
 from heg.data.store.values import value_of
 from heg.model.instance import Instance, Location
 from heg.model.losses import loss
@@ -31,6 +33,7 @@ class StoreKeeper:
         self._raised: dict[str, AlarmRecord] = {}
         self._flush_due_s = 0.0
         self._upkeep_due_s = 0.0
+        processor.answer_itself("command.backup", Location(unit), self.backup)
 
     async def open(self) -> None:
         """Open the file and refill the image with the newest of the last run, where nothing newer came meanwhile."""
@@ -47,6 +50,13 @@ class StoreKeeper:
         self._flush_due_s = now_s + self._store.settings.flush_s
         self._upkeep_due_s = now_s + self._store.settings.flush_s
         self._say(self._store.health)
+
+    async def backup(self, _place: Location, _arguments: Mapping[str, object]) -> CommandAnswer:
+        """Answer `command.backup`: a consistent copy of the store beside it."""
+        copy = await self._store.backup()
+        if copy is None:
+            return CommandAnswer(Outcome.REFUSED, str(NOT_READY), NOT_READY)
+        return CommandAnswer(Outcome.DONE, f"the store is copied to {copy.name}", detail={"file": str(copy)})
 
     async def check(self) -> None:
         """Look the whole file over: behind the running image, because a large one takes a while."""

@@ -256,6 +256,10 @@ class RequestProcessor:
         """Write on the unit's own behalf: refusal counts, alarms of the store."""
         return self.write(self._itself, variable, location, value)
 
+    def answer_itself(self, variable: str, location: Location, handler: CommandHandler) -> Receipt:
+        """Answer a command on the unit's own behalf."""
+        return self.answer(self._itself, variable, location, handler)
+
     # -- checks
 
     def _principal_refusal(self, who: Principal) -> Refusal | None:

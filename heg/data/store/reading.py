@@ -20,7 +20,8 @@ from heg.data.store.values import value_of
 from heg.model.instance import Instance
 from heg.model.refusals import Refusal, RefusalCode
 
-_FRAMES_A_PAGE = 400
+_FRAMES_A_PAGE = 200
+_FRAMES_A_SLICE = 100
 _BUCKETS_A_PAGE = 20_000
 _END = 2**62
 _MILLISECOND = timedelta(milliseconds=1)
@@ -70,6 +71,50 @@ class Predicate:
         return (self._low is None or row.value >= self._low) and (self._high is None or row.value <= self._high)
 
 
+class Tally:
+    """The figures of a query, made of rows in arrival order; `frame` is the last one counted."""
+
+    def __init__(self, condition: Condition) -> None:
+        self.predicate = Predicate(condition)
+        self.frame = 0
+        self._count = self._numbers = 0
+        self._total = 0.0
+        self._low, self._high = float("inf"), float("-inf")
+        self._first: Row | None = None
+        self._last: Row | None = None
+
+    def add(self, row: Row) -> None:
+        """Count a row if it satisfies the condition."""
+        if not self.predicate.holds(row):
+            return
+        self._count += 1
+        self._first = row if self._first is None or row.time_ms < self._first.time_ms else self._first
+        self._last = row if self._last is None or row.time_ms >= self._last.time_ms else self._last
+        if isinstance(row.value, float):
+            self._numbers += 1
+            self._total += row.value
+            self._low, self._high = min(self._low, row.value), max(self._high, row.value)
+
+    def answer(self, request: int, variable: str, function: Function) -> Answer:
+        """The one value; first and last are by time, the later arrival wins a tie."""
+        if function is Function.COUNT:
+            return Answer(request, float(self._count))
+        if self._first is None or self._last is None:
+            return Answer(request)
+        if function in (Function.FIRST, Function.LAST, Function.NEWEST):
+            found = self._first if function is Function.FIRST else self._last
+            return Answer(request, value_of(variable, found.value), from_ms(found.time_ms))
+        if not self._numbers:
+            return Answer(request, refusal=Refusal(RefusalCode.UNSUPPORTED, f"numbers for {function}", variable))
+        figures = {
+            Function.AVERAGE: self._total / self._numbers,
+            Function.SUM: self._total,
+            Function.MINIMUM: self._low,
+            Function.MAXIMUM: self._high,
+        }
+        return Answer(request, figures[function])
+
+
 class Reader:
     """One look at the store: `tail` are the rows that are not flushed yet, in arrival order."""
 
@@ -78,39 +123,20 @@ class Reader:
         self._connection = connection
         self._tail = tail
 
-    def query(
-        self, request: int, variable: str, ids: frozenset[int], condition: Condition, function: Function
-    ) -> Answer:
-        """One value over the rows that satisfy the condition."""
-        predicate = Predicate(condition)
-        count, numbers, total = 0, 0, 0.0
-        low, high = float("inf"), float("-inf")
-        first: Row | None = None
-        last: Row | None = None
-        for row in self._arrived(ids, predicate):
-            count += 1
-            first = row if first is None or row.time_ms < first.time_ms else first
-            last = row if last is None or row.time_ms >= last.time_ms else last
-            if isinstance(row.value, float):
-                numbers += 1
-                total += row.value
-                low, high = min(low, row.value), max(high, row.value)
-        if function is Function.COUNT:
-            return Answer(request, float(count))
-        if first is None or last is None:
-            return Answer(request)
-        if function in (Function.FIRST, Function.LAST, Function.NEWEST):
-            found = first if function is Function.FIRST else last
-            return Answer(request, value_of(variable, found.value), from_ms(found.time_ms))
-        if not numbers:
-            return Answer(request, refusal=Refusal(RefusalCode.UNSUPPORTED, f"numbers for {function}", variable))
-        figures = {
-            Function.AVERAGE: total / numbers,
-            Function.SUM: total,
-            Function.MINIMUM: low,
-            Function.MAXIMUM: high,
-        }
-        return Answer(request, figures[function])
+    def tally(self, ids: frozenset[int], tally: Tally) -> bool:
+        """Count the next frames into a tally, then what is not on disk; False while there is more to count."""
+        predicate = tally.predicate
+        query = "SELECT id, body FROM frame WHERE until_ms >= ? AND from_ms < ? AND id > ? ORDER BY id LIMIT ?"
+        span = (predicate.from_ms, predicate.until_ms, tally.frame, _FRAMES_A_SLICE)
+        found = self._connection.execute(query, span).fetchall()
+        for tally.frame, body in found:
+            for row in self._disk.rows_of(body, ids):
+                tally.add(row)
+        if len(found) == _FRAMES_A_SLICE:
+            return False
+        for _, row in self._undurable(ids):
+            tally.add(row)
+        return True
 
     def history(self, request: HistoryRequest, ids: frozenset[int]) -> HistoryPage:
         """One page of rows in time order."""
@@ -169,15 +195,6 @@ class Reader:
         )
 
     # -- raw rows
-
-    def _arrived(self, ids: frozenset[int], predicate: Predicate) -> Iterator[Row]:
-        """Rows that satisfy a predicate in the order in which they arrived."""
-        query = "SELECT body FROM frame WHERE until_ms >= ? AND from_ms < ? ORDER BY id"
-        for (body,) in self._connection.execute(query, (predicate.from_ms, predicate.until_ms)):
-            yield from filter(predicate.holds, self._disk.rows_of(body, ids))
-        for _, row in self._undurable(ids):
-            if predicate.holds(row):
-                yield row
 
     def _undurable(self, ids: frozenset[int]) -> Iterator[tuple[int, Row]]:
         for frame in self._disk.pending:

@@ -10,14 +10,16 @@ import logging
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar
 
 from heg.data.door import Answer, Condition, Function, HistoryPage
 from heg.data.history import HistoryRequest
 from heg.data.store import ownership
 from heg.data.store.disk import Disk, DiskHealth, Restored
+from heg.data.store.files import copy_to
 from heg.data.store.frames import Row, to_ms
-from heg.data.store.reading import FollowPage, Reader
+from heg.data.store.reading import FollowPage, Reader, Tally
 from heg.data.store.schema import CURRENT, Schema
 from heg.data.store.settings import StoreSettings
 from heg.data.store.upkeep import Now, RetentionClock, keep_retention, keep_size
@@ -105,14 +107,19 @@ class SqliteStore:
     async def query(
         self, request: int, variable: str, location: Location, condition: Condition, function: Function
     ) -> Answer:
-        """One value over the stored instances that satisfy the condition."""
+        """One value over the stored instances that satisfy the condition.
 
-        def read(reader: Reader) -> Answer:
-            ids = self._disk.names.ids_of(variable, location)
-            return reader.query(request, variable, ids, condition, function)
+        Counted slice by slice, so that a question about weeks never holds up a flush.
+        """
+        tally = Tally(condition)
 
-        answer = await self._read(read)
-        return Answer(request, refusal=NOT_READY) if answer is None else answer
+        def count(reader: Reader) -> bool:
+            return reader.tally(self._disk.names.ids_of(variable, location), tally)
+
+        while not (done := await self._read(count)):
+            if done is None:
+                return Answer(request, refusal=NOT_READY)
+        return tally.answer(request, variable, function)
 
     async def history(self, request: HistoryRequest) -> HistoryPage:
         """One page of rows in time order."""
@@ -151,6 +158,17 @@ class SqliteStore:
             return True
 
         return bool(await self._on_file(work))
+
+    async def backup(self) -> Path | None:
+        """Write a consistent copy beside the file, in place of an earlier one; None when the disk did not do it."""
+        target = Path(f"{self.settings.path}.backup")
+
+        def work(connection: sqlite3.Connection) -> Path:
+            copy_to(connection, target)
+            return target
+
+        await self.flush()
+        return await self._on_file(work)
 
     async def close(self) -> None:
         """Flush, close the file, end the thread. What could not be written by now is lost and said."""

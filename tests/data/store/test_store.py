@@ -1,16 +1,23 @@
 """The store behind the door: what is written comes back, from memory, from disk, after a restart."""
 
+import asyncio
+import threading
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from heg.data.door import Condition, Function, Resolution
+from heg.data.door import Condition, Function, Outcome, Resolution
+from heg.data.interface import DataInterface
+from heg.data.store.disk import DiskHealth, DiskState
+from heg.data.store.settings import StoreSettings
+from heg.data.store.store import SqliteStore
 from heg.model.instance import Location, Quality
 from heg.model.policy import CUSTOMER, Grant, Policy, Role, Stakeholder
 from heg.model.records import AlarmRecord, ConfigurationRecord, DeviceRecord, DeviceStatus, Severity
 from heg.runtime.clock import Clock
-from tests.data.store.houses import HOME, METER, anywhere, as_after_a_power_cut, unit
+from heg.runtime.loops import RealTiming, run
+from tests.data.store.houses import HOME, METER, anywhere, as_after_a_power_cut, raw_values, unit
 from tests.support.stepped import stepped
 
 DSO = Stakeholder(Role.DSO, "north")
@@ -148,10 +155,10 @@ async def test_following_the_store_misses_nothing(clock: Clock, tmp_path: Path) 
     cursor: str | None = None
     seen: list[object] = []
     written: list[object] = []
-    for run in range(3):
+    for turn in range(3):
         async with unit(clock, path, flush_s=10.0) as (data, door):
             for second in range(35):
-                value = round(run + second / 100, 2)
+                value = round(turn + second / 100, 2)
                 door.write("power.active", METER, value)
                 written.append(value)
                 await clock.sleep(1)
@@ -193,3 +200,39 @@ async def test_an_owner_gets_everything_and_can_have_it_erased(clock: Clock, tmp
         )
         assert sum(row.count for row in rolled.rows) == 125
     assert not anywhere(b"sauna", tmp_path)
+
+
+@stepped
+async def test_a_backup_is_a_whole_store_of_its_own(clock: Clock, tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+    async with unit(clock, path) as (_, door):
+        door.write("power.active", METER, 1.0)
+        answer = await door.command("command.backup", HOME, {})
+        assert answer.outcome is Outcome.DONE
+        door.write("power.active", METER, 2.0)
+    async with unit(clock, Path(f"{path}.backup")) as (_, door):
+        assert await raw_values(clock, door) == [1.0]
+
+
+def test_a_disk_that_hangs_holds_up_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite"
+
+    async def main(clock: Clock) -> None:
+        store = SqliteStore(clock, StoreSettings(path))
+        data = DataInterface(clock, "home", store)
+        door = data.admit(CUSTOMER, "test")
+        hanging = threading.Event()
+        stuck = store._executor.submit(hanging.wait)
+        await data.open(within_s=0.05)
+        running = asyncio.create_task(data.run())
+        assert door.write("power.active", METER, 1.0).accepted
+        assert door.latest("power.active", METER) is not None
+        hanging.set()
+        assert stuck.result(timeout=10)
+        await store.flush()
+        assert data.store_health() == DiskHealth(DiskState.GOOD)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await data.close()
+
+    run(main, timing=RealTiming())
