@@ -1,7 +1,7 @@
 """Takes a picture of a running page: `python -m tests.web.screenshot ADDRESS FILE [WIDTH HEIGHT] [WORDS]`.
 
 Words: `dark`; `fine` (more dots than pixels); `js=...` (run in the page first). The picture of the README:
-`python -m tests.web.screenshot http://127.0.0.1:8462 docs/images/live.png 1280 1010 fine`.
+`python -m tests.web.screenshot http://127.0.0.1:8462 docs/images/live.png 1280 1270 fine`.
 """
 
 import asyncio
@@ -16,9 +16,10 @@ async def take(address: str, file: Path, width: int, height: int, words: set[str
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         async with browsing(Path(folder)) as page:
             await page.size(width, height, dark="dark" in words, scale=1.5 if "fine" in words else 1.0)
+            await page.ask("Emulation.setScrollbarsHidden", hidden=True)
             await page.open(address)
             await page.until("document.readyState === 'complete' && !document.body.classList.contains('waiting')")
-            await page.until("document.querySelector('#chart canvas')", seconds=3.0, optional=True)
+            await page.until("document.body.dataset.past === 'loaded'", seconds=20.0, optional=True)
             for script in (word.removeprefix("js=") for word in words if word.startswith("js=")):
                 await page.evaluate(script)
             await page.rest(2.0)

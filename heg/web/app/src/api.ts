@@ -8,8 +8,10 @@ interface Problem {
   mend?: string;
 }
 
-export async function energy(): Promise<EnergyHistory> {
-  return ask<EnergyHistory>("/api/v1/energy?resolution=1min");
+/** The past in minutes from a time on; without one, the last 48 hours. */
+export async function energy(from?: Date): Promise<EnergyHistory> {
+  const since = from ? `&from=${encodeURIComponent(from.toISOString())}` : "";
+  return ask<EnergyHistory>(`/api/v1/energy?resolution=1min${since}`);
 }
 
 export async function devices(): Promise<DeviceReadings[]> {

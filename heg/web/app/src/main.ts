@@ -14,6 +14,7 @@ import * as words from "./words";
 
 const CHART_MS = 500;
 const RELOAD_PAST_MS = 10 * 60_000;
+const FIRST_MS = 3 * 3600_000;
 const ANNOUNCE_MS = 30_000;
 
 class Page {
@@ -48,9 +49,10 @@ class Page {
     if (this.version && this.version !== state.version) window.location.reload();
     this.version = state.version;
     const first = this.state === null;
+    const now = new Date(state.time.utc);
     this.state = state;
     this.history.add(state);
-    if (first) void this.loadPast();
+    if (first) void this.loadFirst(now);
     if (this.frame === 0) this.frame = window.requestAnimationFrame(() => this.draw());
   }
 
@@ -67,9 +69,16 @@ class Page {
     if (back) void this.loadPast();
   }
 
-  private async loadPast(): Promise<void> {
+  /** The last hours are there at once; two days take the gateway a while. */
+  private async loadFirst(now: Date): Promise<void> {
+    await this.loadPast(new Date(now.getTime() - FIRST_MS));
+    await this.loadPast();
+    document.body.dataset.past = "loaded";
+  }
+
+  private async loadPast(from?: Date): Promise<void> {
     try {
-      this.history.load(await energy());
+      this.history.load(await energy(from));
       show(byId("chart-note"), false);
       this.drawPast();
     } catch (error) {
