@@ -57,6 +57,8 @@ class Wire:
         image = self.images.get(model_id)
         if image is None:
             return _no_model(model_id)
+        if (refusal := await self._sure()) is not None:
+            return refusal
         places = [image.places()[point] for point in points if point in image.places()]
         spans = [Span(image.address + place.offset, place.definition.registers) for place in places]
         failure = await read_spans(self.bus, self.unit, merge(spans), (image,), urgent=True)
