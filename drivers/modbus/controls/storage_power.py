@@ -2,6 +2,7 @@
 
 from drivers.modbus.roles import rated_kw
 from drivers.modbus.sunspec.encode import towards_zero
+from drivers.modbus.sunspec.image import ModelImage
 from drivers.modbus.wire import Wire
 from heg.devices.contract import ReadBack
 from heg.model.capabilities import StorageCapability
@@ -11,6 +12,7 @@ from heg.model.regimes import Regime
 
 _MODEL = 704
 _PERCENT_MODE, _WATT_MODE = 0, 1
+_PERCENT = 100.0
 _SAME_KW = 0.005
 _POINTS = ("WMaxLimPctEna", "WMaxLimPct", "WSetEna", "WSetMod", "WSet", "WSetPct", "WSetEnaRvrt", "WSetRvrtTms")
 
@@ -53,7 +55,7 @@ class StoragePower:
         if image is None or image.raw("WSetEna") is None:
             return Refusal(RefusalCode.UNSUPPORTED, "model 704 with WSetEna", "a device without it")
         if image.raw("WSetEna") != 1:
-            return self._own_read_back(capped=image.raw("WMaxLimPctEna") == 1 and image.number("WMaxLimPct") == 0)
+            return self._own_read_back(self._cap_read_kw(image))
         power_kw = self._commanded_kw()
         if power_kw is None:
             return Refusal(RefusalCode.DEVICE_REFUSED, "a set-point in 704.WSet or 704.WSetPct", "not implemented")
@@ -64,11 +66,10 @@ class StoragePower:
 
     async def release(self) -> Refusal | None:
         """Nothing commanded: the own mode, without a cap of ours."""
-        capped = self._last is not None and self._last.regime is Regime.ABSORB
-        self._last = None
         refusal = await self._wire.write(_MODEL, {"WSetEna": 0})
-        if refusal is None and capped:
-            refusal = await self._wire.write(_MODEL, {"WMaxLimPctEna": 0})
+        refusal = refusal or await self._uncap()
+        if refusal is None:
+            self._last = None
         return refusal
 
     async def _set(self, power_kw: float, revert_s: float) -> Refusal | None:
@@ -77,7 +78,7 @@ class StoragePower:
             return Refusal(RefusalCode.UNSUPPORTED, "model 704", "a device without it")
         rates = (self._capability.min_rate_kw, self._capability.max_rate_kw)
         power_kw = min(max(power_kw, rates[0]), rates[1])
-        refusal = await self._time_to_live(revert_s)
+        refusal = await self._uncap() or await self._time_to_live(revert_s)
         if refusal is not None:
             return refusal
         if image.has("WSet"):
@@ -101,35 +102,64 @@ class StoragePower:
 
     async def _own(self, set_point: SetPoint) -> Refusal | None:
         refusal = await self._wire.write(_MODEL, {"WSetEna": 0})
+        cap_kw = self._cap_kw(set_point)
         if refusal is not None:
             return refusal
-        if set_point.regime is Regime.ABSORB:
-            return await self._wire.write(_MODEL, {"WMaxLimPct": 0.0, "WMaxLimPctEna": 1}, {"WMaxLimPct": towards_zero})
-        if self._last is not None and self._last.regime is Regime.ABSORB:
-            return await self._wire.write(_MODEL, {"WMaxLimPctEna": 0})
-        return None
+        return await (self._uncap() if cap_kw is None else self._cap(cap_kw, set_point.revert_s))
 
-    def _own_read_back(self, *, capped: bool) -> ReadBack:
-        """The own mode is a command only if we commanded it: in the registers it looks like nothing."""
-        if capped:
+    async def _cap(self, cap_kw: float, revert_s: float) -> Refusal | None:
+        """Limit what it gives; the limit reverts as a set-point does."""
+        image, whole_kw = self._wire.model(_MODEL), rated_kw(self._wire.images)
+        if image is None or whole_kw <= 0:
+            return Refusal(RefusalCode.UNSUPPORTED, "a rated power to cap", "a device that tells none")
+        values: dict[str, float] = {"WMaxLimPct": min(cap_kw / whole_kw, 1.0) * _PERCENT}
+        if image.has("WMaxLimPctRvrtTms"):
+            values |= {"WMaxLimPctEnaRvrt": 0.0} if image.has("WMaxLimPctEnaRvrt") else {}
+            values |= {"WMaxLimPctRvrtTms": max(round(revert_s), 0)}
+        refusal = await self._wire.write(_MODEL, values, {"WMaxLimPct": towards_zero})
+        return refusal or await self._wire.write(_MODEL, {"WMaxLimPctEna": 1})
+
+    async def _uncap(self) -> Refusal | None:
+        """Take away a cap of ours: the one we remember, or the one that a run before us left at nothing."""
+        ours = self._last is not None and self._last.power_kw is None and self._cap_kw(self._last) is not None
+        image = self._wire.model(_MODEL)
+        left_over = image is not None and self._last is None and self._cap_read_kw(image) == 0
+        return await self._wire.write(_MODEL, {"WMaxLimPctEna": 0}) if ours or left_over else None
+
+    def _cap_kw(self, set_point: SetPoint) -> float | None:
+        """The most it may give in its own mode, None where that is not capped."""
+        if set_point.regime is Regime.ABSORB:
+            return 0.0
+        low_kw = self._capability.min_rate_kw
+        if set_point.regime is not Regime.BALANCE or set_point.min_kw is None or set_point.min_kw <= low_kw + _SAME_KW:
+            return None
+        return max(-set_point.min_kw, 0.0)
+
+    def _own_read_back(self, cap_kw: float | None) -> ReadBack:
+        """The own mode is a command only if we commanded it: without a cap it looks like nothing in the registers."""
+        balancing = self._last is not None and self._last.regime is Regime.BALANCE
+        if cap_kw is None:
+            return ReadBack(active=balancing, set_point=SetPoint(regime=Regime.BALANCE) if balancing else SetPoint())
+        if cap_kw < _SAME_KW and not balancing:
             return ReadBack(active=True, set_point=SetPoint(regime=Regime.ABSORB))
-        if self._last is not None and self._last.regime is Regime.BALANCE:
-            return ReadBack(active=True, set_point=SetPoint(regime=Regime.BALANCE))
-        return ReadBack(active=False, set_point=SetPoint())
+        return ReadBack(active=True, set_point=SetPoint(regime=Regime.BALANCE, min_kw=-cap_kw))
 
     def _limits_refusal(self, set_point: SetPoint) -> Refusal | None:
-        """704 cannot hold the own mode inside limits narrower than the device's own."""
-        low_kw, high_kw = self._capability.min_rate_kw, self._capability.max_rate_kw
-        narrow_low = set_point.min_kw is not None and set_point.min_kw > low_kw + _SAME_KW
-        narrow_high = set_point.max_kw is not None and set_point.max_kw < high_kw - _SAME_KW
-        if narrow_high or (narrow_low and set_point.regime is not Regime.ABSORB):
-            return Refusal(
-                RefusalCode.UNSUPPORTED,
-                f"limits no narrower than {low_kw:g} to {high_kw:g} kW in its own mode",
-                f"{set_point.min_kw} to {set_point.max_kw}",
-                "command a power instead",
-            )
+        """704 can cap what the own mode gives, not what it takes."""
+        most_kw = self._capability.max_rate_kw
+        if set_point.max_kw is not None and set_point.max_kw < most_kw - _SAME_KW:
+            came = f"max_kw {set_point.max_kw:g}"
+            expected = f"no limit of charging below {most_kw:g} kW in its own mode"
+            return Refusal(RefusalCode.UNSUPPORTED, expected, came, "command a power instead")
+        if self._cap_kw(set_point) is not None and (Regime.ABSORB not in self._capability.native):
+            return Refusal(RefusalCode.UNSUPPORTED, "704.WMaxLimPct to cap what it gives", "a device without it")
         return None
+
+    def _cap_read_kw(self, image: ModelImage) -> float | None:
+        percent = image.number("WMaxLimPct")
+        if image.raw("WMaxLimPctEna") != 1 or percent is None:
+            return None
+        return percent / _PERCENT * rated_kw(self._wire.images)
 
     def _commanded_kw(self) -> float | None:
         image = self._wire.model(_MODEL)

@@ -262,3 +262,40 @@ async def test_a_device_that_hangs_up_after_each_answer_can_be_commanded(clock: 
             answer = await told(place, SetPoint(power_kw=power_kw, revert_s=60))
             assert answer.set_point.power_kw == pytest.approx(power_kw)
             assert place.rig.battery.power_kw == pytest.approx(power_kw, abs=0.05)
+
+
+@stepped
+async def test_704_caps_what_its_own_mode_gives_but_cannot_cap_what_it_takes(clock: Clock) -> None:
+    async with a_place(clock, a_plan(sun_kw=0.0, demand_kw=2.0), owners=OWN_MODE) as place:
+        answer = await told(place, SetPoint(regime=Regime.BALANCE, min_kw=-0.5))
+        assert place.rig.battery.power_kw == pytest.approx(-0.5, abs=0.02)
+        assert answer.set_point.regime is Regime.BALANCE
+        assert answer.set_point.min_kw == pytest.approx(-0.5, abs=0.01)
+        answer = await told(place, SetPoint(regime=Regime.BALANCE, min_kw=0.0))
+        assert place.rig.battery.power_kw == pytest.approx(0.0, abs=0.02)
+        assert (answer.set_point.regime, answer.set_point.min_kw) == (Regime.BALANCE, 0.0)
+        answer = await told(place, SetPoint(regime=Regime.BALANCE))
+        assert place.rig.battery.power_kw == pytest.approx(-2.0, abs=0.1)
+        assert answer == ReadBack(active=True, set_point=SetPoint(regime=Regime.BALANCE))
+        refusal = await place.actuator("battery").actuator.apply(SetPoint(regime=Regime.BALANCE, max_kw=1.0))
+        assert isinstance(refusal, Refusal)
+        assert refusal.code is RefusalCode.UNSUPPORTED
+
+
+@stepped
+async def test_a_cap_of_704_does_not_outlive_its_regime(clock: Clock) -> None:
+    async with a_place(clock, a_plan(sun_kw=0.0, demand_kw=2.0), owners=OWN_MODE) as place:
+        await told(place, SetPoint(regime=Regime.ABSORB))
+        await told(place, SetPoint(power_kw=-1.5))
+        assert place.rig.battery.power_kw == pytest.approx(-1.5, abs=0.05)
+        await told(place, SetPoint(regime=Regime.ABSORB, revert_s=30))
+        await place.after(60)
+        assert place.rig.battery.power_kw == pytest.approx(-2.0, abs=0.1), "it reverts without us"
+        # A run before us left a cap behind: reading back says so, releasing takes it away.
+        place.rig.battery.is_overridden(704, WMaxLimPctEna=1, WMaxLimPct=0)
+        entry = place.actuator("battery").actuator
+        assert await entry.release() is None
+        place.rig.battery.is_overridden(704, WMaxLimPctEna=1, WMaxLimPct=0)
+        assert (await read(entry)).set_point.regime is Regime.ABSORB
+        assert await entry.release() is None
+        assert place.rig.battery.shown("704.WMaxLimPctEna") == 0
