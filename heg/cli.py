@@ -33,7 +33,7 @@ _EXIT_CODES = """exit codes:
   2   the command was not understood
   69  no gateway answers
   78  the configuration cannot be used"""
-_TRY_LIMIT_S = 330.0
+_ANSWER_ON_ITS_WAY_S = 30.0
 
 
 class CommandError(Exception):
@@ -223,9 +223,14 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _try(options: argparse.Namespace) -> int:
+    from heg.model.timings import Timings
+
+    cycle_s = _load(options.config, _drivers()).unit.control.cycle_s
+    limit_s = Timings.for_cycle(cycle_s).step_test_s + _ANSWER_ON_ITS_WAY_S
+
     def asked(client: GatewayClient) -> int:
         arguments = {"device": options.device, "power_kw": options.power_kw}
-        answer, body = client.order("try", arguments, timeout_s=_TRY_LIMIT_S)
+        answer, body = client.order("try", arguments, timeout_s=limit_s)
         if options.json:
             _put(body)
         else:

@@ -32,9 +32,9 @@ def _limited(intent: Intent, desired_kw: float) -> Reason | None:
         return None
     text = intent.claim.reason.text
     if desired_kw >= 0 and image.soc.value >= _FULL and intent.device.high_kw < storage.max_rate_kw:
-        return Reason(ReasonCode.SOC_LIMIT, f"{text} {image.name} is full.")
+        return Reason(ReasonCode.SOC_LIMIT, f"{text} It is full.")
     if desired_kw <= 0 and image.soc.value <= storage.reserve_share and intent.device.low_kw > storage.min_rate_kw:
-        return Reason(ReasonCode.SOC_LIMIT, f"{text} {image.name} is at its reserve of {storage.reserve_share:.0%}.")
+        return Reason(ReasonCode.SOC_LIMIT, f"{text} It is at its reserve of {storage.reserve_share:.0%}.")
     if not intent.native and desired_kw in (storage.min_rate_kw, storage.max_rate_kw):
-        return Reason(ReasonCode.RATE_LIMIT, f"{text} At the largest power of {image.name}.")
+        return Reason(ReasonCode.RATE_LIMIT, f"{text} It is at its largest power.")
     return None

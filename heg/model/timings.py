@@ -38,6 +38,8 @@ class Timings:
     """Lateness of the event loop that is an alarm."""
     stalled_after_s: float
     """No completed control cycle for this long: the watchdog is fed no more."""
+    step_test_s: float
+    """The longest commissioning step test: seven lows and six highs of 18 cycles each, and a little."""
 
     @classmethod
     def for_cycle(cls, cycle_s: float) -> Self:
@@ -63,4 +65,5 @@ class Timings:
             adopt_within_s=cycles(5),
             loop_late_s=cycles(0.5),
             stalled_after_s=cycles(20),
+            step_test_s=cycles(300),
         )

@@ -27,11 +27,15 @@ ROLE_NAMES: Mapping[type[Capability], str] = {
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """What the web must know of the unit it shows: its name in locations, its time zone (IANA) and the version."""
+    """What the web must know of the unit it shows: its name in locations, its time zone (IANA) and the version.
+
+    `step_test_s` is how long it waits for a step test, in house seconds.
+    """
 
     unit: str
     zone: str
     version: str
+    step_test_s: float = 300.0
 
     @property
     def here(self) -> Location:

@@ -84,7 +84,9 @@ def command_for(order: Order, home: Home) -> Command:
             return Command("command.manual", Location(home.unit, order.device), arguments)
         case Try():
             # The step test waits for the meter before, during and after the step.
-            return Command("command.try", Location(home.unit, order.device), {"power_kw": order.power_kw}, 300.0)
+            return Command(
+                "command.try", Location(home.unit, order.device), {"power_kw": order.power_kw}, home.step_test_s
+            )
         case _:
             return Command("command.scan", home.here, {}, 120.0)
 
