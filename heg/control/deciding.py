@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from heg.control.claims import Interval, decide
 from heg.control.connection import Connection, Mover, fitting
+from heg.control.curtailing import Curtailer
 from heg.control.intents import Intent, Nothing, intent_of, phases_of
 from heg.control.lease_terms import Wish
 from heg.control.snapshot import ActuatorImage, Known, Snapshot
@@ -72,6 +73,7 @@ class Decider:
         self._steering = steering
         self._tracker = LoadTracker(steering.delay)
         self._connection = Connection(steering.phases, steering.delay)
+        self._curtailer = Curtailer(steering.delay)
         self._followers: tuple[str, ...] = ()
         self._memory: dict[str, _Memory] = {}
 
@@ -96,7 +98,11 @@ class Decider:
         blind = [intent for intent in intents if intent.loss or not isinstance(snapshot.grid.power_kw, Known)]
         outcomes |= {intent.image.name: self._without_sight(intent) for intent in blind}
         seeing = [intent for intent in intents if intent not in blind]
-        return outcomes | self._with_sight(seeing, snapshot, envelope, told)
+        outcomes |= self._with_sight(seeing, snapshot, envelope, told)
+        periods = {name: one.period_s for name, one in told.items()}
+        for name, curtailment in self._curtailer.decide(snapshot, envelope, periods).items():
+            outcomes[name] = Outcome(curtailment.wish, curtailment.reason)
+        return outcomes
 
     # Without a measurement: native where the device sees for itself, otherwise nothing.
 

@@ -53,6 +53,8 @@ def intent_of(image: ActuatorImage, grid: GridImage, envelope: Envelope, period_
     if not image.present:
         lost = Reason(ReasonCode.STORAGE_LOST, f"{image.name} does not answer; it is looked for.")
         return Nothing(image, lost, _STORAGE_LOST)
+    if isinstance(image.capability, ProducerCapability):
+        return Nothing(image, Reason(ReasonCode.RELEASED, "Produces what it can."))  # `curtailing` sees to its limit
     blind = _blindness(image, grid)
     device = _device_interval(image, period_s)
     decision = decide(device, (*image.claims, *_own_claims(image, blind)))
@@ -102,7 +104,7 @@ def _blindness(image: ActuatorImage, grid: GridImage) -> _Blind | None:
 def _own_claims(image: ActuatorImage, blind: _Blind | None) -> tuple[Claim, ...]:
     """Safety's order while something is not known, and a storage's idle rule."""
     if not isinstance(image.capability, StorageCapability):
-        if blind is None or isinstance(image.capability, ProducerCapability):
+        if blind is None:
             return ()
         return (Claim(Claimant.SAFETY, blind.reason, 1.0, order=RegimeOrder(Regime.HOLD)),)
     idle = Claim(Claimant.IDLE, _IDLE, 1.0, order=IDLE_RULE)

@@ -14,7 +14,14 @@ from dataclasses import dataclass, field, replace
 from heg.data.interface import DataInterface
 from heg.devices.contract import DeviceHandle, DeviceInfo, OwnerSettings, ReadBack
 from heg.devices.manager import DeviceManager
-from heg.model.capabilities import Capability, MeterCapability, StorageCapability, VehicleCapability, WriteBudget
+from heg.model.capabilities import (
+    Capability,
+    MeterCapability,
+    ProducerCapability,
+    StorageCapability,
+    VehicleCapability,
+    WriteBudget,
+)
 from heg.model.leases import SetPoint
 from heg.model.policy import CUSTOMER
 from heg.model.refusals import Refusal, RefusalCode
@@ -23,7 +30,7 @@ from heg.runtime.clock import Clock
 
 TICK_S = 0.1
 V = 230.0
-NAMES = ("meter", "battery", "battery-2", "car")
+NAMES = ("meter", "battery", "battery-2", "car", "pv")
 
 
 @dataclass
@@ -43,7 +50,7 @@ class Port:
     """An actuator of a battery or a car: registers, a command lag, a revert timer, its own mode when not commanded."""
 
     clock: Clock
-    capability: StorageCapability | VehicleCapability
+    capability: StorageCapability | VehicleCapability | ProducerCapability
     own_mode: Callable[[], float] = lambda: 0.0
     lag_s: float = 0.5
     dead_s: float = 0.0
@@ -116,6 +123,14 @@ class Port:
         self.power_kw += (self._possible(target) - self.power_kw) * share
         self.soc = min(max(self.soc + self.power_kw * TICK_S / 3600.0 / self.capacity_kwh, 0.0), 1.0)
 
+    def produce(self, sun_kw: float) -> None:
+        """The same inverter as a producer: what the sun gives, up to its limit."""
+        limit_kw = math.inf
+        if self.active and self.register is not None and self.register.power_kw is not None:
+            limit_kw = self.register.power_kw
+        share = 1.0 if self.lag_s <= 0 else 1.0 - math.exp(-TICK_S / self.lag_s)
+        self.power_kw += (min(sun_kw, limit_kw) - self.power_kw) * share
+
     def _target(self, balance: Callable[[], float]) -> float:
         if not self.active or self.deaf:
             return self.own_mode()
@@ -131,7 +146,8 @@ class Port:
         return min(max(wanted, low), high) * (-1.0 if self.inverted else 1.0) * self.scale
 
     def _possible(self, power_kw: float) -> float:
-        power_kw = min(max(power_kw, self.capability.min_rate_kw), self.capability.max_rate_kw)
+        if not isinstance(self.capability, ProducerCapability):
+            power_kw = min(max(power_kw, self.capability.min_rate_kw), self.capability.max_rate_kw)
         if self.soc >= 1.0:
             power_kw = min(power_kw, 0.0)
         return max(power_kw, 0.0) if self.soc <= 0.0 else power_kw
@@ -161,6 +177,7 @@ class House:
         self.meter = Meter()
         self.load_kw: list[float] = [0.0, 0.0, 0.0]
         self.pv_kw = 0.0
+        self.pv: Port | None = None
         self.noise: Callable[[float], float] = lambda _now_s: 0.0
         self.ports: dict[str, Port] = {}
         self.handles: dict[str, DeviceHandle] = {}
@@ -182,9 +199,17 @@ class House:
         base = VehicleCapability(0.0, 11.0, 1.4, writes=WriteBudget(volatile=True))
         return self._add(name, replace(base, **changes), {"capacity_kwh": 60.0} | port_fields)  # type: ignore[arg-type]
 
+    def add_pv(self, rated_kw: float = 10.0) -> Port:
+        """A PV inverter whose limit can be set; the sun is `pv_kw`."""
+        capability = ProducerCapability(rated_kw, 3, curtailable=True)
+        self.pv = Port(self.clock, capability, lag_s=0.5)
+        self.handles["pv"] = self._attach("pv", capability, self.pv)
+        return self.pv
+
     def grid_phases_kw(self) -> tuple[float, ...]:
         """Truth now, per phase, positive importing."""
-        controlled = sum(port.power_kw for port in self.ports.values()) - self.pv_kw
+        produced = self.pv_kw if self.pv is None else self.pv.power_kw
+        controlled = sum(port.power_kw for port in self.ports.values()) - produced
         noise = self.noise(self.clock.monotonic_s())
         return tuple(load + (controlled + noise) / 3 for load in self.load_kw)
 
@@ -214,6 +239,8 @@ class House:
         while True:
             for port in self.ports.values():
                 port.tick(lambda port=port: port.power_kw - self.grid_kw)  # type: ignore[misc]
+            if self.pv is not None:
+                self.pv.produce(self.pv_kw)
             now_s = self.clock.monotonic_s()
             phases = self.grid_phases_kw()
             self.grid_log.append((now_s, sum(phases)))
@@ -233,6 +260,8 @@ class House:
             self._meter_handle.report("power.active", sum(shown) * factor)
             for part, power in zip("abc", self._shown[0][1], strict=True):
                 self._meter_handle.report("current", power * factor * 1000.0 / V, part=f"phase.{part}")
+        if self.pv is not None:
+            self.handles["pv"].report("power.active", self.pv.power_kw)
         for name, port in self.ports.items():
             if name in self.silent:
                 continue
