@@ -102,7 +102,7 @@ class StepTest:
     def _answer(self, seen: list[StepSeen], image: ActuatorImage, refusal: Refusal | None) -> CommandAnswer:
         snapshot = self._room.snapshot
         meter = snapshot.grid.meter if snapshot is not None else "the meter"
-        diagnosis = diagnose(seen, self._plan.device, meter, image.capability.phases)
+        diagnosis = diagnose(seen, self._plan.device, meter, image.capability.phases, cycle_s=self._cycle_s)
         outcome = Outcome.DONE if diagnosis.finding is Finding.GOOD and refusal is None else Outcome.PARTLY
         text = f"{diagnosis.text} {_sentence(diagnosis.mend)}".strip()
         return CommandAnswer(outcome, text, refusal, _detail(diagnosis, len(seen)))

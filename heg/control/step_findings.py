@@ -12,6 +12,7 @@ _LEAST_SIGNAL = 0.2
 _SURE_SIGMAS = 3.0
 _THIRD = (0.25, 0.42)
 _SLOW_S = 6.0
+"""At a cycle of a second; a longer cycle sees no finer."""
 _TO_CONNECTION_POINT = (
     "the meter (or its current transformer) is on another phase than the device, or behind it: "
     "move it to the house's connection point"
@@ -87,15 +88,17 @@ def settled(seen: Sequence[StepSeen]) -> bool:
     return all(gain.error <= CLOSE / _SURE_SIGMAS for gain in (_gain_of_device(seen), _gain_of_grid(seen)))
 
 
-def diagnose(seen: Sequence[StepSeen], device: str, meter: str, device_phases: int) -> Diagnosis:
-    """Name what the steps show. `device_phases` is how many phases the device hangs on."""
+def diagnose(
+    seen: Sequence[StepSeen], device: str, meter: str, device_phases: int, *, cycle_s: float = 1.0
+) -> Diagnosis:
+    """Name what the steps show. `device_phases` is how many phases the device hangs on, `cycle_s` how often we look."""
     if not seen:
         return Diagnosis(Finding.NOISY, "No step could be made.", "see that meter and device report, then try again")
     device_gain, grid_gain = _gain_of_device(seen), _gain_of_grid(seen)
     lags = [step.lag_s for step in seen if step.lag_s is not None]
     lag_s = fmean(lags) if lags else None
     finding, text, mend = _named(device_gain, grid_gain, seen, device, meter, device_phases)
-    slow = lag_s is not None and lag_s > _SLOW_S
+    slow = lag_s is not None and lag_s > _SLOW_S * max(cycle_s, 1.0)
     if slow and lag_s is not None:
         text += f" The answer takes {lag_s:.0f} s, which is slow: following the load will be coarse."
     return Diagnosis(finding, text, mend, device_gain.mean, grid_gain.mean, grid_gain.error, lag_s, slow=slow)
