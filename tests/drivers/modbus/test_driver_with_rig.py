@@ -7,6 +7,9 @@ from heg.model.instance import Quality
 from heg.model.records import DeviceStatus
 from heg.model.regimes import Regime
 from heg.runtime.clock import Clock
+from hil.devices.meter import MeterSettings
+from hil.devices.storage import StorageSettings
+from hil.rig import DeviceSettings, RigPlan
 from tests.drivers.modbus.place import a_place, a_plan
 from tests.support.stepped import stepped
 
@@ -150,3 +153,18 @@ def test_no_fault_of_one_device_reaches_the_others(fault: str) -> None:
             assert quality is (Quality.GOOD if fault == "hangs_up" else Quality.STALE)
 
     run()
+
+
+@stepped
+async def test_the_first_meter_of_the_list_is_the_connection_point_unless_the_owner_names_another(clock: Clock) -> None:
+    devices: dict[str, DeviceSettings] = {
+        "one": MeterSettings(serial="M1"),
+        "two": MeterSettings(serial="M2"),
+        "battery": StorageSettings(),
+    }
+    plan = RigPlan(devices=devices)
+    async with a_place(clock, plan, settled=("meter", "submeter", "battery")) as place:
+        assert (place.record("meter").serial, place.record("submeter").serial) == ("M1", "M2")
+    config = {"connection_point": "M2"}
+    async with a_place(clock, plan, config=config, settled=("meter", "submeter", "battery")) as place:
+        assert (place.record("meter").serial, place.record("submeter").serial) == ("M2", "M1")
