@@ -197,8 +197,8 @@ class ModbusDriver:
             return False
         if is_meter and self._has_connection_point and not self._config.connection_point:
             self._tell_once(
-                f"{found.address}: a second meter ({found.identity}); say in [modbus] connection_point the serial number "
-                "of the one at the connection point"
+                f"{found.address}: a second meter ({found.identity}); say in [modbus] connection_point which "
+                "serial number is at the connection point"
             )
         self._has_connection_point = self._has_connection_point or is_meter
         self._devices[found.identity] = device
