@@ -99,10 +99,11 @@ class ControlRoom:
 
     async def run(self) -> None:
         """Run the cycle until cancelled."""
-        self._desk.open()
         next_s = self._clock.monotonic_s()
         while True:
             await self._open_journal()
+            if not self._closing:
+                self._desk.open()  # no order is taken before it can be kept
             began_s = self._clock.real_s()
             self.step()
             self._door.write("self.cycle_time", Location(self._settings.unit), self._clock.real_s() - began_s)
@@ -170,18 +171,20 @@ class ControlRoom:
 
     async def _open_journal(self) -> None:
         """Without a journal the house is measured and nothing is commanded."""
-        if self._said is not None or self._clock.monotonic_s() < self._journal_due_s:
+        if self._said is not None or self._closing or self._clock.monotonic_s() < self._journal_due_s:
             return
         try:
             said = await self._journal.open()
+            if self.hands_off and not said.hands_off:
+                await self._journal.hands_off(on=True)  # ordered while there was no journal
         except OSError as error:
             logger.error("the lease journal cannot be opened, so nothing is commanded: %s", error)
             self._notices.alarm("", "lease-journal", f"The lease journal cannot be opened: {error}.", "check the disk")
             self._journal_due_s = self._clock.monotonic_s() + _JOURNAL_AGAIN_S
             return
         self._said, self._opened_s = said, self._clock.monotonic_s()
-        self.hands_off = said.hands_off
-        self._door.write("hands_off", Location(self._settings.unit), "on" if said.hands_off else "off")
+        self.hands_off = self.hands_off or said.hands_off
+        self._door.write("hands_off", Location(self._settings.unit), "on" if self.hands_off else "off")
         damaged = said.condition is Condition.DAMAGED
         text = f"The lease journal was damaged. {_JOURNAL_CORRUPT.in_force}" if damaged else None
         self._notices.alarm("", "lease-journal", text)
