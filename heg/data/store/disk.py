@@ -15,7 +15,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from heg.data.store.columns import DamagedError
-from heg.data.store.files import CorruptError, check_whole, open_store, put_aside, transaction
+from heg.data.store.files import (
+    CorruptError,
+    check_whole,
+    hold_reserve,
+    open_store,
+    put_aside,
+    spend_reserve,
+    transaction,
+)
 from heg.data.store.frames import Row, decode_frame, from_ms
 from heg.data.store.names import Dictionary, SeriesName
 from heg.data.store.pending import Frame, Pending
@@ -32,14 +40,13 @@ from heg.data.store.rollups import (
 )
 from heg.data.store.schema import CURRENT, Schema
 from heg.data.store.settings import StoreSettings
-from heg.data.store.upkeep import ANY_AGE, expire_raw, give_back, rollup_id, rollup_start_ms
+from heg.data.store.upkeep import make_room, rollup_id, rollup_start_ms
 from heg.data.store.values import from_json, outlives_raw, row_of, to_json
 from heg.model.instance import Instance, Quality
 from heg.model.policy import Policy
 
 _CHUNK_FRAMES = 50
 _RECENT_FRAMES = 30
-_ROOM_FRAMES = 64
 
 logger = logging.getLogger(__name__)
 
@@ -230,14 +237,10 @@ class Disk:
         if connection is None:
             return False
         try:
-            # The log first: what it holds twice is the room in which the oldest rows can be taken out.
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            with transaction(connection):
-                made = expire_raw(connection, ANY_AGE, _ROOM_FRAMES, self)
-            give_back(connection)
+            spend_reserve(self.settings)
+            return make_room(connection, self)
         except sqlite3.Error:
             return False
-        return made > 0
 
     def _drop_connection(self) -> None:
         if self._connection is not None:
@@ -261,6 +264,7 @@ class Disk:
             raise
         self._connection = connection
         self._note = opened.note or self._note
+        hold_reserve(self.settings)
         return connection
 
     def _begin(self, connection: sqlite3.Connection, label_ms: int) -> None:

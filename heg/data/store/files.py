@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -68,13 +69,44 @@ def put_aside(path: Path, mark: str) -> Path:
 
 def files_aside(path: Path) -> list[Path]:
     """Return every file put aside or copied before a migration."""
-    return [p for p in path.parent.glob(f"{path.name}.*") if not p.name.endswith(_BESIDE)]
+    return [p for p in path.parent.glob(f"{path.name}.*") if not p.name.endswith((*_BESIDE, ".reserve"))]
 
 
 def remove_with_log(path: Path) -> None:
     """Delete a store file and what lies beside it."""
     for suffix in ("", *_BESIDE):
         Path(f"{path}{suffix}").unlink(missing_ok=True)
+
+
+def hold_reserve(settings: StoreSettings) -> bool:
+    """Take room on the disk for the day it is full; False when there is none to take."""
+    path, size = _reserve(settings), settings.reserve_bytes
+    try:
+        if path.stat().st_size == size:
+            return True
+    except FileNotFoundError:
+        pass
+    except OSError:
+        return False
+    try:
+        with path.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+    except OSError:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+        return False
+    return True
+
+
+def spend_reserve(settings: StoreSettings) -> bool:
+    """Give the room back when the disk itself is full: the log must be folded in before anything can be taken out."""
+    try:
+        if shutil.disk_usage(settings.path.parent).free >= settings.reserve_bytes:
+            return False  # it is our own bound that is reached
+        _reserve(settings).unlink()
+    except OSError:
+        return False
+    return True
 
 
 @contextlib.contextmanager
@@ -99,6 +131,10 @@ def _open_checked(settings: StoreSettings, schema: Schema) -> sqlite3.Connection
         connection.close()
         raise
     return connection
+
+
+def _reserve(settings: StoreSettings) -> Path:
+    return Path(f"{settings.path}.reserve")
 
 
 def _connect(settings: StoreSettings) -> sqlite3.Connection:

@@ -29,7 +29,8 @@ class Retention:
 class StoreSettings:
     """`flush_s` is also what a power cut may cost. The sizes bound file, write-ahead log and memory.
 
-    `page_bytes` and `checkpoint_pages` are tuned for bytes written to flash (see `bench/bench_store.py`).
+    `reserve_bytes` of the disk are held for the day it is full: twice the log. `page_bytes` and `checkpoint_pages` are
+    tuned for bytes written to flash (see `bench/bench_store.py`).
     """
 
     path: Path
@@ -40,4 +41,5 @@ class StoreSettings:
     max_tail_rows: int = 100_000
     page_bytes: int = 1024
     checkpoint_pages: int = 1000
+    reserve_bytes: int = 2 * _MIB
     upkeep_every_s: float = 3600.0

@@ -17,12 +17,12 @@ from heg.data.door import Answer, Condition, Function, HistoryPage
 from heg.data.history import HistoryRequest
 from heg.data.store import ownership
 from heg.data.store.disk import Disk, DiskHealth, Restored
-from heg.data.store.files import copy_to
+from heg.data.store.files import copy_to, hold_reserve
 from heg.data.store.frames import Row, to_ms
 from heg.data.store.reading import FollowPage, Reader, Tally
 from heg.data.store.schema import CURRENT, Schema
 from heg.data.store.settings import StoreSettings
-from heg.data.store.upkeep import Now, RetentionClock, keep_retention, keep_size
+from heg.data.store.upkeep import Now, RetentionClock, keep_retention, keep_size, make_room
 from heg.data.store.values import row_of
 from heg.model.instance import Instance, Location
 from heg.model.policy import Stakeholder
@@ -31,6 +31,7 @@ from heg.runtime.clock import Clock
 
 NOT_READY = Refusal(RefusalCode.NOT_READY, "an open store", "none", "see the store's alarm; ask again later")
 FOLLOW_LIMIT = 10_000
+_RESERVE_TRIES = 8
 
 logger = logging.getLogger(__name__)
 
@@ -221,6 +222,10 @@ class SqliteStore:
         return [row_of(instance, record, self._disk.names.id_of(instance)) for instance, record in tail]
 
     def _keep(self, now: Now, connection: sqlite3.Connection) -> None:
+        # A reserve that was spent is bought back with the oldest raw values, no more of them than it is large.
+        for _ in range(_RESERVE_TRIES):
+            if hold_reserve(self.settings) or not make_room(connection, self._disk):
+                break
         keep_retention(connection, self.settings.retention, now, self._disk)
         keep_size(connection, self.settings.max_file_bytes, self._disk)
 

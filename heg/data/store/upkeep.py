@@ -139,6 +139,16 @@ def keep_size(connection: sqlite3.Connection, max_bytes: int, frames: Frames) ->
         give_back(connection)
 
 
+def make_room(connection: sqlite3.Connection, frames: Frames) -> bool:
+    """Take the oldest raw values out and give their room back to the disk; False when there are none."""
+    # The log first: what it holds twice is the room in which the oldest rows can be taken out.
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    with transaction(connection):
+        made = expire_raw(connection, ANY_AGE, _CHUNK, frames)
+    give_back(connection)
+    return made > 0
+
+
 def used_bytes(connection: sqlite3.Connection) -> int:
     """Return how much of the file is in use."""
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
