@@ -22,8 +22,9 @@ from heg.control.lease_terms import LeaseRules
 from heg.control.leases import Phase
 from heg.control.notices import Notices
 from heg.control.orders import OrderDesk
+from heg.control.pace import next_start_s
 from heg.control.settings import ControlSettings
-from heg.control.snapshot import Snapshot
+from heg.control.snapshot import Known, Snapshot
 from heg.control.verdict import Tolerance
 from heg.data.door import Door
 from heg.devices.contract import AttachedActuator, DeviceRegistry
@@ -109,7 +110,7 @@ class ControlRoom:
             self._door.write("self.cycle_time", Location(self._settings.unit), self._clock.real_s() - began_s)
             self._completed()
             await self._settle_doubt()
-            next_s += self._settings.timings.cycle_s
+            next_s = next_start_s(next_s, self._settings.timings.cycle_s, self._meter_spoke_s())
             # Cycles that were missed (a suspended machine, a blocked loop) are not made up for.
             next_s = max(next_s, self._clock.monotonic_s())
             await self._clock.sleep_until(next_s)
@@ -134,6 +135,10 @@ class ControlRoom:
             hand.want(outcome.wish)
             self._notices.lease(hand, outcome, grid, now_s)
             self._notices.troubles(hand, outcome)
+
+    def _meter_spoke_s(self) -> float | None:
+        power = self._snapshot.grid.power_kw if self._snapshot is not None else None
+        return power.arrived_s if isinstance(power, Known) else None
 
     async def turn_hands_off(self, *, on: bool) -> None:
         """The owner's switch, durable before it is acknowledged; raises OSError when it cannot be journalled."""
