@@ -6,6 +6,7 @@ leaves the least unrest while we move. It is only used to allow *older* meters t
 a little speed, never stability.
 """
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from itertools import pairwise
@@ -15,8 +16,8 @@ OLDEST_S = 15.0
 
 _STEP_S = 0.5
 _CANDIDATES_S = tuple(index * _STEP_S for index in range(int(OLDEST_S / _STEP_S) + 1))
-_MEMORY = 0.98
-"""What a lesson is worth after each further one."""
+_MEMORY_KW = 30.0
+"""After so much further movement of ours a lesson is worth a third: stillness teaches nothing and unlearns nothing."""
 _MOVED_KW = 3.0
 """How much of our own movement must have been seen before anything is concluded."""
 _CLEARLY = 0.7
@@ -44,10 +45,9 @@ class AgeLearner:
         loads = [grid_kw - at(own, grid_at_s - age_s) for age_s in _CANDIDATES_S]
         if self._before is not None:
             changes = (abs(now - before) for now, before in zip(loads, self._before, strict=True))
-            self._unrest_kw = [
-                _MEMORY * unrest + change for unrest, change in zip(self._unrest_kw, changes, strict=True)
-            ]
-            self._moved_kw = _MEMORY * self._moved_kw + moved[-1]
+            kept = math.exp(-moved[-1] / _MEMORY_KW)
+            self._unrest_kw = [kept * unrest + change for unrest, change in zip(self._unrest_kw, changes, strict=True)]
+            self._moved_kw = kept * self._moved_kw + moved[-1]
         self._before = loads
 
     @property

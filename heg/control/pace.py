@@ -6,6 +6,8 @@ a little each time, to begin shortly after the value arrives; where the meter sp
 keeps its own. Pure.
 """
 
+import math
+
 _SHORTLY = 0.02
 _CALM = 0.015
 _LARGEST = 0.1
@@ -17,7 +19,7 @@ def next_start_s(began_s: float, cycle_s: float, arrived_s: float | None) -> flo
 
     `began_s` is when this one was due, `arrived_s` when the value it acted on had arrived, None where there is none.
     """
-    waited = 1.0 if arrived_s is None else (began_s - arrived_s) / cycle_s
+    waited = math.inf if arrived_s is None else (began_s - arrived_s) / cycle_s
     if not 0.0 <= waited < 1.0 + _SHORTLY:  # at one cycle the next value comes at this very moment, but after us
         return began_s + cycle_s  # nothing new since the last cycle: no pace to be drawn to
     early = waited - _SHORTLY

@@ -102,4 +102,4 @@ async def test_a_meter_older_than_any_should_be_is_told_to_the_owner_and_the_hun
         await clock.sleep(300)
         late = [kw for at_s, kw in house.grid_log if at_s > clock.monotonic_s() - 60.0]
         assert max(late) - min(late) < BAND_KW
-        assert any("what was 8 s ago" in alarm for alarm in gateway.alarms())
+        assert any("what was 8 s ago" in alarm for alarm in gateway.alarms()), gateway.alarms()
