@@ -22,7 +22,8 @@ _WIDTHS = ((1, "b"), (2, "h"), (4, "i"), (8, "q"))
 _MAX_DECIMALS = 9
 _LARGEST_EXACT = 2**53
 _HEADER = struct.Struct("<BI")
-_VERSION = 1
+_SMALL, _QUICK = 1, 2
+"""The first byte of a body says how it is packed: LZMA, or zlib, which unpacks four times as fast."""
 _FILTERS = ({"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": 64 * 1024, "lc": 3, "lp": 0, "pb": 0},)
 
 Text = str | bool
@@ -33,29 +34,41 @@ class DamagedError(ValueError):
     """Bytes that are not what was written."""
 
 
-def seal(payload: bytes) -> bytes:
-    """Compress a payload and put version and check sum before it."""
+def seal(payload: bytes, *, quick: bool = False) -> bytes:
+    """Compress a payload and put packing and check sum before it.
+
+    `quick` is for bodies that are read by the thousand (roll-ups): a sixth larger, unpacked in a quarter of the time.
+    """
+    if quick:
+        body = zlib.compress(payload, 9)
+        return _HEADER.pack(_QUICK, zlib.crc32(body)) + body
     body = lzma.compress(payload, format=lzma.FORMAT_RAW, filters=_FILTERS)
-    return _HEADER.pack(_VERSION, zlib.crc32(body)) + body
+    return _HEADER.pack(_SMALL, zlib.crc32(body)) + body
 
 
 def unseal(sealed: bytes) -> bytes:
     """Return the payload; raises `DamagedError` for anything that `seal` did not make."""
     if len(sealed) < _HEADER.size:
         raise DamagedError("shorter than its header")
-    version, check = _HEADER.unpack_from(sealed)
+    packing, check = _HEADER.unpack_from(sealed)
     body = sealed[_HEADER.size :]
-    if version != _VERSION:
-        raise DamagedError(f"version {version}, expected {_VERSION}")
+    if packing not in (_SMALL, _QUICK):
+        raise DamagedError(f"packing {packing}, expected {_SMALL} or {_QUICK}")
     if zlib.crc32(body) != check:
         raise DamagedError("check sum does not match")
     try:
-        payload = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_FILTERS).decompress(body, SIZE_LIMIT)
-    except lzma.LZMAError as error:
+        payload = _unpacked(body, quick=packing == _QUICK)
+    except (lzma.LZMAError, zlib.error) as error:
         raise DamagedError(str(error)) from error
     if len(payload) >= SIZE_LIMIT:
         raise DamagedError("unpacks to more than any honest body")
     return payload
+
+
+def _unpacked(body: bytes, *, quick: bool) -> bytes:
+    if quick:
+        return zlib.decompressobj().decompress(body, SIZE_LIMIT)
+    return lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_FILTERS).decompress(body, SIZE_LIMIT)
 
 
 class Writer:

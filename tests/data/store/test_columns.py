@@ -80,6 +80,8 @@ def test_a_forged_frame_with_a_right_check_sum_never_crashes_either(drawn: list[
     for decode in (decode_frame, lambda body: decode_bucket(body, 0)):
         with contextlib.suppress(DamagedError):
             decode(seal(bytes(payload)))
+        with contextlib.suppress(DamagedError):
+            decode(seal(bytes(payload), quick=True))
 
 
 @given(st.binary(max_size=200))
@@ -89,9 +91,19 @@ def test_any_bytes_are_refused_in_order(body: bytes) -> None:
             attempt()
 
 
-def test_a_bomb_is_refused() -> None:
+@pytest.mark.parametrize("quick", [False, True])
+def test_a_bomb_is_refused(quick: bool) -> None:
     with pytest.raises(DamagedError, match="honest"):
-        unseal(seal(bytes(65 * 1024 * 1024)))
+        unseal(seal(bytes(65 * 1024 * 1024), quick=quick))
+
+
+@given(st.binary(max_size=500))
+def test_either_packing_gives_back_what_it_took_and_knows_the_other(payload: bytes) -> None:
+    small, quick = seal(payload), seal(payload, quick=True)
+    assert unseal(small) == unseal(quick) == payload
+    assert small[0] != quick[0]
+    with contextlib.suppress(DamagedError):  # the other's mark on a body is damage, or by chance a body
+        unseal(bytes([quick[0]]) + small[1:])
 
 
 @given(st.dictionaries(st.integers(min_value=1, max_value=10**6), st.tuples(NUMBERS, NUMBERS), max_size=20))
