@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from heg.config.faults import ConfigFault, shown
-from heg.config.schema import ClockSection, DeviceSection, HegConfig
+from heg.config.schema import ClockSection, DeviceSection, HegConfig, PlanningSection, SiteSection
+from heg.model.slots import SLOT_MINUTES
 
 _DEVICE_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
@@ -16,6 +17,8 @@ def faults_in(config: HegConfig) -> Iterator[ConfigFault]:
     yield from _zone(config.unit.time_zone)
     if config.clock is not None:
         yield from _clock(config.clock)
+    yield from _planning(config.planning)
+    yield from _site(config.site)
     yield from _devices(config.device)
 
 
@@ -41,6 +44,16 @@ def _clock(clock: ClockSection) -> Iterator[ConfigFault]:
     if house_utc(clock) is None:
         expected = 'a UTC time such as "2024-07-29T05:00:00Z"; leave [clock] out for real time'
         yield ConfigFault("[clock] house_utc", shown(clock.house_utc), expected)
+
+
+def _planning(planning: PlanningSection) -> Iterator[ConfigFault]:
+    if planning.slot_minutes not in SLOT_MINUTES:
+        yield ConfigFault("[planning] slot_minutes", shown(planning.slot_minutes), "5, 15, 30 or 60 minutes")
+
+
+def _site(site: SiteSection) -> Iterator[ConfigFault]:
+    if (site.latitude is None) != (site.longitude is None):
+        yield ConfigFault("[site]", "", "latitude and longitude together, or neither")
 
 
 def _devices(devices: dict[str, DeviceSection]) -> Iterator[ConfigFault]:

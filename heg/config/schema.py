@@ -61,7 +61,9 @@ class DeviceSection(Section, frozen=True):
 
     serial: str = ""
     identity: str = ""
-    role: Annotated[str, Meta(pattern=r"^(|meter|producer|storage)$", description="meter, producer or storage")] = ""
+    role: Annotated[
+        str, Meta(pattern=r"^(|meter|producer|storage|vehicle)$", description="meter, producer, storage or vehicle")
+    ] = ""
     capacity_kwh: Annotated[float, Meta(gt=0.0, le=10000.0, description="kWh above 0, such as 10")] | None = None
     max_charge_kw: Kilowatts | None = None
     max_discharge_kw: Kilowatts | None = None
@@ -72,6 +74,38 @@ class DeviceSection(Section, frozen=True):
     own_mode: (
         Annotated[str, Meta(pattern=r"^(none|self-consumption)$", description='"none" or "self-consumption"')] | None
     ) = None
+
+
+class PlanningSection(Section, frozen=True):
+    """`[planning]`: the slot loop that plans; without it storages follow self-consumption."""
+
+    enabled: bool = True
+    slot_minutes: Annotated[int, Meta(description="5, 15, 30 or 60 minutes")] = 15
+    horizon_hours: Annotated[float, Meta(ge=1.0, le=48.0, description="hours from 1 to 48, such as 24")] = 24.0
+    objective: Annotated[
+        str,
+        Meta(
+            pattern=r"^(energy\+co2|co2|energy\+co2\+distribution)$",
+            description='"energy+co2", "co2" or "energy+co2+distribution"',
+        ),
+    ] = "energy+co2"
+    wear_eur_per_kwh: Annotated[float, Meta(ge=0.0, le=10.0, description="EUR per kWh discharged, such as 0.02")] = 0.0
+    end_value_eur_per_kwh: (
+        Annotated[float, Meta(ge=-10.0, le=10.0, description="EUR per kWh left, such as 0.2")] | None
+    ) = None
+    outside_tube_eur_per_kwh: Annotated[float, Meta(ge=0.0, le=100.0, description="EUR per kWh, such as 0.1")] = 0.0
+
+
+class SiteSection(Section, frozen=True):
+    """`[site]`: where the house stands and how its panels look at the sun; without it production is learnt."""
+
+    latitude: Annotated[float, Meta(ge=-90.0, le=90.0, description="degrees north, such as 45.1")] | None = None
+    longitude: Annotated[float, Meta(ge=-180.0, le=180.0, description="degrees east, such as 9.2")] | None = None
+    tilt: Annotated[float, Meta(ge=0.0, le=90.0, description="degrees from horizontal, such as 35")] | None = None
+    azimuth: (
+        Annotated[float, Meta(ge=0.0, le=360.0, description="degrees clockwise from north, 180 is south")] | None
+    ) = None
+    peak_kw: Annotated[float, Meta(gt=0.0, le=1000.0, description="kW of the panels, such as 5")] | None = None
 
 
 class RetentionSection(Section, frozen=True):
@@ -119,5 +153,7 @@ class HegConfig(Section, frozen=True):
     control: ControlSection = ControlSection()
     device: dict[str, DeviceSection] = {}
     store: StoreSection = StoreSection()
+    planning: PlanningSection = PlanningSection()
+    site: SiteSection = SiteSection()
     web: WebSection = WebSection()
     log: LogSection = LogSection()

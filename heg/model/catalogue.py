@@ -10,7 +10,17 @@ from types import MappingProxyType
 
 from heg.model.envelope import Envelope
 from heg.model.leases import Claim, LeaseRecord
-from heg.model.records import AlarmRecord, ConfigurationRecord, DeviceRecord, EvidenceRecord, HealthRecord
+from heg.model.plan import Plan
+from heg.model.records import (
+    AlarmRecord,
+    BooksRecord,
+    ConfigurationRecord,
+    DeviceRecord,
+    EvidenceRecord,
+    HealthRecord,
+    PlannedSlot,
+    VehicleRecord,
+)
 from heg.model.slots import Profile
 
 
@@ -101,6 +111,8 @@ _MARKET_AND_WEATHER = (
     _scalar("price.export", "EUR/kWh", "price paid for energy given to the grid", -20.0, 20.0),
     _scalar("co2.intensity", "kg/kWh", "CO2 of grid energy", 0.0, 5.0),
     _scalar("price.co2", "EUR/kWh", "cost of the CO2 of grid energy", -20.0, 20.0),
+    _scalar("slot.demand", "kW", "mean demand of a slot without storages and vehicles, time = its start", 0.0, 1e3),
+    _scalar("slot.production", "kW", "mean production of a slot, time = its start", 0.0, 1e3),
     _scalar("weather.temperature", "degC", "outdoor temperature", -80.0, 70.0),
     _scalar("weather.irradiance", "W/m2", "global horizontal irradiance", 0.0, 1600.0),
     _scalar("weather.cloud", "1", "cloud cover as a share", 0.0, 1.0),
@@ -141,9 +153,17 @@ _PROFILES = (
     _profile("profile.demand", "kW", "forecast demand"),
     _profile("profile.production", "kW", "forecast production"),
     _profile("profile.plan", "kW", "planned grid power"),
+    _profile("profile.plan.storage", "kW", "planned power of the storages, + charging"),
+    _profile("profile.plan.vehicle", "kW", "planned power of the vehicle, + charging"),
+    _profile("profile.plan.soc", "1", "planned state of charge of the storages at each slot's start"),
+    _profile("profile.demand.low", "kW", "lower edge of the band of forecast demand"),
+    _profile("profile.demand.high", "kW", "upper edge of the band of forecast demand"),
+    _profile("profile.production.low", "kW", "lower edge of the band of forecast production"),
+    _profile("profile.production.high", "kW", "upper edge of the band of forecast production"),
     _profile("profile.desired", "kW", "profile desired by the parent unit"),
     _profile("profile.price.import", "EUR/kWh", "coming import prices"),
     _profile("profile.price.export", "EUR/kWh", "coming export prices"),
+    _profile("profile.price.co2", "EUR/kWh", "coming cost of the CO2 of grid energy"),
     _profile("profile.tube.low", "kW", "lower edge of the profile tube"),
     _profile("profile.tube.high", "kW", "upper edge of the profile tube"),
 )
@@ -154,6 +174,12 @@ _RECORDS = (
     _record("claim", "a wish about an actuator", Claim),
     _record("lease", "what an actuator does, and why", LeaseRecord, Durability.FLUSHED),
     _record("envelope", "the interval left to the connection point", Envelope),
+    _record("plan", "the plan in force, whole", Plan, Durability.MEMORY),
+    _record("plan.slot", "what was planned for a slot when it began", PlannedSlot, Durability.FLUSHED),
+    _record("vehicle", "what is known of a plugged vehicle", VehicleRecord),
+    _record("books.slot", "energy, cost and CO2 of a slot, and what they would have been", BooksRecord),
+    _record("books.day", "energy, cost and CO2 of a local day", BooksRecord),
+    _record("books.month", "energy, cost and CO2 of a local month", BooksRecord),
     _record("evidence", "a change of envelope or lease with the meter before and after", EvidenceRecord),
     _record("configuration", "the configuration that came into force", ConfigurationRecord),
 )
@@ -171,6 +197,8 @@ _COMMANDS = (
     _command("command.profile_read", "read a meter's own load profile"),
     _command("command.hands_off", "release everything (on) or take control again (off)"),
     _command("command.manual", "the owner's manual order for an actuator"),
+    _command("command.plug_in", "what a person says of a plugged vehicle: departure, target, state of charge"),
+    _command("command.plan", "plan again now"),
     _command("command.backup", "write a consistent copy of the store"),
     _command("command.permit_join", "open a network for joining for a bounded time"),
 )

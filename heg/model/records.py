@@ -80,3 +80,90 @@ class ConfigurationRecord:
 
     version: int
     toml: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSlot:
+    """Variable `plan.slot`, time = the slot's start: what was planned, forecast and priced for it when it began.
+
+    Power in kW (grid positive importing, storages positive charging), prices in EUR/kWh, states of charge as shares.
+    """
+
+    slot_minutes: int
+    demand_kw: float
+    production_kw: float
+    grid_kw: float
+    ess_kw: float | None
+    pev_kw: float | None
+    ess_regime: str
+    pev_regime: str
+    ess_soc: float | None
+    import_eur_per_kwh: float | None
+    export_eur_per_kwh: float | None
+    co2_eur_per_kwh: float | None
+    status: str
+    reason: str
+    text: str
+    degradations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleRecord:
+    """Variable `vehicle` at a charger's location: what is known of the car that is plugged.
+
+    `soc` is stated at plug-in plus metered energy; `soc_uncertainty` (share, plus or minus) grows with what was
+    metered. None: nobody said. `departure_utc` and `target_soc` are what the person asked for.
+    """
+
+    plugged: bool
+    since: str = ""
+    soc: float | None = None
+    soc_uncertainty: float = 1.0
+    capacity_kwh: float | None = None
+    charged_kwh: float = 0.0
+    departure_utc: str = ""
+    target_soc: float | None = None
+    stated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HouseBooks:
+    """One house's account of a span: energy in kWh at the connection point and the storages, money and CO2 cost in EUR.
+
+    `stored_kwh` is the energy in its battery at the end; `throughput_kwh` what its battery discharged.
+    """
+
+    import_kwh: float
+    export_kwh: float
+    energy_eur: float
+    co2_eur: float
+    peak_import_kw: float
+    throughput_kwh: float = 0.0
+    stored_kwh: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BooksRecord:
+    """Variables `books.slot`, `books.day`, `books.month`, time = the start: what was, beside what would have been.
+
+    `actual` is booked from counters; `no_battery` and `rule` (plain self-consumption) are the same house, the same
+    load, sun and tariff. `priced_share` is the share of the span for which a tariff was known, `metered_share` of which
+    counters were read. Self-consumption is the share of production used in the house.
+    """
+
+    minutes: float
+    demand_kwh: float
+    production_kwh: float
+    charged_kwh: float
+    discharged_kwh: float
+    vehicle_kwh: float
+    actual: HouseBooks
+    no_battery: HouseBooks
+    rule: HouseBooks
+    self_consumption: float | None
+    cycles: float
+    priced_share: float
+    metered_share: float
+    import_eur_per_kwh: float | None = None
+    export_eur_per_kwh: float | None = None
+    co2_eur_per_kwh: float | None = None
