@@ -30,7 +30,7 @@ from heg.runtime.clock import Clock
 
 logger = logging.getLogger(__name__)
 
-_CHECK_EVERY_S = 0.5
+_CHECK_EVERY_CYCLES = 0.5
 _LOST = loss("grid-meter-lost")
 """The stated time for every device that is no producer: control has its own rows for what follows."""
 _LONGEST_TEXT = 64
@@ -120,9 +120,10 @@ class DeviceManager:
     async def run(self) -> None:
         """Answer `command.scan` and let ages tell, until cancelled."""
         self._around.door.answer("command.scan", Location(self._around.unit, ANY, ANY), self._scan)
+        every_s = _CHECK_EVERY_CYCLES * max(self._around.timings.cycle_s, 1.0)
         while True:
             self.check()
-            await self.clock.sleep(_CHECK_EVERY_S)
+            await self.clock.sleep(every_s)
 
     def check(self) -> None:
         """Look once at every device's ages."""
