@@ -83,6 +83,12 @@ def _parser() -> argparse.ArgumentParser:
         ("status", _status, "show what the running gateway does"),
     ):
         add(name, command, text).add_argument("--json", action="store_true", help="JSON on standard output")
+    past = add(
+        "import", _import, "bring the house's past from a CSV file, for forecasts; the gateway must not be running"
+    )
+    past.add_argument(
+        "file", type=Path, help="columns time_utc, demand_kw, perhaps production_kw; mean kW of each slot"
+    )
     step = add("try", _try, "step test: one actuator moves, the grid meter must move as much; finds sign and CT errors")
     step.add_argument("device", help="name of the actuator, such as battery")
     step.add_argument("--power-kw", type=float, default=1.0, metavar="KW", help="size of the step (default: 1.0)")
@@ -137,6 +143,36 @@ def _run(options: argparse.Namespace) -> int:
         service_manager = ServiceManager.from_environment(os.environ)
         site = Site(state.path, drivers.specs, service_manager, on_page=lambda address: print(address, flush=True))
         return run(lambda clock: _until_signalled(loaded, clock, site), timing=timing)
+
+
+def _import(options: argparse.Namespace) -> int:
+    from heg.runtime.loops import run
+    from heg.runtime.statedir import StateDir, StateDirError
+    from heg.services.past import PastError
+
+    loaded = _load(options.config, _drivers())
+    try:
+        with StateDir.open(Path(loaded.unit.unit.state_dir)) as state:
+            return run(lambda clock: _bring(loaded, clock, state.path, options.file), timing=_timing(loaded))
+    except StateDirError as error:
+        raise CommandError(FAILED, f"{loaded.path.name}: [unit] state_dir: {error}") from error
+    except (PastError, OSError, UnicodeDecodeError) as error:
+        raise CommandError(FAILED, f"{options.file}: {error}") from error
+
+
+async def _bring(loaded: LoadedConfig, clock: Clock, state_dir: Path, file: Path) -> int:
+    from heg.services.past import bring_past, read_past
+    from heg.unit import store_of
+
+    slot_minutes, unit = loaded.unit.planning.slot_minutes, loaded.unit.unit.id
+    with file.open(newline="", encoding="utf-8") as lines:
+        past = read_past(lines, slot_minutes, clock.utc())
+    async with store_of(loaded, clock, state_dir) as door:
+        brought = await bring_past(door, unit, past, slot_minutes)
+    span = f" from {brought.first:%Y-%m-%d %H:%M} to {brought.last:%Y-%m-%d %H:%M} UTC" if brought.last else ""
+    rest = f"{brought.known} known before, {brought.gaps} empty"
+    print(f"{brought.written} slots of {slot_minutes} min written{span}; {rest}")
+    return DONE
 
 
 async def _until_signalled(loaded: LoadedConfig, clock: Clock, site: Site) -> int:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from functools import partial
@@ -19,6 +20,7 @@ from heg.config.reader import LoadedConfig
 from heg.config.schema import DeviceSection
 from heg.control.room import ControlRoom
 from heg.control.settings import ControlSettings, boot_id, settings_for
+from heg.data.door import Door
 from heg.data.interface import DataInterface
 from heg.data.store.settings import Retention, StoreSettings
 from heg.data.store.store import SqliteStore
@@ -67,7 +69,7 @@ class Unit:
         self._site = site
         self._here = Location(config.unit.unit.id)
         self.supervisor = Supervisor(clock, on_health=self._tell_health)
-        self.data = DataInterface(clock, self._here.unit, SqliteStore(clock, _store_settings(config, site)))
+        self.data = DataInterface(clock, self._here.unit, SqliteStore(clock, _store_settings(config, site.state_dir)))
         self._door = self.data.admit(CUSTOMER, "unit")
         control = self._control_settings()
         heartbeat = CycleHeartbeat(site.service_manager, clock.real_s)
@@ -193,10 +195,21 @@ class Unit:
             self._site.service_manager.status(f"task {health.name} is down: {health.last_error}")
 
 
-def _store_settings(config: LoadedConfig, site: Site) -> StoreSettings:
+@asynccontextmanager
+async def store_of(config: LoadedConfig, clock: Clock, state_dir: Path) -> AsyncIterator[Door]:
+    """The unit's store alone, while the unit does not run; what was written is on the disk afterwards."""
+    data = DataInterface(clock, config.unit.unit.id, SqliteStore(clock, _store_settings(config, state_dir)))
+    await data.open(None)
+    try:
+        yield data.admit(CUSTOMER, "import")
+    finally:
+        await data.close()
+
+
+def _store_settings(config: LoadedConfig, state_dir: Path) -> StoreSettings:
     store, kept = config.unit.store, config.unit.store.retention
     return StoreSettings(
-        site.state_dir / "store.sqlite",
+        state_dir / "store.sqlite",
         flush_s=store.flush_s,
         retention=Retention(
             raw=timedelta(days=kept.raw_days),

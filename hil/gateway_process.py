@@ -41,6 +41,8 @@ class ProcessPlan:
     real_epoch_s: float
     sections: Mapping[str, Any] = field(default_factory=dict)
     """Further sections of the configuration, over what the rig's devices need."""
+    past: Path | None = None
+    """The house's own slots of the weeks before, in the backtest format: brought by `heg import` before the start."""
 
 
 def fresh_folder(folder: Path) -> Path:
@@ -106,6 +108,7 @@ class GatewayProcess:
 
     async def start(self) -> None:
         """Write its configuration, launch it and wait for its page; StartError when it does not come."""
+        await self._bring_past()
         await self.launch()
         began_s = self._clock.real_s()
         while not await self.view.answers():
@@ -117,6 +120,32 @@ class GatewayProcess:
 
     async def launch(self) -> None:
         """Write its configuration and start the process."""
+        self._configure()
+        with self.log.open("ab") as log:
+            # In a session of its own: Ctrl-C reaches us alone, and we end it in order while the house still answers.
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "heg", "run", "--config", str(self.config)),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    async def _bring_past(self) -> None:
+        if self.plan.past is None:
+            return
+        self._configure()
+        with self.log.open("ab") as log:
+            bringing = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "heg", "import", str(self.plan.past), "--config", str(self.config)),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+            if await bringing.wait() != 0:
+                raise StartError(f"the house's past could not be brought:\n{self._last_words()}")
+
+    def _configure(self) -> None:
         clock = {
             "speed": float(self.plan.speed),
             "house_utc": self.plan.house_utc.isoformat().replace("+00:00", "Z"),
@@ -131,15 +160,6 @@ class GatewayProcess:
             timeout_s=max(1.0, 0.1 * self.plan.speed),
         )
         self.config.write_text(text, encoding="utf-8")
-        with self.log.open("ab") as log:
-            # In a session of its own: Ctrl-C reaches us alone, and we end it in order while the house still answers.
-            self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "heg", "run", "--config", str(self.config)),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
 
     async def stop(self) -> int | None:
         """End it in order, by force after a while; its exit code."""

@@ -198,3 +198,20 @@ def test_the_command_line_and_check_load_no_protocol_and_no_server(command: str)
     code = f"import sys\n{command}\nprint(sorted({{'aiohttp', 'pymodbus', 'serial', 'sqlite3'}} & set(sys.modules)))"
     said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "[]"
+
+
+def test_import_brings_a_past_once_and_names_what_is_wrong(config: Path, tmp_path: Path) -> None:
+    past = tmp_path / "past.csv"
+    rows = [f"2026-02-01T{hour:02}:00:00Z,0.5,\n" for hour in range(24)]
+    past.write_text("time_utc,demand_kw,production_kw\n" + "".join(rows))
+    done = heg("import", past, "--config", config)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (
+        done.stdout
+        == "96 slots of 15 min written from 2026-02-01 00:00 to 2026-02-01 23:45 UTC; 0 known before, 24 empty\n"
+    )
+    assert heg("import", past, "--config", config).stdout == "0 slots of 15 min written; 96 known before, 24 empty\n"
+    past.write_text("a,b\n1,2\n")
+    refused = heg("import", past, "--config", config)
+    assert refused.returncode == 1
+    assert "expected columns time_utc, demand_kw and perhaps production_kw; came a, b" in refused.stderr

@@ -7,7 +7,6 @@ its own forecasts. The bill is the rig's: its true counters at the connection po
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import random
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,14 +19,20 @@ from typing import Any
 from heg.data.interface import DataInterface
 from heg.data.store.settings import StoreSettings
 from heg.data.store.store import SqliteStore
-from heg.model.instance import Location
 from heg.model.policy import CUSTOMER
 from heg.runtime.clock import Clock
+from heg.services.past import Past, bring_past
 from hil.plan import rig_plan
 from hil.replay.recording import read_backtest
 from tests.support.house import House, a_house
 
-HOMES = ("home_a_spot_60min", "home_b_feedin_60min", "home_b_tou_60min", "home_c_spot_nopv_60min", "home_d_fr_spot_30min")
+HOMES = (
+    "home_a_spot_60min",
+    "home_b_feedin_60min",
+    "home_b_tou_60min",
+    "home_c_spot_nopv_60min",
+    "home_d_fr_spot_30min",
+)
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data"
 START_UTC = datetime(2024, 9, 16, tzinfo=UTC)
 HISTORY_DAYS = 35
@@ -190,7 +195,7 @@ def _stored_kwh(house: House) -> float:
 
 
 def _tables(home: Home, mode: Mode, span: Span) -> dict[str, Any]:
-    pv_kw = max(max(home.production_kw), 0.1) * 1.2
+    pv_kw = 1.2 * max(*home.production_kw, 0.1)
     batteries = {"battery": {"self_consumption": False, "initial_soc": 0.5, "reserve": 0.0, "standby_kw": 0.0}}
     tables: dict[str, Any] = {
         "weather": {"kind": "file", "path": str(home.path), "seed": span.seed, "texture": span.texture},
@@ -229,7 +234,9 @@ def _write_forecast(path: Path, home: Home, mode: Mode, span: Span) -> None:
     errors = _errors(span.seed)
     with path.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
-        rows.writerow(("time_utc", "demand_kw", "production_kw") if mode is Mode.PERFECT else ("time_utc", "production_kw"))
+        rows.writerow(
+            ("time_utc", "demand_kw", "production_kw") if mode is Mode.PERFECT else ("time_utc", "production_kw")
+        )
         for at in range(first, last):
             time = home.start + at * home.slot
             label = time.isoformat().replace("+00:00", "Z")
@@ -243,8 +250,8 @@ def _errors(seed: int) -> Any:
     """The error of a moment, the same for the same seed whatever is asked in between."""
 
     def error(time: datetime) -> float:
-        day = random.Random(f"{seed} {time:%Y-%m-%d}").gauss(0.0, 0.20)  # noqa: S311 - a repeatable error
-        hour = random.Random(f"{seed} {time:%Y-%m-%d %H}").gauss(0.0, 0.15)  # noqa: S311
+        day = random.Random(f"{seed} {time:%Y-%m-%d}").gauss(0.0, 0.20)
+        hour = random.Random(f"{seed} {time:%Y-%m-%d %H}").gauss(0.0, 0.15)
         return max(0.0, 1.0 + day) * max(0.0, 1.0 + hour)
 
     return error
@@ -252,19 +259,14 @@ def _errors(seed: int) -> Any:
 
 async def _remember(clock: Clock, state_dir: Path, home: Home, span: Span) -> None:
     """Give the store what the unit would have written in the weeks before: the house's own slots."""
-    data = DataInterface(clock, UNIT, SqliteStore(clock, StoreSettings(state_dir / "store.sqlite", flush_s=3600.0)))
+    slots: dict[str, dict[datetime, float]] = {"slot.demand": {}, "slot.production": {}}
+    for time, demand_kw, production_kw in _past(home, span):
+        slots["slot.demand"][time] = demand_kw
+        slots["slot.production"][time] = production_kw
+    data = DataInterface(clock, UNIT, SqliteStore(clock, StoreSettings(state_dir / "store.sqlite")))
     await data.open()
-    door = data.admit(CUSTOMER, "accounting")
-    running = asyncio.ensure_future(data.run())
-    try:
-        for time, demand_kw, production_kw in _past(home, span):
-            door.write("slot.demand", Location(UNIT), demand_kw, time=time)
-            if home.has_sun:
-                door.write("slot.production", Location(UNIT), production_kw, time=time)
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-        await data.close()
+    await bring_past(data.admit(CUSTOMER, "import"), UNIT, Past(slots), span.slot_minutes)
+    await data.close()
 
 
 def _past(home: Home, span: Span) -> Iterator[tuple[datetime, float, float]]:
