@@ -1,6 +1,7 @@
 """`python -m bench [NAME ...]`: run `bench/bench_NAME.py` (all without a name), print a table, write `bench/results/`.
 
-Each module offers `def run() -> list[Row]`. Results of named benches replace theirs in `latest.json`; the others stay.
+Each module offers `def run() -> list[Row]`; one that says `ONLY_BY_NAME = True` takes too long to run unasked. Results
+of named benches replace theirs in `latest.json`; the others stay.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ FOLDER = Path(__file__).parent
 def main(arguments: list[str] | None = None) -> int:
     """Return 1 when a promise is broken, else 0."""
     names = sorted(path.stem.removeprefix("bench_") for path in FOLDER.glob("bench_*.py"))
-    parser = argparse.ArgumentParser(prog="bench", description="Measure. Without a name: everything.")
+    parser = argparse.ArgumentParser(prog="bench", description="Measure. Without a name: all but what takes an hour.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of: {', '.join(names)}")
-    wanted = parser.parse_args(arguments).names or names
+    wanted = parser.parse_args(arguments).names or [name for name in names if not _only_by_name(name)]
     if unknown := sorted(set(wanted) - set(names)):
         parser.error(f"{', '.join(unknown)}: expected one of {', '.join(names)}")
     measured = {name: measure(name) for name in wanted}
@@ -36,6 +37,10 @@ def measure(name: str) -> list[Row]:
     print(f"measuring {name} ...", file=sys.stderr, flush=True)
     rows: list[Row] = importlib.import_module(f"bench.bench_{name}").run()
     return rows
+
+
+def _only_by_name(name: str) -> bool:
+    return bool(getattr(importlib.import_module(f"bench.bench_{name}"), "ONLY_BY_NAME", False))
 
 
 def write(file: Path, measured: dict[str, list[Row]]) -> None:
