@@ -27,6 +27,9 @@ from heg.data.store.store import SqliteStore
 from heg.devices.contract import DriverSpec, OwnerSettings
 from heg.devices.manager import DeviceManager
 from heg.model.instance import Location
+from heg.model.leases import Claimant
+from heg.model.plan import Objective
+from heg.model.plan import Site as PlannedSite
 from heg.model.policy import CUSTOMER
 from heg.model.records import AlarmRecord, ConfigurationRecord
 from heg.model.timings import Timings
@@ -34,6 +37,9 @@ from heg.runtime.clock import Clock
 from heg.runtime.health import TaskHealth, TaskState
 from heg.runtime.notify import CycleHeartbeat, ServiceManager
 from heg.runtime.supervisor import Backoff, Supervisor
+from heg.services.planning.loop import SlotLoop
+from heg.services.planning.planner import Planner
+from heg.services.planning.settings import PlanningSettings
 from heg.services.vitals import Vitals
 from heg.web.house import Home
 from heg.web.page import Page
@@ -45,12 +51,17 @@ _CONTROL_AGAIN = Backoff(first_s=1.0, longest_s=10.0)
 """The cycle is never left lying for long; while it is down the watchdog is not fed."""
 
 
+PLANNING = "planning"
+"""The slot loop's name as a task and as a service: it alone speaks for the plan."""
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """What the unit finds on its machine: its folder, the installed drivers, the service manager.
 
     `on_page` is told the page's address once it can be visited. A `listener` that is handed in is used instead of the
-    configured port. Folder and listener belong to the caller.
+    configured port. Folder and listener belong to the caller. `planner` makes what answers the slot loop in place of
+    the planner's own process.
     """
 
     state_dir: Path
@@ -58,6 +69,7 @@ class Site:
     service_manager: ServiceManager
     on_page: Callable[[str], None] | None = None
     listener: socket.socket | None = None
+    planner: Callable[[], Planner] | None = None
 
 
 class Unit:
@@ -111,6 +123,8 @@ class Unit:
             if (section := self._config.drivers.get(name)) is not None:
                 start(f"driver.{name}", partial(self._drive, spec, section))
         start("control", self.control.run, restart=_CONTROL_AGAIN, critical=True)
+        if self._config.unit.planning.enabled and self._site.planner is not None:
+            start(PLANNING, partial(self._plan_slots, self._site.planner))
         start("web", self._page().run)
         start("vitals", self.vitals.run)
         start("lag", self.vitals.measure_lag)
@@ -145,11 +159,20 @@ class Unit:
         # Built anew at each start: a driver that failed begins with nothing of what it had.
         await spec.build(section, self.devices).run()
 
+    async def _plan_slots(self, planner: Callable[[], Planner]) -> None:
+        # Built anew at each start, as a driver is; what answers it ends with it.
+        answering = planner()
+        loop = SlotLoop(self.data.admit(CUSTOMER, PLANNING), self._clock, answering, _planning(self._config))
+        try:
+            await loop.run()
+        finally:
+            await answering.close()
+
     def _control_settings(self) -> ControlSettings:
         contract, cycle_s = self._config.unit.contract, self._config.unit.control.cycle_s
         if contract is None:
             return ControlSettings(self._here.unit, Timings.for_cycle(cycle_s), boot=boot_id())
-        return settings_for(
+        settings = settings_for(
             self._here.unit,
             cycle_s,
             max_import_kw=contract.max_import_kw,
@@ -158,6 +181,7 @@ class Unit:
             phases=contract.phases,
             boot=boot_id(),
         )
+        return replace(settings, claimants={Claimant.PLAN: frozenset({PLANNING})})
 
     def _page(self) -> Page:
         unit, web = self._config.unit.unit, self._config.unit.web
@@ -225,3 +249,27 @@ def _store_settings(config: LoadedConfig, state_dir: Path) -> StoreSettings:
 def _owner(name: str, section: DeviceSection) -> OwnerSettings:
     said = {field.name: getattr(section, field.name) for field in fields(OwnerSettings) if field.name != "name"}
     return OwnerSettings(name=name, **said)
+
+
+def _planning(config: LoadedConfig) -> PlanningSettings:
+    planning, site, unit = config.unit.planning, config.unit.site, config.unit.unit
+    contract = config.unit.contract
+    return PlanningSettings(
+        unit=unit.id,
+        timings=Timings.for_cycle(config.unit.control.cycle_s),
+        slot_minutes=planning.slot_minutes,
+        slots=max(1, round(planning.horizon_hours * 60 / planning.slot_minutes)),
+        objective=Objective(planning.objective),
+        wear_eur_per_kwh=planning.wear_eur_per_kwh,
+        end_value_eur_per_kwh=planning.end_value_eur_per_kwh,
+        outside_tube_eur_per_kwh=planning.outside_tube_eur_per_kwh,
+        site=PlannedSite(
+            time_zone=unit.time_zone,
+            latitude=site.latitude,
+            longitude=site.longitude,
+            tilt=site.tilt,
+            azimuth=site.azimuth,
+            peak_kw=site.peak_kw,
+        ),
+        phases=3 if contract is None else contract.phases,
+    )

@@ -22,9 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from heg.config.reader import load
+from heg.data.interface import DataInterface
 from heg.devices.installed import installed_drivers
 from heg.runtime.clock import Clock
 from heg.runtime.notify import ServiceManager
+from heg.services.planning.planner import Planner
 from heg.unit import Site, Unit
 from heg.web.listen import open_listener
 from heg.web.settings import WebSettings
@@ -54,9 +56,11 @@ class Seen:
 class House:
     """The rig and the gateway beside it, as a test speaks of them."""
 
-    def __init__(self, rig: Rig, view: GatewayView, clock: Clock) -> None:
+    def __init__(self, rig: Rig, view: GatewayView, clock: Clock, data: DataInterface) -> None:
         self.rig = rig
         self.view = view
+        self.data = data
+        """The gateway's data interface, for a test that has something to say through a door of its own."""
         self._clock = clock
         self.state: dict[str, Any] = {}
         """What the gateway said last: refreshed by `after` and `until`."""
@@ -119,10 +123,12 @@ async def a_house(
     tables: Mapping[str, Any] | None = None,
     plan: RigPlan | None = None,
     sections: Mapping[str, Any] | None = None,
+    planner: Callable[[], Planner] | None = None,
 ) -> AsyncIterator[House]:
     """A running house with its gateway; by default constant load, and a battery that the gateway leads.
 
-    `tables` describe the rig as a scenario does (`hil.plan`), `sections` add to the gateway's configuration.
+    `tables` describe the rig as a scenario does (`hil.plan`), `sections` add to the gateway's configuration. `planner`
+    makes what answers the slot loop in place of the planner's own process.
     """
     chosen = {"weather": {"kind": "constant", "demand_kw": 1.0}, "house": {"batteries": LED}, **(tables or {})}
     async with Rig(plan or rig_plan(chosen, NOON), clock) as rig:
@@ -134,11 +140,12 @@ async def a_house(
             path.write_text(gateway_config(rig, state_dir=state_dir, port=port, sections=sections or {}))
             drivers = installed_drivers()
             config = load(path, drivers.config_types())
-            unit = Unit(config, clock, Site(state_dir, drivers.specs, ServiceManager(None), listener=listener))
+            site = Site(state_dir, drivers.specs, ServiceManager(None), listener=listener, planner=planner)
+            unit = Unit(config, clock, site)
             stop = asyncio.Event()
             running = asyncio.ensure_future(unit.run(stop))
             try:
-                yield House(rig, GatewayView(port), clock)
+                yield House(rig, GatewayView(port), clock, unit.data)
             finally:
                 stop.set()
                 await running

@@ -1,0 +1,237 @@
+"""From what is known to one problem: every gap is filled, and every gap that was filled has a name and a sentence.
+
+It always yields a problem that can be planned (spec ebr.md, Never infeasible). What each lack does is said here:
+
+- no import prices at all: a flat price is assumed, so that the plan is plain self-consumption;
+- prices end before the horizon: the same slots of the last days stand in;
+- no export price: exporting earns nothing; no CO2 cost: it counts as nothing;
+- a storage whose energy nobody can tell is left out; one that stands still or is silent is reckoned by metered energy;
+- another's forecast that ends early is continued by its own last days, and none at all means our own.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from heg.model.envelope import Envelope
+from heg.model.plan import (
+    Degradation,
+    DegradationCode,
+    ForecastRequest,
+    Objective,
+    PlanInputs,
+    PlanRequest,
+    VehicleInputs,
+)
+from heg.model.slots import slot_start
+from heg.services.planning.outlook import (
+    CO2,
+    DEMAND,
+    EXPORT,
+    IMPORT,
+    PRODUCTION,
+    TUBE_HIGH,
+    TUBE_LOW,
+    Outlook,
+)
+from heg.services.planning.prices import Filled
+from heg.services.planning.settings import PlanningSettings
+from heg.services.planning.storages import Member, member, together
+from heg.services.planning.vehicle import first_to_leave, inputs_of
+
+ASSUMED_IMPORT_EUR_PER_KWH = 0.30
+"""A flat price: then nothing is gained by waiting, and the plan is self-consumption whatever its height."""
+_NOMINAL_V = 230.0
+_LEAST_SHARE = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """One problem, and whose decisions its answer holds: the storages summed up in it, and the car's charger."""
+
+    request: PlanRequest
+    members: tuple[Member, ...] = ()
+    charger: str = ""
+
+    @property
+    def lacks(self) -> tuple[Degradation, ...]:
+        """What had to be done without."""
+        return self.request.problem.degradations
+
+
+def gather(
+    outlook: Outlook,
+    settings: PlanningSettings,
+    number: int,
+    now_s: float,
+    now: datetime,
+    noticed: tuple[Degradation, ...] = (),
+) -> Gathered:
+    """Return the problem of the slot that runs at `now`; `noticed` are lacks that the loop itself has seen."""
+    start = slot_start(now, settings.slot)
+    prices = _Prices(outlook, settings, start)
+    members, stored = _members(outlook, now_s)
+    pev, charger, driven = _vehicle(outlook, settings, start, now_s)
+    demand, demanded = _told(outlook, settings, DEMAND, start, DegradationCode.DEMAND_FORECAST_MISSING)
+    production, produced = _told(outlook, settings, PRODUCTION, start, DegradationCode.PRODUCTION_FORECAST_MISSING)
+    contract_min_kw, contract_max_kw = _contract(outlook.envelope(), settings.phases)
+    problem = PlanInputs(
+        slot_minutes=settings.slot_minutes,
+        start=start,
+        demand_kw=demand,
+        production_kw=production,
+        production_curtailable=bool(outlook.members.producers)
+        and all(one.curtailable for _, one in outlook.members.producers),
+        import_eur_per_kwh=prices.bought,
+        export_eur_per_kwh=prices.sold,
+        co2_eur_per_kwh=prices.co2,
+        tube_low_kw=_tube(outlook, settings, TUBE_LOW, start),
+        tube_high_kw=_tube(outlook, settings, TUBE_HIGH, start),
+        outside_tube_eur_per_kwh=settings.outside_tube_eur_per_kwh,
+        contract_min_kw=contract_min_kw,
+        contract_max_kw=contract_max_kw,
+        ess=together(
+            members,
+            wear_eur_per_kwh=settings.wear_eur_per_kwh,
+            end_value_eur_per_kwh=settings.end_value_eur_per_kwh,
+        ),
+        pev=pev,
+        objective=settings.objective,
+        first_slot_share=min(max(1.0 - (now - start) / settings.slot, _LEAST_SHARE), 1.0),
+        degradations=(*noticed, *prices.lacks, *stored, *driven, *demanded, *produced),
+    )
+    forecast = ForecastRequest(
+        start=start,
+        slot_minutes=settings.slot_minutes,
+        slots=settings.slots,
+        demand=outlook.past["slot.demand"].until(start, outlook.means["slot.demand"].kw),
+        production=outlook.past["slot.production"].until(start, outlook.means["slot.production"].kw)
+        if outlook.members.producers
+        else None,
+        site=settings.site,
+    )
+    return Gathered(PlanRequest(id=number, problem=problem, forecast=forecast), members, charger)
+
+
+class _Prices:
+    """The three prices of the horizon, with what is missing of them."""
+
+    def __init__(self, outlook: Outlook, settings: PlanningSettings, start: datetime) -> None:
+        self.lacks: list[Degradation] = []
+        slots = settings.slots
+        bought, sold, co2 = (outlook.books[one].filled(start, slots) for one in (IMPORT, EXPORT, CO2))
+        self.bought = self._bought(bought, slots)
+        self.sold = self._sold(sold, slots)
+        self.co2 = self._co2(co2, slots, wanted=settings.objective is Objective.CO2)
+
+    def _bought(self, bought: Filled | None, slots: int) -> tuple[float, ...]:
+        if bought is None:
+            text = (
+                f"No prices are known: {ASSUMED_IMPORT_EUR_PER_KWH:.2f} EUR/kWh is assumed all day, so the storages "
+                "serve self-consumption until prices come."
+            )
+            self.lacks.append(Degradation(DegradationCode.PRICES_MISSING, text))
+            return (ASSUMED_IMPORT_EUR_PER_KWH,) * slots
+        if bought.first_gap is not None:
+            self._estimated("prices", bought, DegradationCode.PRICES_ESTIMATED)
+        return bought.values
+
+    def _sold(self, sold: Filled | None, slots: int) -> tuple[float, ...]:
+        if sold is None:
+            text = "No price for exported energy is known: it is planned as if it earned nothing."
+            self.lacks.append(Degradation(DegradationCode.EXPORT_PRICES_MISSING, text))
+            return (0.0,) * slots
+        if sold.first_gap is not None:
+            self._estimated("export prices", sold, DegradationCode.EXPORT_PRICES_MISSING)
+        return sold.values
+
+    def _co2(self, co2: Filled | None, slots: int, *, wanted: bool) -> tuple[float, ...]:
+        if co2 is None:
+            # A house whose owner counts no CO2 lacks nothing; one that plans by CO2 alone lacks everything.
+            if wanted:
+                text = "The CO2 of grid energy is not known, though the plan is to save it: it counts as nothing."
+                self.lacks.append(Degradation(DegradationCode.CO2_MISSING, text))
+            return (0.0,) * slots
+        if co2.first_gap is not None:
+            self._estimated("CO2 costs", co2, DegradationCode.CO2_MISSING)
+        return co2.values
+
+    def _estimated(self, what: str, filled: Filled, code: DegradationCode) -> None:
+        since = f"{filled.first_gap:%d %b %H:%M} UTC" if filled.first_gap is not None else "now"
+        text = (
+            f"The {what} of {filled.gaps} of {len(filled.values)} slots are not known, the first from {since} on: "
+            "those of the same slots of the last days stand in."
+        )
+        self.lacks.append(Degradation(code, text))
+
+
+def _members(outlook: Outlook, now_s: float) -> tuple[tuple[Member, ...], list[Degradation]]:
+    members, lacks = [], []
+    judged = outlook.judged(now_s)
+    for name, capability in outlook.members.storages:
+        verdict = judged.get(name)
+        if verdict is None:
+            text = f"{name} does not answer: the plan does without this storage."
+            lacks.append(Degradation(DegradationCode.SOC_UNKNOWN, text))
+            continue
+        if verdict.degradation is not None:
+            lacks.append(verdict.degradation)
+        if verdict.share is not None:
+            members.append(
+                member(
+                    name,
+                    capability,
+                    verdict.share,
+                    trusted=verdict.degradation is None,
+                    charge_limit_kw=outlook.limit("limit.charge", name, now_s),
+                    discharge_limit_kw=outlook.limit("limit.discharge", name, now_s),
+                )
+            )
+    return tuple(members), lacks
+
+
+def _vehicle(
+    outlook: Outlook, settings: PlanningSettings, start: datetime, now_s: float
+) -> tuple[VehicleInputs | None, str, tuple[Degradation, ...]]:
+    car = first_to_leave(outlook.cars())
+    if car is None:
+        return None, "", ()
+    limit_kw = outlook.limit("limit.charge", car.charger, now_s)
+    inputs, lacks = inputs_of(car, start, settings.slot, settings.slots, limit_kw)
+    return replace(inputs, wear_eur_per_kwh=settings.wear_eur_per_kwh), car.charger, lacks
+
+
+def _told(
+    outlook: Outlook, settings: PlanningSettings, variable: str, start: datetime, code: DegradationCode
+) -> tuple[tuple[float, ...], tuple[Degradation, ...]]:
+    """Return somebody else's forecast; empty where there is none for now, which means our own."""
+    book = outlook.books[variable]
+    if book.empty:
+        return (), ()
+    what = variable.removeprefix("profile.")
+    told = book.filled(start, settings.slots)
+    if told is None or told.known == 0:
+        text = f"The provider's forecast of {what} has ended: the house's own is used."
+        return (), (Degradation(code, text),)
+    values = tuple(max(0.0, value) for value in told.values)
+    if told.first_gap is None:
+        return values, ()
+    text = (
+        f"The provider's forecast of {what} leaves {told.gaps} of {settings.slots} slots open, the first from "
+        f"{told.first_gap:%d %b %H:%M} UTC on: the same slots of its last days stand in."
+    )
+    return values, (Degradation(code, text),)
+
+
+def _tube(outlook: Outlook, settings: PlanningSettings, variable: str, start: datetime) -> tuple[float | None, ...]:
+    known = outlook.books[variable].known(start, settings.slots)
+    return known if any(value is not None for value in known) else ()
+
+
+def _contract(envelope: Envelope | None, phases: int) -> tuple[float | None, float | None]:
+    """Return the envelope's interval in kW; its amperes count as if all phases were loaded alike."""
+    if envelope is None:
+        return None, None
+    amperes_kw = envelope.max_a_per_phase * _NOMINAL_V * phases / 1000.0
+    low, high = max(envelope.min_kw, -amperes_kw), min(envelope.max_kw, amperes_kw)
+    return (low if math.isfinite(low) else None), (high if math.isfinite(high) else None)

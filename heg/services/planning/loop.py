@@ -1,0 +1,203 @@
+"""The slot loop: at every slot's start, and when something happens in between, gather, have it planned, publish.
+
+Receding horizon (spec ebr.md): of each plan only the running slot is claimed. The loop looks every few seconds; a look
+reads the process image and waits for nothing. Slots are told by the wall clock, everything else is monotonic: where
+the clock jumps, the slot that runs now is planned anew, whether it was planned before or not.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from heg.data.door import CommandAnswer, Door, Outcome
+from heg.model.instance import Location
+from heg.model.plan import Degradation, DegradationCode, PlanReply, PlanStatus
+from heg.model.slots import slot_start
+from heg.runtime.clock import Clock
+from heg.services.planning.gather import gather
+from heg.services.planning.outlook import Looked, Outlook
+from heg.services.planning.past import read_past
+from heg.services.planning.planner import Planner, fitting
+from heg.services.planning.publish import Publisher
+from heg.services.planning.settings import PlanningSettings
+from heg.services.planning.standing import Standing, standing
+from heg.services.planning.triggers import Band, BandWatch, Cause, Seen, Triggers, bounds_of
+
+logger = logging.getLogger(__name__)
+
+_STEP_S = 30.0
+"""A label that lies so far from where it should be was set by somebody; what moves it less harms nothing."""
+_SERIES = ("slot.demand", "slot.production")
+
+
+class SlotLoop:
+    """One per unit; `run` is its supervised task. Built anew it begins with nothing but what the door knows."""
+
+    def __init__(self, door: Door, clock: Clock, planner: Planner, settings: PlanningSettings) -> None:
+        self._door, self._clock, self._planner, self._settings = door, clock, planner, settings
+        self._here = Location(settings.unit)
+        self._outlook = Outlook(door, settings)
+        self._publisher = Publisher(door, settings)
+        self._triggers = Triggers()
+        self._watch = _Watch(clock)
+        self._bands = {name: BandWatch(settings.slot.total_seconds()) for name in _SERIES}
+        self._made: Standing | None = None
+        self._asked = 0
+        self._wake = asyncio.Event()
+        self._waiting: list[asyncio.Future[Standing]] = []
+        self._requests = 0
+
+    async def run(self) -> None:
+        """Plan until cancelled; what was claimed is then taken back."""
+        answering = self._door.answer("command.plan", self._here, self._plan_now)
+        reading = asyncio.create_task(self._read_past(), name="planning.past")
+        try:
+            await self._ready()
+            while True:
+                seen = self._see()
+                if (cause := self._triggers.due(seen, self._clock.monotonic_s())) is not None:
+                    await self._plan(seen, cause)
+                await self._pause()
+        finally:
+            self._door.unsubscribe(answering.request)
+            self._publisher.withdraw()
+            reading.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await reading
+
+    # -- waiting
+
+    async def _ready(self) -> None:
+        """The first plan waits for the devices to speak, but not for ever: a house may have none, or a silent one."""
+        until_s = self._clock.monotonic_s() + self._settings.ready_within_s
+        while self._clock.monotonic_s() < until_s:
+            looked = self._look()
+            judged = self._outlook.judged(self._clock.monotonic_s()).values()
+            all_here = not looked.members.awaited and looked.members.meter != ""
+            if all_here and judged and all(one.share is not None for one in judged):
+                return
+            await self._clock.sleep(0.5)
+
+    async def _pause(self) -> None:
+        """Until the next look: soon, at the next slot's start, or when somebody asks."""
+        now = self._clock.utc()
+        left_s = (slot_start(now, self._settings.slot) + self._settings.slot - now).total_seconds()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(self._settings.look_s, max(left_s, 0.001))):
+                await self._wake.wait()
+        self._wake.clear()
+
+    async def _read_past(self) -> None:
+        for variable in _SERIES:
+            found = await read_past(self._door, self._clock, self._here, variable, self._outlook.past[variable])
+            logger.info("planning: %d slots of %s read from the store", found, variable)
+
+    async def _plan_now(self, _place: Location, _arguments: Mapping[str, object]) -> CommandAnswer:
+        made: asyncio.Future[Standing] = asyncio.get_running_loop().create_future()
+        self._waiting.append(made)
+        self._asked += 1
+        self._wake.set()
+        stands = await made
+        lacks = " ".join(one.text for one in stands.plan.degradations)
+        outcome = Outcome.DONE if stands.good else Outcome.PARTLY
+        return CommandAnswer(outcome, f"Planned: {stands.plan.status}. {lacks}".strip())
+
+    # -- looking
+
+    def _look(self) -> Looked:
+        if self._watch.stepped():
+            logger.warning("planning: the clock was set; the slot that runs now is planned anew")
+            self._outlook.clock_stepped()
+        return self._outlook.look(self._clock.monotonic_s(), self._clock.utc())
+
+    def _see(self) -> Seen:
+        looked = self._look()
+        vehicles = tuple(
+            (car.charger, car.record.since, car.record.departure_utc, car.record.target_soc, car.record.capacity_kwh)
+            for car in self._outlook.cars()
+        )
+        return Seen(
+            slot=slot_start(self._clock.utc(), self._settings.slot),
+            words=looked.words,
+            asked=self._asked,
+            steps=self._watch.steps,
+            devices=frozenset(
+                name for name, one in self._outlook.judged(self._clock.monotonic_s()).items() if one.share is not None
+            ),
+            vehicles=vehicles,
+            envelope=bounds_of(self._outlook.envelope()),
+            hands_off=self._outlook.hands_off(),
+            outside=self._outside(),
+        )
+
+    def _outside(self) -> bool:
+        now_s, found = self._clock.monotonic_s(), False
+        for name in _SERIES:
+            mean = self._outlook.means[name]
+            found |= self._bands[name].see(now_s, mean.kw, mean.seconds, self._band(name))
+        return found
+
+    def _band(self, name: str) -> Band | None:
+        made = self._made
+        if made is None or made.forecast is None:
+            return None
+        series = made.forecast.demand if name == "slot.demand" else made.forecast.production
+        at = made.plan.index(self._clock.utc())
+        if series is None or at is None or at >= len(series.low_kw):
+            return None
+        return Band(series.low_kw[at], series.high_kw[at])
+
+    # -- planning
+
+    async def _plan(self, seen: Seen, cause: Cause) -> None:
+        now_s, now = self._clock.monotonic_s(), self._clock.utc()
+        noticed: tuple[Degradation, ...] = ()
+        if cause is Cause.CLOCK:
+            text = "The gateway's clock was set: the slot that runs by the new time is planned anew."
+            noticed = (Degradation(DegradationCode.CLOCK_STEPPED, text),)
+        self._requests += 1
+        gathered = gather(self._outlook, self._settings, self._requests, now_s, now, noticed)
+        reply = await self._planner.ask(gathered.request, self._settings.ask_limit_s)
+        if isinstance(reply, PlanReply):
+            reply = fitting(reply, gathered.request)
+        made_s, made = self._clock.monotonic_s(), self._clock.utc()
+        stands = standing(reply, gathered, self._made, made_s, made)
+        self._publisher.publish(stands, made)
+        if stands.good:
+            self._made = stands
+        for band in self._bands.values():
+            band.restart()
+        self._triggers.planned(seen, made_s, good=stands.good)
+        self._tell(stands, cause)
+
+    def _tell(self, stands: Standing, cause: Cause) -> None:
+        level = logging.WARNING if stands.plan.status is PlanStatus.FALLBACK else logging.INFO
+        lacks = "; ".join(one.text or str(one.code) for one in stands.plan.degradations)
+        logger.log(level, "planning: %s: plan %s%s", cause, stands.plan.status, f" ({lacks})" if lacks else "")
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            if not one.done():
+                one.set_result(stands)
+
+
+@dataclass(slots=True)
+class _Watch:
+    """Whether the labels still go with monotonic time."""
+
+    clock: Clock
+    steps: int = 0
+    _anchor: tuple[float, float] | None = None
+
+    def stepped(self) -> bool:
+        """Look; True when the label is not where it should be."""
+        now = (self.clock.monotonic_s(), self.clock.utc().timestamp())
+        before, self._anchor = self._anchor, now
+        if before is None:
+            return False
+        moved_s = (now[1] - before[1]) - (now[0] - before[0])
+        if abs(moved_s) < _STEP_S:
+            return False
+        self.steps += 1
+        return True

@@ -1,0 +1,170 @@
+"""What the slot loop knows: prices, others' forecasts, the past, what flows, what is stored.
+
+It looks every few seconds, at the process image only; nothing here waits. What the plan makes of it: gather.py.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from heg.data.door import Door
+from heg.model.envelope import Envelope
+from heg.model.instance import ANY, Instance, Location, Quality
+from heg.model.records import AlarmRecord, VehicleRecord
+from heg.model.slots import Profile, slot_start
+from heg.services.planning.household import Flows, Household, flows, household, number
+from heg.services.planning.past import SeriesPast, SlotMean
+from heg.services.planning.prices import SlotBook
+from heg.services.planning.settings import PlanningSettings
+from heg.services.planning.soc import SocJudged, SocKeeper
+from heg.services.planning.vehicle import Plugged
+
+IMPORT, EXPORT, CO2 = "profile.price.import", "profile.price.export", "profile.price.co2"
+DEMAND, PRODUCTION = "profile.demand", "profile.production"
+TUBE_LOW, TUBE_HIGH = "profile.tube.low", "profile.tube.high"
+_MOST = {
+    **dict.fromkeys((IMPORT, EXPORT, CO2), 20.0),
+    **dict.fromkeys((DEMAND, PRODUCTION, TUBE_LOW, TUBE_HIGH), 1000.0),
+}
+_OWN = frozenset({DEMAND, PRODUCTION})
+"""Series that this loop publishes itself, at the unit's own place."""
+_HALF = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What one look found: who is there, what flows, how often what is said from outside has changed."""
+
+    members: Household
+    flows: Flows
+    words: int
+
+
+class Outlook:
+    """One per slot loop. `past` and `books` are by variable."""
+
+    def __init__(self, door: Door, settings: PlanningSettings) -> None:
+        self._door, self._settings = door, settings
+        self.here = Location(settings.unit)
+        self.books = {variable: SlotBook(settings.slot_minutes, most) for variable, most in _MOST.items()}
+        self.past = {name: SeriesPast(settings.slot_minutes) for name in ("slot.demand", "slot.production")}
+        self.means = {name: SlotMean() for name in self.past}
+        self._keepers: dict[str, SocKeeper] = {}
+        self._heard: dict[tuple[str, Location], int] = {}
+        self._words = 0
+        self._slot: datetime | None = None
+        self.members = Household()
+
+    def look(self, now_s: float, now: datetime) -> Looked:
+        """See what is new."""
+        self.members = household(self._door, self._settings.unit)
+        seen = flows(self._door, self._settings.unit, self.members, now_s, self._settings.power_max_age_s)
+        self._measure(now_s, now, {"slot.demand": seen.demand_kw, "slot.production": seen.production_kw})
+        self._store(now_s)
+        for variable in self.books:
+            self._listen(variable, now)
+        for variable, past in self.past.items():
+            self._book(variable, past)
+        return Looked(self.members, seen, self._words)
+
+    def clock_stepped(self) -> None:
+        """The labels jumped: what was measured of the running slot belongs to none."""
+        self._slot = None
+        self.means = {name: SlotMean() for name in self.past}
+
+    def judged(self, now_s: float) -> dict[str, SocJudged]:
+        """Return what is in each storage that answers."""
+        return {
+            name: self._keeper(name).judge(now_s, impossible=self._impossible(name))
+            for name, _ in self.members.storages
+            if name not in self.members.lost
+        }
+
+    def limit(self, variable: str, name: str, now_s: float) -> float | None:
+        """Return a device's own limit of the moment (kW), None where it states none."""
+        place = Location(self._settings.unit, name)
+        return number(self._door.latest(variable, place), now_s, 2 * self._settings.soc_max_age_s)
+
+    def cars(self) -> tuple[Plugged, ...]:
+        """Return the plugged cars at chargers that answer."""
+        found = []
+        for name, capability in self.members.chargers:
+            instance = self._door.latest("vehicle", Location(self._settings.unit, name))
+            record = instance.value if instance is not None and instance.sequence else None
+            if isinstance(record, VehicleRecord) and record.plugged and name not in self.members.lost:
+                found.append(Plugged(name, capability, record))
+        return tuple(found)
+
+    def envelope(self) -> Envelope | None:
+        """Return what is left to the connection point, None before control has said so in this run."""
+        instance = self._door.latest("envelope", self.here)
+        fresh = instance is not None and instance.sequence > 0
+        return instance.value if fresh and instance is not None and isinstance(instance.value, Envelope) else None
+
+    def hands_off(self) -> bool:
+        """Tell whether the owner keeps everything released."""
+        instance = self._door.latest("hands_off", self.here)
+        return instance is not None and instance.value in ("on", True)
+
+    # -- the pieces of a look
+
+    def _measure(self, now_s: float, now: datetime, powers: Mapping[str, float | None]) -> None:
+        slot = slot_start(now, self._settings.slot)
+        before, self._slot = self._slot, slot
+        for variable, kw in powers.items():
+            mean = self.means[variable]
+            if before is not None and slot != before:
+                measured_s = mean.seconds
+                ended_kw = mean.restart(now_s)
+                if ended_kw is not None and measured_s >= _HALF * self._settings.slot.total_seconds():
+                    # The books close a little later; the forecast must not wait for them.
+                    self.past[variable].put(before, ended_kw, provisional=True)
+            mean.add(now_s, kw)
+
+    def _store(self, now_s: float) -> None:
+        for name, capability in self.members.storages:
+            keeper = self._keeper(name)
+            keeper.capability = capability
+            place = Location(self._settings.unit, name)
+            soc = number(self._door.latest("soc", place), now_s, self._settings.soc_max_age_s)
+            power = self._door.latest("power.active", place)
+            keeper.see(now_s, soc, number(power, now_s, self._settings.power_max_age_s))
+
+    def _keeper(self, name: str) -> SocKeeper:
+        found = self._keepers.get(name)
+        if found is None:
+            capability = dict(self.members.storages)[name]
+            found = self._keepers[name] = SocKeeper(name, capability)
+        return found
+
+    def _impossible(self, name: str) -> bool:
+        alarm = self._door.latest("alarm", Location(self._settings.unit, name, "soc-out-of-range"))
+        return alarm is not None and isinstance(alarm.value, AlarmRecord) and alarm.value.active
+
+    def _listen(self, variable: str, now: datetime) -> None:
+        found = self._door.latest_all(variable, Location(self._settings.unit, ANY, ANY))
+        new = [one for one in found if self._is_news(variable, one)]
+        if not new:
+            return
+        profiles = [one.value for one in sorted(new, key=lambda one: one.sequence) if isinstance(one.value, Profile)]
+        if self.books[variable].learn(profiles, now):
+            self._words += 1
+
+    def _is_news(self, variable: str, one: Instance) -> bool:
+        if variable in _OWN and not one.location.device:
+            return False
+        if one.quality is Quality.BAD or one.location.part:
+            return False
+        key = (variable, one.location)
+        if self._heard.get(key) == one.sequence:
+            return False
+        self._heard[key] = one.sequence
+        return True
+
+    def _book(self, variable: str, past: SeriesPast) -> None:
+        one = self._door.latest(variable, self.here)
+        if one is None or self._heard.get((variable, self.here)) == one.sequence:
+            return
+        self._heard[variable, self.here] = one.sequence
+        if isinstance(one.value, float) and one.quality is not Quality.BAD:
+            past.put(slot_start(one.time, self._settings.slot), one.value)
