@@ -54,6 +54,7 @@ class DegradationCode(StrEnum):
     ANSWER_REFUSED = "answer_refused"
     OLD_PLAN = "old_plan"
     CLOCK_STEPPED = "clock_stepped"
+    INPUT_MENDED = "input_mended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +213,7 @@ class Plan:
     """The plan of one horizon. `demand_kw` and `production_kw` are the forecasts it stands on.
 
     `ess` and `pev` are empty where there is none. `grid_kw` follows from the others and is positive importing.
+    Plans are equal when they say the same, however long each took to find.
     """
 
     start: datetime
@@ -231,7 +233,7 @@ class Plan:
     pev_best_kwh: float | None = None
     cost: CostParts = field(default_factory=CostParts)
     degradations: tuple[Degradation, ...] = ()
-    solve_ms: float = 0.0
+    solve_ms: float = field(default=0.0, compare=False)
 
     @property
     def slots(self) -> int:

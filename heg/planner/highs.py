@@ -1,0 +1,87 @@
+"""One linear or mixed-integer program through HiGHS, arrays in and arrays out; the only module that knows highspy."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import highspy
+import numpy as np
+
+from heg.planner.house import Floats
+from heg.planner.matrix import Arrays
+
+INTEGRALITY_TOLERANCE = 1e-9
+DUAL_TOLERANCE = 1e-9
+_ROWWISE = 2
+_MINIMISE = 1
+
+
+class Outcome(StrEnum):
+    """How a program ended. `STOPPED` has a solution, but at the time limit; `FAILED` and `INFEASIBLE` have none."""
+
+    OPTIMAL = "optimal"
+    STOPPED = "stopped"
+    INFEASIBLE = "infeasible"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """What came out. `duals` (of linear programs): by how much the objective grows with each row's right side."""
+
+    outcome: Outcome
+    values: Floats
+    duals: Floats
+    seconds: float
+    gap: float = 0.0
+
+    @property
+    def solved(self) -> bool:
+        """Tell whether `values` keep every constraint."""
+        return self.outcome in (Outcome.OPTIMAL, Outcome.STOPPED)
+
+
+def run(arrays: Arrays, *, time_limit_s: float, gap: float) -> Answer:
+    """Minimise. Never raises: what the solver cannot do is an outcome."""
+    solver = highspy.Highs()  # type: ignore[no-untyped-call]  # the package is typed but for its constructor
+    solver.setOptionValue("output_flag", False)
+    solver.setOptionValue("threads", 1)
+    solver.setOptionValue("time_limit", time_limit_s)
+    solver.setOptionValue("mip_rel_gap", gap)
+    solver.setOptionValue("mip_abs_gap", 1e-9)
+    solver.setOptionValue("mip_feasibility_tolerance", INTEGRALITY_TOLERANCE)
+    solver.setOptionValue("dual_feasibility_tolerance", DUAL_TOLERANCE)
+    status = solver.passModel(
+        len(arrays.cost),
+        len(arrays.row_lower),
+        len(arrays.values),
+        _ROWWISE,
+        _MINIMISE,
+        0.0,
+        arrays.cost,
+        arrays.lower,
+        arrays.upper,
+        arrays.row_lower,
+        arrays.row_upper,
+        arrays.starts,
+        arrays.columns,
+        arrays.values,
+        arrays.integral,
+    )
+    if status == highspy.HighsStatus.kError or solver.run() == highspy.HighsStatus.kError:
+        return Answer(Outcome.FAILED, np.zeros(0), np.zeros(0), solver.getRunTime())
+    return _answer(solver, mixed=bool(arrays.integral.any()))
+
+
+def _answer(solver: highspy.Highs, *, mixed: bool) -> Answer:
+    status = solver.getModelStatus()
+    solution = solver.getSolution()
+    values, duals = np.array(solution.col_value), np.array(solution.row_dual)
+    info = solver.getInfo()
+    seconds = solver.getRunTime()
+    if status == highspy.HighsModelStatus.kOptimal:
+        return Answer(Outcome.OPTIMAL, values, duals, seconds, max(0.0, info.mip_gap) if mixed else 0.0)
+    if status in {highspy.HighsModelStatus.kInfeasible, highspy.HighsModelStatus.kUnboundedOrInfeasible}:
+        return Answer(Outcome.INFEASIBLE, values, duals, seconds)
+    feasible = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
+    outcome = Outcome.STOPPED if mixed and feasible else Outcome.FAILED
+    return Answer(outcome, values, duals, seconds, max(0.0, info.mip_gap) if mixed else 0.0)

@@ -1,0 +1,188 @@
+"""The planner's one function: inputs in, plan out, whatever the inputs are (spec ebr.md)."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from heg.model.plan import (
+    CostParts,
+    Degradation,
+    DegradationCode,
+    Objective,
+    Plan,
+    PlanInputs,
+    PlanStatus,
+    SlotDecision,
+    SlotReason,
+    SlotReasonCode,
+)
+from heg.model.regimes import RegimeOrder
+from heg.planner.fallback import rule
+from heg.planner.house import Floats, House, Store
+from heg.planner.reasons import explain
+from heg.planner.regimes import choose
+from heg.planner.solve import Solution, UnsolvedError, solve
+from heg.planner.tidy import tidy
+
+NEAR_KWH = 1e-3
+PROVEN_GAP = 1e-9
+_NOT_A_LACK = frozenset({DegradationCode.TARGET_UNREACHABLE})
+
+
+def plan(inputs: PlanInputs) -> Plan:
+    """Return the plan of these inputs: the best that can be proven in time, else the best found, else the rule's.
+
+    Pure, and never raises for what the inputs hold: each lack is one of the plan's `degradations`.
+    """
+    house = tidy(inputs)
+    if house.slots == 0:
+        return _nothing(house)
+    try:
+        solution = solve(house)
+    except UnsolvedError as reason:
+        return _by_rule(house, reason)
+    return _by_solution(house, solution)
+
+
+def _by_solution(house: House, solution: Solution) -> Plan:
+    decisions = []
+    for number, power_kw in enumerate(solution.power_kw):
+        choice = choose(house, number, solution)
+        reasons = explain(house, number, solution, choice)
+        decisions.append(_decisions(power_kw, choice.orders, reasons, solution.worth[number]))
+    said = [*house.degradations, *_findings(solution)]
+    status = PlanStatus.FEASIBLE if solution.gap > PROVEN_GAP else PlanStatus.OPTIMAL
+    if any(lack.code not in _NOT_A_LACK for lack in said):
+        status = PlanStatus.DEGRADED
+    return _assembled(
+        house, status, said, solution.power_kw, solution.used_kw, decisions, solve_ms=solution.seconds * 1e3
+    )
+
+
+def _by_rule(house: House, reason: UnsolvedError) -> Plan:
+    code = DegradationCode.TIME_LIMIT if reason.stopped else DegradationCode.SOLVER_FAILED
+    said = [*house.degradations, Degradation(code, f"Not optimised, {reason}: the storages follow self-consumption.")]
+    powers, orders = rule(house)
+    why = SlotReason(SlotReasonCode.RULE, "Follows the house: there is no optimised plan.")
+    decisions = [
+        _decisions(power_kw, each, [why] * house.slots, np.zeros(house.slots))
+        for power_kw, each in zip(powers, orders, strict=True)
+    ]
+    return _assembled(
+        house, PlanStatus.FALLBACK, said, powers, house.production_kw, decisions, solve_ms=reason.seconds * 1e3
+    )
+
+
+def _nothing(house: House) -> Plan:
+    lack = Degradation(DegradationCode.DEMAND_FORECAST_MISSING, "No slots to plan: the horizon is empty.")
+    none: tuple[Floats, ...] = tuple(np.zeros(0) for _ in house.stores)
+    decisions: list[tuple[SlotDecision, ...]] = [() for _ in house.stores]
+    return _assembled(house, PlanStatus.FALLBACK, [*house.degradations, lack], none, np.zeros(0), decisions)
+
+
+def _decisions(
+    power_kw: Floats, orders: Iterable[RegimeOrder], reasons: Iterable[SlotReason], worth: Floats
+) -> tuple[SlotDecision, ...]:
+    return tuple(
+        SlotDecision(kw, order, reason, value)
+        for kw, order, reason, value in zip(power_kw.tolist(), orders, reasons, worth.tolist(), strict=True)
+    )
+
+
+def _findings(solution: Solution) -> Iterable[Degradation]:
+    if solution.beyond_kwh > NEAR_KWH:
+        yield Degradation(
+            DegradationCode.DEMAND_ABOVE_CONTRACT,
+            f"The limits of the connection cannot be kept: at least {solution.beyond_kwh:.2f} kWh lie beyond them.",
+        )
+    if solution.netted:
+        yield Degradation(
+            DegradationCode.NETTED, "No time to settle directions: each storage keeps the one it had on balance."
+        )
+    elif solution.stopped:
+        yield Degradation(DegradationCode.TIME_LIMIT, f"Stopped at the time limit, within {solution.gap:.2%} of best.")
+
+
+def _assembled(
+    house: House,
+    status: PlanStatus,
+    said: list[Degradation],
+    powers: tuple[Floats, ...],
+    used_kw: Floats,
+    decisions: list[tuple[SlotDecision, ...]],
+    *,
+    solve_ms: float = 0.0,
+) -> Plan:
+    grid_kw = house.demand_kw - used_kw + sum(powers, np.zeros(house.slots))
+    socs = {
+        store.name: store.soc_after_kwh(power_kw, house.hours)
+        for store, power_kw in zip(house.stores, powers, strict=True)
+    }
+    decided = {store.name: each for store, each in zip(house.stores, decisions, strict=True)}
+    best_kwh = None
+    for store in house.stores:
+        short_kwh = _short_kwh(store, socs[store.name])
+        if store.target is not None and short_kwh > NEAR_KWH:
+            best_kwh = store.target.energy_kwh - short_kwh
+            said.append(
+                Degradation(
+                    DegradationCode.TARGET_UNREACHABLE,
+                    f"The vehicle will have {best_kwh:.1f} kWh at departure, not {store.target.energy_kwh:.1f} kWh.",
+                )
+            )
+    return Plan(
+        start=house.start,
+        slot_minutes=house.slot_minutes,
+        status=status,
+        demand_kw=_tuple(house.demand_kw),
+        production_kw=_tuple(house.production_kw),
+        import_eur_per_kwh=_tuple(house.import_price),
+        export_eur_per_kwh=_tuple(house.export_price),
+        co2_eur_per_kwh=_tuple(house.co2_price),
+        grid_kw=_tuple(grid_kw),
+        production_used_kw=_tuple(used_kw),
+        ess=decided.get("ess", ()),
+        ess_soc_kwh=_tuple(socs["ess"]) if "ess" in socs else (),
+        pev=decided.get("pev", ()),
+        pev_soc_kwh=_tuple(socs["pev"]) if "pev" in socs else (),
+        pev_best_kwh=best_kwh,
+        cost=_cost(house, grid_kw, powers, socs),
+        degradations=tuple(said),
+        solve_ms=solve_ms,
+    )
+
+
+def _short_kwh(store: Store, soc_kwh: Floats) -> float:
+    if store.target is None or not len(soc_kwh):
+        return 0.0
+    return max(0.0, store.target.energy_kwh - float(soc_kwh[store.target.slot]))
+
+
+def _cost(house: House, grid_kw: Floats, powers: tuple[Floats, ...], socs: dict[str, Floats]) -> CostParts:
+    imported_kwh = house.hours * np.maximum(grid_kw, 0.0)
+    exported_kwh = house.hours * np.maximum(-grid_kw, 0.0)
+    energy_eur = 0.0
+    if house.objective is not Objective.CO2:
+        energy_eur = float(imported_kwh @ house.import_price - exported_kwh @ house.export_price)
+    outside_eur = 0.0
+    if house.has_tube:
+        outside_kw = np.maximum(grid_kw - house.tube_high_kw, 0.0) + np.maximum(house.tube_low_kw - grid_kw, 0.0)
+        outside_eur = house.outside_tube_price * float(house.hours @ outside_kw)
+    wear_eur = target_eur = left_eur = 0.0
+    for store, power_kw in zip(house.stores, powers, strict=True):
+        wear_eur += store.wear_eur_per_kwh * float(house.hours @ np.maximum(-power_kw, 0.0))
+        left_eur += store.end_value_eur_per_kwh * float(socs[store.name][-1])
+        if store.target is not None:
+            target_eur += store.target.penalty_eur_per_kwh * _short_kwh(store, socs[store.name])
+    return CostParts(
+        energy_eur=energy_eur,
+        co2_eur=float(imported_kwh @ house.co2_price),
+        outside_tube_eur=outside_eur,
+        wear_eur=wear_eur,
+        target_eur=target_eur,
+        end_value_eur=-left_eur,
+    )
+
+
+def _tuple(values: Floats) -> tuple[float, ...]:
+    return tuple(values.tolist())

@@ -1,0 +1,286 @@
+"""Solves the program of a house: linear first, binaries only in slots whose answer could not be done in one direction.
+
+Limits of contract and envelope come first: where they cannot all be kept, a first pass finds the least energy beyond
+them, a second the cheapest plan with no more than that.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+
+from heg.planner.highs import Answer, Outcome, run
+from heg.planner.house import Bools, Floats, House, Store
+from heg.planner.matrix import Arrays, Ints
+from heg.planner.problem import TIE_EUR_PER_KWH, Exclusive, Problem, build
+
+TOLERANCE_KW = 1e-6
+ROUNDS = 4
+"""Rounds of adding binaries where they were missed; after these they stand in every slot."""
+
+BEYOND_TOLERANCE = 1e-7
+BEYOND_EUR_PER_KWH = 1e4
+"""What a kWh beyond the limits costs where a time-out leaves no second pass: more than any price may be."""
+
+LEAST_TIME_S = 0.02
+NET_TIME_S = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Shadows:
+    """What one more kWh would save: at the connection point, and of each limit. Zeros where nothing binds."""
+
+    grid: Floats
+    high: Floats
+    low: Floats
+    tube_high: Floats
+    tube_low: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Solution:
+    """A plan in figures. `worth` is the marginal worth of energy in each storage at each slot's end, EUR/kWh.
+
+    `beyond_kwh` is the least energy outside the limits, `gap` how far from proven it may be.
+    """
+
+    power_kw: tuple[Floats, ...]
+    used_kw: Floats
+    grid_kw: Floats
+    worth: tuple[Floats, ...]
+    shadows: Shadows
+    beyond_kwh: float
+    gap: float
+    stopped: bool
+    netted: bool
+    seconds: float
+
+
+class UnsolvedError(Exception):
+    """The solver gave nothing usable; `stopped` when it was for lack of time."""
+
+    def __init__(self, text: str, *, stopped: bool = False, seconds: float = 0.0) -> None:
+        super().__init__(text)
+        self.stopped = stopped
+        self.seconds = seconds
+
+
+def solve(house: House, exclusive: Exclusive | None = None) -> Solution:
+    """Return the best plan; with `exclusive`, binaries stand there from the beginning. Raises `UnsolvedError`."""
+    return _Search(house, exclusive or Exclusive.nowhere(house)).solution()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """A program as it was solved; `mixed` when time ran out with both directions in some slot."""
+
+    problem: Problem
+    arrays: Arrays
+    answer: Answer
+    mixed: bool = False
+
+
+class _Aim(StrEnum):
+    WITHIN_LIMITS = "within limits"
+    LEAST_BEYOND = "least beyond them"
+    NO_FURTHER = "no further beyond them than must be"
+
+
+class _Search:
+    def __init__(self, house: House, exclusive: Exclusive) -> None:
+        self._house = house
+        self._exclusive = exclusive
+        self._seconds = 0.0
+        self._beyond_kwh = 0.0
+
+    def solution(self) -> Solution:
+        found = self._best(_Aim.WITHIN_LIMITS) or self._beyond_limits()
+        if found is None:
+            raise UnsolvedError("a house that may leave its limits was called infeasible", seconds=self._seconds)
+        if found.mixed:
+            return self._netted(found)
+        if not len(found.problem.binaries):
+            return self._solution(found.problem, found.answer)
+        final = self._run(_with_binaries_fixed(found), NET_TIME_S)
+        if final.outcome is not Outcome.OPTIMAL:
+            return self._netted(found)
+        stopped = found.answer.outcome is Outcome.STOPPED
+        return self._solution(found.problem, final, gap=found.answer.gap, stopped=stopped)
+
+    def _beyond_limits(self) -> _Found | None:
+        """Find the least energy beyond the limits, then the cheapest plan that has no more."""
+        least = self._best(_Aim.LEAST_BEYOND)
+        if least is None or least.mixed:
+            return least
+        beyond_kw = least.answer.values[least.problem.above] + least.answer.values[least.problem.below]
+        self._beyond_kwh = max(0.0, float(self._house.hours @ beyond_kw))
+        return self._best(_Aim.NO_FURTHER) or least
+
+    def _best(self, aim: _Aim) -> _Found | None:
+        """Return the least answer that keeps each slot to one direction; None where the limits cannot be kept."""
+        relaxed: _Found | None = None
+        for number in range(ROUNDS + 2):
+            problem = build(self._house, self._exclusive)
+            arrays = self._aimed(problem, aim)
+            answer = self._run(arrays)
+            if answer.outcome is Outcome.INFEASIBLE:
+                return None
+            if not answer.solved:
+                break
+            mixed = _mixed(self._house, problem, answer.values, priced=aim is not _Aim.LEAST_BEYOND)
+            if not mixed:
+                return _Found(problem, arrays, answer)
+            relaxed = _Found(problem, arrays, answer, mixed=True)
+            if self._left_s() <= LEAST_TIME_S:
+                break
+            self._exclusive |= mixed if number < ROUNDS else Exclusive.everywhere(self._house)
+        if relaxed is None:
+            raise UnsolvedError(
+                "the solver found nothing in its time", stopped=self._left_s() <= 0, seconds=self._seconds
+            )
+        return relaxed
+
+    def _aimed(self, problem: Problem, aim: _Aim) -> Arrays:
+        arrays, house = problem.arrays, self._house
+        if aim is _Aim.WITHIN_LIMITS:
+            return arrays
+        outside = np.concatenate([problem.above, problem.below])
+        upper = arrays.upper.copy()
+        upper[outside] = np.inf
+        if aim is _Aim.LEAST_BEYOND:
+            cost = np.zeros_like(arrays.cost)
+            cost[outside] = np.concatenate([house.hours, house.hours])
+            for columns in problem.stores:  # no harmless ties: the less is cycled the better
+                cost[columns.charge] = cost[columns.discharge] = house.hours * TIE_EUR_PER_KWH
+            return replace(arrays, cost=cost, upper=upper)
+        row_upper = arrays.row_upper.copy()
+        row_upper[problem.beyond_row] = self._beyond_kwh + BEYOND_TOLERANCE * max(1.0, self._beyond_kwh)
+        return replace(arrays, upper=upper, row_upper=row_upper)
+
+    def _left_s(self) -> float:
+        return self._house.time_limit_s - self._seconds
+
+    def _run(self, arrays: Arrays, least_s: float = LEAST_TIME_S) -> Answer:
+        answer = run(arrays, time_limit_s=max(self._left_s(), least_s), gap=self._house.gap)
+        self._seconds += answer.seconds
+        return answer
+
+    def _netted(self, found: _Found) -> Solution:
+        """Keep to the direction that each storage had on balance, and let a last linear program find the figures."""
+        stores, least_kw = [], []
+        for store, columns in zip(self._house.stores, found.problem.stores, strict=True):
+            net_kw = found.answer.values[columns.charge] - found.answer.values[columns.discharge]
+            narrowed, floor_kw = _one_direction(store, net_kw, self._house.hours)
+            stores.append(narrowed)
+            least_kw.append(floor_kw)
+        house = replace(self._house, stores=tuple(stores))
+        problem = build(house, Exclusive.nowhere(house))
+        final = self._run(_with_limits_priced(house, problem, least_kw), NET_TIME_S)
+        if final.outcome is not Outcome.OPTIMAL:
+            raise UnsolvedError("the solver found nothing in its time", stopped=True, seconds=self._seconds)
+        if len(problem.above):
+            self._beyond_kwh = float(house.hours @ (final.values[problem.above] + final.values[problem.below]))
+        return self._solution(problem, final, gap=np.inf, stopped=True, netted=True)
+
+    def _solution(
+        self, problem: Problem, answer: Answer, *, gap: float = 0.0, stopped: bool = False, netted: bool = False
+    ) -> Solution:
+        house, values = self._house, answer.values
+        power_kw = tuple(
+            _snapped(values[columns.charge] - values[columns.discharge], store)
+            for columns, store in zip(problem.stores, house.stores, strict=True)
+        )
+        used_kw = np.clip(values[problem.used], 0.0, house.production_kw)
+        return Solution(
+            power_kw=power_kw,
+            used_kw=used_kw,
+            grid_kw=house.demand_kw - used_kw + sum(power_kw, np.zeros(house.slots)),
+            worth=tuple(-answer.duals[columns.soc_rows] for columns in problem.stores),
+            shadows=_shadows(house, problem, answer.duals),
+            beyond_kwh=self._beyond_kwh,
+            gap=gap,
+            stopped=stopped,
+            netted=netted,
+            seconds=self._seconds,
+        )
+
+
+def _mixed(house: House, problem: Problem, values: Floats, *, priced: bool) -> Exclusive:
+    """Return the slots that go both ways: every slot is looked at, whatever its prices (facts: losses can pay)."""
+    grid = np.zeros(house.slots, dtype=np.bool_)
+    if priced:  # elsewhere taking both ways off each other costs nothing
+        both_kw = np.minimum(values[problem.imported], values[problem.exported])
+        grid = (both_kw > TOLERANCE_KW) & (house.buy_price < house.sell_price)
+    stores = []
+    for store, columns in zip(house.stores, problem.stores, strict=True):
+        charge_kw, discharge_kw = values[columns.charge], values[columns.discharge]
+        too_little = (charge_kw > TOLERANCE_KW) & (charge_kw < store.least_charge_kw - TOLERANCE_KW)
+        stores.append((np.minimum(charge_kw, discharge_kw) > TOLERANCE_KW) | too_little)
+    return Exclusive(grid, tuple(stores))
+
+
+def _with_binaries_fixed(found: _Found) -> Arrays:
+    """Return the linear program that is left when the binaries are what they came out as: it has duals."""
+    arrays, binaries = found.arrays, found.problem.binaries
+    lower, upper = arrays.lower.copy(), arrays.upper.copy()
+    lower[binaries] = upper[binaries] = np.round(found.answer.values[binaries])
+    return replace(arrays, lower=lower, upper=upper, integral=np.zeros_like(arrays.integral))
+
+
+def _with_limits_priced(house: House, problem: Problem, least_kw: list[Floats]) -> Arrays:
+    arrays = problem.arrays
+    cost, lower, upper = arrays.cost.copy(), arrays.lower.copy(), arrays.upper.copy()
+    cost[problem.exported] = -house.hours * np.minimum(house.sell_price, house.buy_price)
+    for outside in (problem.above, problem.below):
+        if len(outside):
+            upper[outside] = np.inf
+            cost[outside] = house.hours * BEYOND_EUR_PER_KWH
+    for columns, floor_kw in zip(problem.stores, least_kw, strict=True):
+        lower[columns.charge] = floor_kw
+    return replace(arrays, cost=cost, lower=lower, upper=upper)
+
+
+def _one_direction(store: Store, net_kw: Floats, hours: Floats) -> tuple[Store, Floats]:
+    """Return the storage with one direction left in each slot, and the least it then charges.
+
+    Where charging has a least power, slots are switched on as the energy of the mixed answer adds up, so that no more
+    is ever charged than that answer could hold.
+    """
+    charging = net_kw > TOLERANCE_KW
+    if store.least_charge_kw > 0.0:
+        charging = _switched(np.maximum(net_kw, 0.0) * hours, store.least_charge_kw * hours, store.charge_kw > 0.0)
+    narrowed = replace(
+        store,
+        charge_kw=np.where(charging, store.charge_kw, 0.0),
+        discharge_kw=np.where((net_kw < -TOLERANCE_KW) & ~charging, store.discharge_kw, 0.0),
+    )
+    return narrowed, np.where(charging, store.least_charge_kw, 0.0)
+
+
+def _switched(wanted_kwh: Floats, least_kwh: Floats, able: Bools) -> Bools:
+    owed_kwh = 0.0
+    switched = np.zeros(len(wanted_kwh), dtype=np.bool_)
+    for slot, kwh in enumerate(wanted_kwh):
+        owed_kwh += float(kwh)
+        if able[slot] and kwh > 0.0 and owed_kwh >= least_kwh[slot] > 0.0:
+            switched[slot] = True
+            owed_kwh -= max(float(least_kwh[slot]), float(kwh))
+    return switched
+
+
+def _snapped(power_kw: Floats, store: Store) -> Floats:
+    power_kw = np.clip(power_kw, -store.discharge_kw, store.charge_kw)
+    return np.where(np.abs(power_kw) < TOLERANCE_KW / 10.0, 0.0, power_kw)
+
+
+def _shadows(house: House, problem: Problem, duals: Floats) -> Shadows:
+    def of(rows: Ints) -> Floats:
+        return np.abs(duals[rows]) / house.hours if len(rows) else np.zeros(house.slots)
+
+    return Shadows(
+        grid=duals[problem.balance_rows] / house.hours,
+        high=of(problem.high_rows),
+        low=of(problem.low_rows),
+        tube_high=of(problem.tube_high_rows),
+        tube_low=of(problem.tube_low_rows),
+    )
