@@ -2,7 +2,8 @@
 
 `{"ask": "status"}` gives the house as it truly is; `{"fault": "silent", "device": "meter"}` makes a device misbehave;
 `{"ask": "writes", "device": "battery", "point": "704.WSetEna"}` counts writes and changes of a register (flash wear,
-contactors); `{"switch": "kettle", "power_kw": 2.0}` switches a load. This is how scenarios and people reach a rig that
+contactors); `{"switch": "kettle", "power_kw": 2.0}` switches a load; `{"fault": "plug_in", "device": "charger"}` brings
+the car home. This is how scenarios and people reach a rig that
 runs in a process of its own.
 """
 
@@ -13,6 +14,7 @@ import json
 from typing import Any, Self
 
 from hil.faults import FaultError, apply, fault_of
+from hil.house.vehicle import Vehicle
 from hil.rig import Handle, Rig
 
 _LONGEST_LINE = 64 * 1024
@@ -29,6 +31,8 @@ def status(rig: Rig) -> dict[str, Any]:
         "load_kw": round(house.load_kw, 4),
         "production_kw": round(house.producers_kw, 4),
         "storage_kw": round(house.batteries_kw, 4),
+        "vehicle_kw": round(house.vehicles_kw, 4),
+        "vehicles": {name: _vehicle(vehicle) for name, vehicle in house.vehicles.items()},
         "soc": {name: round(battery.soc, 5) for name, battery in house.batteries.items()},
         "imported_kwh": house.grid.books.imported / 3.6e15,
         "exported_kwh": house.grid.books.exported / 3.6e15,
@@ -47,6 +51,7 @@ def status_line(rig: Rig) -> str:
     return (
         f"{now['house_utc']}  load {now['load_kw']:6.3f}  pv {now['production_kw']:6.3f}  "
         f"storage {now['storage_kw']:+7.3f}  grid {now['grid_kw']:+7.3f} kW  {soc}"
+        + (f"  car {now['vehicle_kw']:6.3f} kW" if now["vehicles"] else "")
     )
 
 
@@ -113,6 +118,15 @@ def _writes(rig: Rig, asked: dict[str, Any]) -> dict[str, Any]:
         return {"writes": handle.writes(point), "changes": handle.changes(point), "shown": handle.shown(point)}
     except (KeyError, ValueError) as error:
         raise FaultError(f"point {point!r}: expected one of this device's, such as 704.WSetEna") from error
+
+
+def _vehicle(vehicle: Vehicle) -> dict[str, Any]:
+    return {
+        "plugged": vehicle.plugged,
+        "soc": round(vehicle.soc, 5),
+        "power_kw": round(vehicle.power_kw, 4),
+        "charged_kwh": vehicle.charged_nanojoule / 3.6e15,
+    }
 
 
 def _device(handle: Handle) -> dict[str, Any]:

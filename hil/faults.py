@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from hil.rig import Handle, MeterHandle, ProducerHandle, Rig, StorageHandle
+from hil.rig import ChargerHandle, Handle, MeterHandle, ProducerHandle, Rig, StorageHandle
 
 GATEWAY = "gateway"
 """Device name by which the gateway itself is meant."""
@@ -145,8 +145,12 @@ _KINDS: dict[str, _Kind] = {
     "overridden": _Kind(
         lambda handle, given: handle.is_commanded_elsewhere(float(given["power_kw"])),
         {"power_kw": _NUMBER},
-        StorageHandle,
+        (StorageHandle, ChargerHandle),
     ),
+    "plug_in": _Kind(
+        lambda handle, given: handle.plug_in(**given), {"soc": _NUMBER, "capacity_kwh": _NUMBER}, ChargerHandle
+    ),
+    "unplug": _Kind(lambda handle, given: handle.unplug(**given), {"used_kwh": _NUMBER}, ChargerHandle),
     "limited": _Kind(
         lambda handle, given: handle.is_limited_elsewhere(float(given["percent"])),
         {"percent": _NUMBER},

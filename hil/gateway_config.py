@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hil.devices.server import SerialTransport
-from hil.rig import Handle, MeterHandle, Rig, StorageHandle
+from hil.rig import ChargerHandle, Handle, MeterHandle, Rig, StorageHandle
 
 
 def gateway_config(rig: Rig, *, state_dir: Path, port: int, sections: Mapping[str, Any], timeout_s: float = 1.0) -> str:
@@ -39,6 +39,8 @@ def _owner_knows(handle: Handle) -> dict[str, Any]:
     known: dict[str, Any] = {"serial": handle.device.serial}
     if isinstance(handle, MeterHandle):
         return {**known, "role": "meter"}
+    if isinstance(handle, ChargerHandle):
+        return {**known, "role": "vehicle", "capacity_kwh": handle.device.vehicle.config.capacity_kwh}
     if not isinstance(handle, StorageHandle):
         return {**known, "role": "producer"}
     built = handle.device.battery.config
@@ -59,7 +61,8 @@ def _modbus(rig: Rig, timeout_s: float) -> dict[str, Any]:
     """Where to look: every address of the rig with every unit id on it."""
     hosts: dict[str, set[int]] = {}
     serial: dict[str, dict[str, Any]] = {}
-    for handle in rig.handles.values():
+    sunspec = [handle for handle in rig.handles.values() if not isinstance(handle, ChargerHandle)]
+    for handle in sunspec:
         if isinstance(handle.transport, SerialTransport):
             line = serial.setdefault(handle.address, {"port": handle.address, "units": [], "parity": "N"})
             line["units"] = sorted({*line["units"], handle.unit_id})
@@ -71,10 +74,22 @@ def _modbus(rig: Rig, timeout_s: float) -> dict[str, Any]:
         section["units"] = sorted(set().union(*hosts.values()))
     if serial:
         section["serial"] = list(serial.values())
+    if chargers := [handle for handle in rig.handles.values() if isinstance(handle, ChargerHandle)]:
+        section["device"] = [_templated(handle) for handle in chargers]
     meters = [handle for handle in rig.handles.values() if isinstance(handle, MeterHandle)]
     if meters:
         section["connection_point"] = meters[0].device.serial
     return section
+
+
+def _templated(handle: ChargerHandle) -> dict[str, Any]:
+    """A device without SunSpec: its template says how it speaks, the owner where it is and how it is wired."""
+    return {
+        "template": "keba-p30",
+        "host": handle.address,
+        "unit": handle.unit_id,
+        "phases": handle.device.vehicle.config.phases,
+    }
 
 
 def toml(tables: Mapping[str, Any], prefix: str = "") -> str:

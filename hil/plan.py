@@ -10,12 +10,14 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from hil.devices.charger import ChargerSettings
 from hil.devices.meter import MeterSettings
 from hil.devices.pv import PvSettings
 from hil.devices.storage import StorageSettings
 from hil.house.battery import BatteryConfig
 from hil.house.house import Constant, HouseConfig, Weather
 from hil.house.producer import ProducerConfig
+from hil.house.vehicle import VehicleConfig
 from hil.replay.fetch import recorded_home
 from hil.replay.generated import generated_home
 from hil.replay.recording import Recording, read_backtest
@@ -28,7 +30,12 @@ Table = Mapping[str, Any]
 GOOD_DAY_UTC = datetime(2024, 8, 9, 6, tzinfo=UTC)
 """A summer day of the recorded home with about as much sun as load, from its morning on."""
 
-_DEVICES: dict[str, type[DeviceSettings]] = {"meter": MeterSettings, "pv": PvSettings, "storage": StorageSettings}
+_DEVICES: dict[str, type[DeviceSettings]] = {
+    "meter": MeterSettings,
+    "pv": PvSettings,
+    "storage": StorageSettings,
+    "charger": ChargerSettings,
+}
 _BUSES: dict[str, type[Bus]] = {"tcp": TcpBus, "serial": SerialBus}
 
 
@@ -83,6 +90,8 @@ def rig_plan(tables: Table, start_utc: datetime, *, offline: bool = False) -> Ri
             _known(settings.producer, house.producers, f"devices.{name}.producer")
         elif isinstance(settings, StorageSettings):
             _known(settings.battery, house.batteries, f"devices.{name}.battery")
+        elif isinstance(settings, ChargerSettings):
+            _known(settings.vehicle, house.vehicles, f"devices.{name}.vehicle")
     wiring = dict(tables.get("wiring", {}))
     for name in wiring:
         _known(name, devices or plain.devices, "wiring")
@@ -113,6 +122,10 @@ def _house(table: Table) -> HouseConfig:
     if "producers" in plain:
         plain["producers"] = {
             name: typed(ProducerConfig, inner, f"house.producers.{name}") for name, inner in plain["producers"].items()
+        }
+    if "vehicles" in plain:
+        plain["vehicles"] = {
+            name: typed(VehicleConfig, inner, f"house.vehicles.{name}") for name, inner in plain["vehicles"].items()
         }
     known = {field.name for field in dataclasses.fields(HouseConfig)}
     if unknown := sorted(set(plain) - known):

@@ -16,15 +16,18 @@ from dataclasses import dataclass, field
 from typing import Self, TypeVar
 
 from heg.runtime.clock import Clock
-from hil.devices.device import SunSpecDevice
+from hil.devices.charger import Charger, ChargerSettings
+from hil.devices.device import RigDevice, SunSpecDevice
 from hil.devices.meter import GridMeter, MeterSettings
 from hil.devices.modbus import DEVICE_FAILURE
 from hil.devices.pv import PvInverter, PvSettings
 from hil.devices.server import SerialTransport, TcpTransport, Transport
 from hil.devices.storage import StorageInverter, StorageSettings
+from hil.house.grid import NOMINAL_V
 from hil.house.house import Constant, House, HouseConfig, Weather
+from hil.house.vehicle import Vehicle
 
-DeviceSettings = PvSettings | StorageSettings | MeterSettings
+DeviceSettings = PvSettings | StorageSettings | MeterSettings | ChargerSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ class RigPlan:
 class Handle:
     """One device in a test's or a scenario's hands: what can be done to it, said as a person would."""
 
-    def __init__(self, device: SunSpecDevice, transport: Transport, clock: Clock) -> None:
+    def __init__(self, device: RigDevice, transport: Transport, clock: Clock) -> None:
         self.device = device
         self.transport = transport
         self._clock = clock
@@ -157,10 +160,6 @@ class Handle:
         """Writes to a point, such as `704.WSet`, are acknowledged and forgotten; KeyError when it has no such point."""
         self.device.ignore(point)
 
-    def is_overridden(self, model_id: int, **values: float) -> None:
-        """Somebody else writes controls, without our link."""
-        self.device.poke(model_id, **values)
-
     async def goes_away(self) -> None:
         """Nothing listens at its address any more."""
         await self.transport.stop()
@@ -186,7 +185,17 @@ class Handle:
         await self.transport.start()
 
 
-class MeterHandle(Handle):
+class SunSpecHandle(Handle):
+    """A device that speaks SunSpec."""
+
+    device: SunSpecDevice
+
+    def is_overridden(self, model_id: int, **values: float) -> None:
+        """Somebody else writes controls, without our link."""
+        self.device.poke(model_id, **values)
+
+
+class MeterHandle(SunSpecHandle):
     """The grid meter."""
 
     device: GridMeter
@@ -215,7 +224,7 @@ class MeterHandle(Handle):
         self.is_wired_right()
 
 
-class ProducerHandle(Handle):
+class ProducerHandle(SunSpecHandle):
     """A PV inverter."""
 
     device: PvInverter
@@ -237,7 +246,7 @@ class ProducerHandle(Handle):
         self.device.counter_offset_wh += kwh * 1000
 
 
-class StorageHandle(Handle):
+class StorageHandle(SunSpecHandle):
     """A battery inverter."""
 
     device: StorageInverter
@@ -265,6 +274,54 @@ class StorageHandle(Handle):
         self.device.poke(124, StorCtl_Mod=3, InWRte=share, OutWRte=-share, InOutWRte_RvrtTms=0)
 
 
+class ChargerHandle(Handle):
+    """A charge point and the car that may hang on it."""
+
+    device: Charger
+
+    @property
+    def power_kw(self) -> float:
+        """What the car truly takes."""
+        return self._car().power_kw
+
+    @property
+    def soc(self) -> float:
+        """The car's true state of charge, 0 to 1."""
+        return self._car().soc
+
+    @property
+    def plugged(self) -> bool:
+        """True while a car is plugged."""
+        return self._car().plugged
+
+    @property
+    def contactor_moves(self) -> int:
+        """How often its contactor has closed or opened."""
+        self._car()
+        return self.device.contactor_moves
+
+    def plug_in(self, soc: float | None = None, capacity_kwh: float | None = None) -> None:
+        """A car comes; with figures it is another one than before."""
+        self._car().plug_in(soc, capacity_kwh)
+
+    def unplug(self, used_kwh: float = 0.0) -> None:
+        """The car goes; it will have used this much when it comes back."""
+        self._car().unplug(used_kwh)
+
+    def counters_jump(self, kwh: float) -> None:
+        """Its energy counter leaps."""
+        self.device.counter_offset_wh += kwh * 1000
+
+    def is_commanded_elsewhere(self, power_kw: float) -> None:
+        """The maker's app sets another current over our head."""
+        amperes = power_kw * 1000 / (NOMINAL_V * self.device.vehicle.config.phases)
+        self.device.poke(enable=1, set_current=round(amperes) * 1000)
+
+    def _car(self) -> Vehicle:
+        self.device.house.advance_to(self.device.now_s())
+        return self.device.vehicle
+
+
 H = TypeVar("H", bound=Handle)
 
 
@@ -279,7 +336,7 @@ class Rig:
         self.handles: dict[str, Handle] = {}
         self._transports: dict[str, Transport] = {}
         devices = {name: self._device(name, settings) for name, settings in plan.devices.items()}
-        on_bus: dict[str, dict[int, SunSpecDevice]] = {}
+        on_bus: dict[str, dict[int, RigDevice]] = {}
         for name, device in devices.items():
             units = on_bus.setdefault(plan.wiring.get(name, name), {})
             if device.unit_id in units:
@@ -332,6 +389,11 @@ class Rig:
         """The first battery inverter."""
         return self._only(StorageHandle)
 
+    @property
+    def charger(self) -> ChargerHandle:
+        """The first charge point."""
+        return self._only(ChargerHandle)
+
     def now_s(self) -> float:
         """Seconds since the house began."""
         return self.clock.monotonic_s() - self._began_s
@@ -347,7 +409,8 @@ class Rig:
             if self.now_s() - start_s > within_s:
                 raise TimeoutError(
                     f"not within {within_s:g} s of house time: the house stands at grid {self.house.grid_kw:.3f} kW, "
-                    f"storages {self.house.batteries_kw:.3f} kW, production {self.house.producers_kw:.3f} kW"
+                    f"storages {self.house.batteries_kw:.3f} kW, cars {self.house.vehicles_kw:.3f} kW, "
+                    f"production {self.house.producers_kw:.3f} kW"
                 )
             await self.clock.sleep(every_s)
         return self.now_s() - start_s
@@ -355,7 +418,7 @@ class Rig:
     def _only(self, kind: type[H]) -> H:
         return next(handle for handle in self.handles.values() if isinstance(handle, kind))
 
-    def _device(self, name: str, settings: DeviceSettings) -> SunSpecDevice:
+    def _device(self, name: str, settings: DeviceSettings) -> RigDevice:
         match settings:
             case PvSettings():
                 return PvInverter(name, self.truth, self.now_s, settings)
@@ -363,16 +426,19 @@ class Rig:
                 return StorageInverter(name, self.truth, self.now_s, settings)
             case MeterSettings():
                 return GridMeter(name, self.truth, self.now_s, settings)
+            case ChargerSettings():
+                return Charger(name, self.truth, self.now_s, settings)
 
 
-_HANDLES: dict[type[SunSpecDevice], type[Handle]] = {
+_HANDLES: dict[type[RigDevice], type[Handle]] = {
     GridMeter: MeterHandle,
     PvInverter: ProducerHandle,
     StorageInverter: StorageHandle,
+    Charger: ChargerHandle,
 }
 
 
-def _transport(bus: Bus, units: Mapping[int, SunSpecDevice]) -> Transport:
+def _transport(bus: Bus, units: Mapping[int, RigDevice]) -> Transport:
     match bus:
         case TcpBus(host, port):
             return TcpTransport(units, host, port)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 from hil.devices.modbus import Manner
 from hil.devices.registers import BASE_ADDRESS, Field, ModelFields, ModelSpec, SunSpecImage, Values
@@ -16,6 +17,56 @@ from hil.house.house import House
 
 Now = Callable[[], float]
 """Seconds since the house began, by the injected clock."""
+
+
+class RigDevice(Protocol):
+    """What the rig's handles, faults and desk need of any simulated device."""
+
+    name: str
+    unit_id: int
+    manner: Manner
+    frozen: bool
+    ignored: set[str]
+    lies: dict[str, float | None]
+    reboots: int
+
+    @property
+    def serial(self) -> str:
+        """What makes it the same device at another address."""
+
+    @property
+    def title(self) -> str:
+        """What it is, for people."""
+
+    def read(self, address: int, count: int) -> bytes | None:
+        """Registers as bytes, None where one does not exist."""
+
+    def write(self, address: int, words: bytes) -> bool:
+        """Store registers; False where one may not be written."""
+
+    def writes(self, path: str) -> int:
+        """How often a point has been written."""
+
+    def changes(self, path: str) -> int:
+        """How often a write has given a point another value."""
+
+    def shown(self, path: str) -> float:
+        """What a client would read now at a point."""
+
+    def ignore(self, path: str) -> None:
+        """Forget writes to a point from now on."""
+
+    def lie(self, path: str, value: float | None) -> None:
+        """Show this at a point from now on."""
+
+    def tell_the_truth(self) -> None:
+        """Every point shows what is."""
+
+    def freeze(self) -> None:
+        """Measurements stand still from now on."""
+
+    def reboot(self) -> None:
+        """Power-up defaults; counters are kept."""
 
 
 class SunSpecDevice(ABC):

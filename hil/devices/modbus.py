@@ -36,6 +36,7 @@ class Manner:
     write_exception: int | None = None
     hang_up: bool = False
     requests: int = 0
+    functions: frozenset[int] = frozenset({3, 4, 6, 16, 23})
     noise: random.Random = field(default_factory=lambda: random.Random(7))  # noqa: S311 - noise, repeatable
 
     def well(self) -> None:
@@ -68,6 +69,8 @@ class Reply:
 def answer(pdu: bytes, unit: Unit) -> bytes:
     """The answer of a well-behaved unit to one protocol data unit."""
     function = pdu[0]
+    if function not in unit.manner.functions:
+        return bytes((function | 0x80, ILLEGAL_FUNCTION))
     if function in (3, 4) and len(pdu) == 5:
         return _read(function, pdu, unit)
     if function == 6 and len(pdu) == 5:
@@ -77,9 +80,7 @@ def answer(pdu: bytes, unit: Unit) -> bytes:
         return _write(function, pdu[1:], unit) or pdu[:5]
     if function == 23 and len(pdu) > 10:
         return _write(function, pdu[5:], unit) or _read(function, pdu[:5], unit)
-    if function in (3, 4, 6, 16, 23):
-        return bytes((function | 0x80, ILLEGAL_VALUE))
-    return bytes((function | 0x80, ILLEGAL_FUNCTION))
+    return bytes((function | 0x80, ILLEGAL_VALUE))
 
 
 def _read(function: int, pdu: bytes, unit: Unit) -> bytes:

@@ -1,4 +1,4 @@
-"""The house: load, producers and storages behind one connection point, moved on in fixed steps.
+"""The house: load, producers, storages and cars behind one connection point, moved on in fixed steps.
 
 The step grid is fixed (`step_s`), so what happens does not depend on how often anyone looks: `advance_to` runs
 the steps that are due. Devices read the state of the last step.
@@ -15,6 +15,7 @@ from hil.house.battery import Battery, BatteryConfig
 from hil.house.grid import REACTIVE_PER_ACTIVE_PPM, Books, GridState, voltages
 from hil.house.producer import Producer, ProducerConfig
 from hil.house.quantities import MICROSECONDS, MILLION, Phases, kilowatts, milliwatts, shares_in_ppm, split
+from hil.house.vehicle import Vehicle, VehicleConfig
 
 
 class Weather(Protocol):
@@ -51,6 +52,7 @@ class HouseConfig:
     load_shares: tuple[float, float, float] = (0.45, 0.35, 0.20)
     batteries: Mapping[str, BatteryConfig] = field(default_factory=lambda: {"battery": BatteryConfig()})
     producers: Mapping[str, ProducerConfig] = field(default_factory=lambda: {"pv": ProducerConfig()})
+    vehicles: Mapping[str, VehicleConfig] = field(default_factory=dict)
     history_s: float = 12.0
 
     def __post_init__(self) -> None:
@@ -70,6 +72,7 @@ class House:
         self.weather = weather
         self.batteries = {name: Battery(built) for name, built in config.batteries.items()}
         self.producers = {name: Producer(built) for name, built in config.producers.items()}
+        self.vehicles = {name: Vehicle(built) for name, built in config.vehicles.items()}
         self.consumed_nanojoule = 0
         self.load: Phases = (0, 0, 0)
         self.controllers: list[Callable[[float], None]] = []
@@ -78,6 +81,7 @@ class House:
         self._load_ppm = shares_in_ppm(config.load_shares)
         self._battery_ppm = {name: shares_in_ppm(built.phase_shares) for name, built in config.batteries.items()}
         self._producer_ppm = {name: shares_in_ppm(built.phase_shares) for name, built in config.producers.items()}
+        self._vehicle_ppm = {name: shares_in_ppm(built.phase_shares) for name, built in config.vehicles.items()}
         self._rated_kw = sum(built.rated_kw for built in config.producers.values()) or 1.0
         self.grid = GridState(0, (0, 0, 0), (0, 0, 0), Books())
         self._history: deque[GridState] = deque([self.grid], maxlen=max(2, round(config.history_s / config.step_s)))
@@ -108,6 +112,11 @@ class House:
     def batteries_kw(self) -> float:
         """What all storages take now, positive when charging."""
         return kilowatts(sum(battery.power_milliwatt for battery in self.batteries.values()))
+
+    @property
+    def vehicles_kw(self) -> float:
+        """What all cars take now."""
+        return kilowatts(sum(vehicle.power_milliwatt for vehicle in self.vehicles.values()))
 
     def switch(self, name: str, power_kw: float, phase: int | None = None) -> None:
         """Switch a named load to this power (0 takes it away), on one phase (1 to 3) or spread over the three."""
@@ -154,6 +163,7 @@ class House:
             if battery.reactive_kvar:
                 for index, var in enumerate(split(milliwatts(battery.reactive_kvar), self._battery_ppm[name])):
                     reactive[index] -= var
+        first, second, third = self._charge(dt_us, (first, second, third))
         active = (first, second, third)
         self.grid = GridState(
             self.at_us, active, (reactive[0], reactive[1], reactive[2]), self.grid.books.after(active, dt_us)
@@ -177,7 +187,19 @@ class House:
         books = self.grid.books
         produced = sum(producer.produced_nanojoule for producer in self.producers.values())
         kept = sum(battery.charged_nanojoule - battery.discharged_nanojoule for battery in self.batteries.values())
+        kept += sum(vehicle.charged_nanojoule for vehicle in self.vehicles.values())
         return books.imported - books.exported + produced - self.consumed_nanojoule - kept
+
+    def _charge(self, dt_us: int, before: Phases) -> Phases:
+        """What the connection point carries with the cars on top; they see the voltage of the step before."""
+        if not self.vehicles:
+            return before
+        first, second, third = before
+        mean_v = sum(self.voltage_v()) / 3
+        for name, vehicle in self.vehicles.items():
+            part = split(vehicle.step(dt_us, mean_v), self._vehicle_ppm[name])
+            first, second, third = first + part[0], second + part[1], third + part[2]
+        return first, second, third
 
     def _look(self) -> None:
         load = split(milliwatts(max(0.0, self.weather.demand_kw(self.at_us / MICROSECONDS))), self._load_ppm)

@@ -18,6 +18,7 @@ from heg.model.leases import SetPoint
 from heg.model.policy import CUSTOMER
 from heg.runtime.clock import Clock
 from heg.runtime.loops import RealTiming, run
+from hil.devices.device import SunSpecDevice
 from hil.rig import Rig
 from tests.drivers.modbus.place import a_plan
 from tests.support.npm_modbus import MISSING, npm_server, words
@@ -72,5 +73,6 @@ def registers_of(name: str, clock: Clock) -> dict[int, list[int]]:
     rig = Rig(a_plan(demand_kw=2.0, sun_kw=0.0, own_mode=False), clock)  # never started: nothing of it listens
     rig.truth.advance_to(5.0)
     device = rig.handles[name].device
+    assert isinstance(device, SunSpecDevice)
     device.refresh()
     return {device.image.base: words(device.image.data)}
