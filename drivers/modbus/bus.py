@@ -87,9 +87,11 @@ class Bus:
         """Read holding registers when it is this unit's turn."""
         return await self._turn(unit, lambda: self._link.read(unit, address, count), urgent=urgent)
 
-    async def write(self, unit: int, address: int, data: bytes, *, urgent: bool = True) -> Failure | None:
-        """Write consecutive holding registers when it is this unit's turn."""
-        return await self._turn(unit, lambda: self._link.write(unit, address, data), urgent=urgent)
+    async def write(
+        self, unit: int, address: int, data: bytes, *, urgent: bool = True, single: bool = False
+    ) -> Failure | None:
+        """Write consecutive holding registers, or a `single` one by function 6, when it is this unit's turn."""
+        return await self._turn(unit, lambda: self._link.write(unit, address, data, single=single), urgent=urgent)
 
     def forget(self, unit: int) -> None:
         """Drop what is remembered of a unit, such as its back-off."""

@@ -7,6 +7,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from drivers.modbus.template import names as template_names
+
 DEFAULT_PORT = 502
 MOST_TARGETS = 1024
 _LARGEST_NETWORK = 24
@@ -29,6 +31,35 @@ class SerialBus(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     timeout_s: Timeout = 0.5
 
 
+class TemplatedEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A device without SunSpec that a template describes (docs/users/modbus-templates.md), such as a charge point.
+
+    `unit` is the template's own unless said. `serial` refuses another device at that address. `max_a` is what its
+    circuit stands, amperes a phase.
+    """
+
+    template: Annotated[str, Meta(description='a template\'s name such as "keba-p30"')]
+    host: Annotated[str, Meta(min_length=1, max_length=260, description='"address" or "address:port"')]
+    unit: UnitId | None = None
+    serial: str = ""
+    phases: Annotated[int, Meta(ge=1, le=3, description="1 or 3 phases")] = 3
+    max_a: Annotated[float, Meta(ge=6.0, le=80.0, description="amperes from 6 to 80, such as 16")] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what names no template, no single address, or no wiring there is."""
+        if self.template not in template_names():
+            raise ValueError(f"template = {self.template!r}: expected one of {', '.join(template_names())}")
+        if len(targets((self.host,))) != 1:
+            raise ValueError(f"host = {self.host!r}: expected one address, such as 192.168.1.50")
+        if self.phases == 2:
+            raise ValueError("phases = 2: expected 1 or 3")
+
+    @property
+    def target(self) -> tuple[str, int]:
+        """Host and port."""
+        return targets((self.host,))[0]
+
+
 class ModbusConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where to look for SunSpec devices, how often to read them.
 
@@ -39,6 +70,7 @@ class ModbusConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     hosts: tuple[str, ...] = ()
     units: tuple[UnitId, ...] = (1,)
     serial: tuple[SerialBus, ...] = ()
+    device: tuple[TemplatedEntry, ...] = ()
     connection_point: str = ""
     grid_charging: bool = True
     interval_s: Seconds = 1.0

@@ -11,6 +11,7 @@ from drivers.modbus.device import SunSpecDevice
 from drivers.modbus.discovery import Found, explore, longest_search_pause_s
 from drivers.modbus.link import Failure, FailureKind, rtu_link, tcp_link
 from drivers.modbus.roles import meter_model, roles_of
+from drivers.modbus.templated import TemplatedDevice
 from heg.devices.contract import DriverContext
 from heg.model.refusals import RefusedError
 from heg.runtime.clock import ClockMode
@@ -36,6 +37,7 @@ class ModbusDriver:
         self._named |= {line.port for line in config.serial}
         self._buses: dict[str, Bus] = {}
         self._devices: dict[str, SunSpecDevice] = {}
+        self._templated: list[TemplatedDevice] = []
         self._pollers: asyncio.TaskGroup | None = None
         self._wake = asyncio.Event()
         self._scanning = asyncio.Lock()
@@ -48,6 +50,7 @@ class ModbusDriver:
         try:
             async with asyncio.TaskGroup() as pollers:
                 self._pollers = pollers
+                self._take_up_templated(pollers)
                 await self._look_for_ever()
         finally:
             self._pollers = None
@@ -59,8 +62,9 @@ class ModbusDriver:
         before = set(self._devices)
         await self._round()
         new = [device.address for identity, device in self._devices.items() if identity not in before]
-        missing = [device.address for device in self._devices.values() if device.missing]
-        return f"{len(self._devices)} devices, new: {', '.join(new) or 'none'}, missing: {', '.join(missing) or 'none'}"
+        everybody: tuple[SunSpecDevice | TemplatedDevice, ...] = (*self._devices.values(), *self._templated)
+        missing = [device.address for device in everybody if device.missing]
+        return f"{len(everybody)} devices, new: {', '.join(new) or 'none'}, missing: {', '.join(missing) or 'none'}"
 
     # Looking for devices
 
@@ -78,7 +82,9 @@ class ModbusDriver:
                     quiet_rounds = 0
 
     def _anything_missing(self) -> bool:
-        return not self._devices or any(device.missing for device in self._devices.values())
+        return (not self._devices and bool(self._targets or self._config.serial)) or any(
+            device.missing for device in self._devices.values()
+        )
 
     async def _round(self) -> bool:
         """Ask everywhere where no device answers; True when something was found."""
@@ -206,7 +212,20 @@ class ModbusDriver:
             self._pollers.create_task(self._keep(device), name=f"modbus {device.address}")
         return True
 
-    async def _keep(self, device: SunSpecDevice) -> None:
+    def _take_up_templated(self, pollers: asyncio.TaskGroup) -> None:
+        """Devices that the owner named are asked where they are said to be; nobody has to find them."""
+        self._templated = []
+        for entry in self._config.device:
+            host, port = entry.target
+            address = f"{host}:{port}"
+            if address not in self._buses:
+                link = tcp_link(host, port, self._timeout_s(self._config.timeout_s))
+                self._buses[address] = Bus(link, self._clock, gap_s=self._config.gap_s)
+            device = TemplatedDevice(entry, self._buses[address], self._config, self._context, self._tell_once)
+            self._templated.append(device)
+            pollers.create_task(self._keep(device), name=f"modbus {device.address}")
+
+    async def _keep(self, device: SunSpecDevice | TemplatedDevice) -> None:
         """Whatever one device makes go wrong stays with it."""
         while True:
             try:

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Protocol
 
 from pymodbus import FramerType
@@ -70,8 +71,8 @@ class Link(Protocol):
     async def read(self, unit: int, address: int, count: int) -> bytes | Failure:
         """Read `count` holding registers."""
 
-    async def write(self, unit: int, address: int, data: bytes) -> Failure | None:
-        """Write consecutive holding registers in one request (function 16)."""
+    async def write(self, unit: int, address: int, data: bytes, *, single: bool = False) -> Failure | None:
+        """Write consecutive holding registers in one request (function 16), or a `single` one (function 6)."""
 
     def close(self) -> None:
         """Let the connection go; the next request opens it again."""
@@ -146,30 +147,37 @@ class PymodbusLink:
             return self._broken(FailureKind.GARBAGE, f"expected {count} registers, came {len(registers)}")
         return b"".join(register.to_bytes(2, "big") for register in registers)
 
-    async def write(self, unit: int, address: int, data: bytes) -> Failure | None:
-        """Write consecutive holding registers in one request (function 16)."""
+    async def write(self, unit: int, address: int, data: bytes, *, single: bool = False) -> Failure | None:
+        """Write consecutive holding registers in one request (function 16), or a `single` one (function 6)."""
         if len(data) % 2 or not 2 <= len(data) <= 2 * MOST_WRITTEN:
             raise ValueError(f"{len(data)} bytes: expected 1 to {MOST_WRITTEN} whole registers")
         registers = [int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2)]
-        answer = await self._ask(reading=False, unit=unit, address=address, registers=registers)
+        if single and len(registers) != 1:
+            raise ValueError(f"{len(registers)} registers: function 6 writes one")
+        answer = await self._ask(reading=False, unit=unit, address=address, registers=registers, single=single)
         return answer if isinstance(answer, Failure) else None
 
     def close(self) -> None:
         """Let the connection go."""
         self._client.close()
 
-    async def _ask(self, *, reading: bool, unit: int, address: int, registers: list[int]) -> ModbusPDU | Failure:
+    async def _ask(
+        self, *, reading: bool, unit: int, address: int, registers: list[int], single: bool = False
+    ) -> ModbusPDU | Failure:
         cancelled_before = _cancellations()
-        answer = await self._answer(reading=reading, unit=unit, address=address, registers=registers)
+        ask = partial(self._answer, reading=reading, unit=unit, address=address, registers=registers, single=single)
+        answer = await ask()
         if isinstance(answer, Failure) and self._ear.hung_up and not self._ear.heard:
             # Some devices close the connection after each answer, and the request met its end: a new one, once.
-            answer = await self._answer(reading=reading, unit=unit, address=address, registers=registers)
+            answer = await ask()
         if _cancellations() > cancelled_before:
             # pymodbus waits with wait_for, which on Python 3.11 swallows a cancellation that comes with the answer.
             raise asyncio.CancelledError
         return answer
 
-    async def _answer(self, *, reading: bool, unit: int, address: int, registers: list[int]) -> ModbusPDU | Failure:
+    async def _answer(
+        self, *, reading: bool, unit: int, address: int, registers: list[int], single: bool
+    ) -> ModbusPDU | Failure:
         self._ear.hung_up = False
         try:
             async with asyncio.timeout(2 * self._timeout_s + _GUARD_S) as limit:
@@ -181,6 +189,8 @@ class PymodbusLink:
                 self._ear.heard, self._ear.hung_up, self._ear.limit = 0, False, limit
                 if reading:
                     answer = await self._client.read_holding_registers(address, count=registers[0], device_id=unit)
+                elif single:
+                    answer = await self._client.write_register(address, registers[0], device_id=unit)
                 else:
                     answer = await self._client.write_registers(address, registers, device_id=unit)
         except (TimeoutError, ModbusException) as error:

@@ -74,6 +74,7 @@ class DeviceSection(Section, frozen=True):
     own_mode: (
         Annotated[str, Meta(pattern=r"^(none|self-consumption)$", description='"none" or "self-consumption"')] | None
     ) = None
+    charging: Annotated[str, Meta(pattern=r"^(at-once|surplus)$", description='"at-once" or "surplus"')] | None = None
 
 
 class PlanningSection(Section, frozen=True):

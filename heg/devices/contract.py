@@ -40,7 +40,8 @@ class OwnerSettings:
     """What the owner says of one device (`[device.NAME]` in heg.toml), found by serial number or identity.
 
     None and empty mean that the device's own word stands. `own_mode` is `none` or `self-consumption`: what the device
-    does by itself while nobody commands it.
+    does by itself while nobody commands it. `charging` is `at-once` or `surplus`: what a plugged vehicle does while
+    nobody plans.
     """
 
     name: str = ""
@@ -55,6 +56,7 @@ class OwnerSettings:
     volatile: bool | None = None
     writes_per_day: int | None = None
     own_mode: str | None = None
+    charging: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 from heg.model.regimes import Regime
 
+_KILOVOLT = 0.23
+
 
 @dataclass(frozen=True, slots=True)
 class MeterCapability:
@@ -24,10 +26,14 @@ class ProducerCapability:
 
 @dataclass(frozen=True, slots=True)
 class WriteBudget:
-    """How a register may be written: volatile ones at will, others at most `per_day` times a day."""
+    """How a register may be written: volatile ones at will, others at most `per_day` times a day.
+
+    `every_s` is the least time between two new values that a maker asks for, also where nothing wears.
+    """
 
     volatile: bool = False
     per_day: int = 200
+    every_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,12 @@ class StorageCapability:
 
 @dataclass(frozen=True, slots=True)
 class VehicleCapability:
-    """A vehicle's charger: rates in kW, smallest charging power and the step it moves in (amperes a phase)."""
+    """A vehicle's charger: rates in kW, smallest charging power and the step it moves in (amperes a phase).
+
+    kW and amperes are converted at 230 V. `capacity_kwh` and `round_trip_efficiency` are the owner's word on the car,
+    None when nothing was said. `surplus_only`: unplanned, it charges from the house's surplus alone, not at once.
+    `revert_s` is the charger's own dead-man time after a command, 0 where it has none.
+    """
 
     min_rate_kw: float
     max_rate_kw: float
@@ -61,6 +72,15 @@ class VehicleCapability:
     step_a: float = 0.0
     phases: int = 3
     writes: WriteBudget = field(default_factory=WriteBudget)
+    revert_s: float = 0.0
+    capacity_kwh: float | None = None
+    round_trip_efficiency: float = 0.9
+    surplus_only: bool = False
+
+    @property
+    def step_kw(self) -> float:
+        """One step of the charging current, kW."""
+        return self.step_a * self.phases * _KILOVOLT
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,7 @@ _MEASURED = (
     _counter("energy.import", "kWh", "energy taken from the grid (meter) or charged (storage)"),
     _counter("energy.export", "kWh", "energy given to the grid (meter) or discharged (storage)"),
     _counter("energy.production", "kWh", "energy produced"),
+    _scalar("energy.session", "kWh", "energy charged since the vehicle was plugged", 0.0, 1e4),
     _scalar("voltage", "V", "voltage, part phase.a, phase.b, phase.c (to neutral) or phase.ab ...", 0.0, 1500.0),
     _scalar("current", "A", "current, part phase.a, phase.b, phase.c; + importing, charging, producing", -5e3, 5e3),
     _scalar("frequency", "Hz", "grid frequency", 0.0, 100.0),

@@ -122,7 +122,7 @@ async def test_the_desk_tells_the_truth_and_takes_orders(clock: Clock) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[devices.meter]\nkind = 'toaster'", r"\[devices.meter\] kind: expected one of meter, pv, storage"),
+        ("[devices.meter]\nkind = 'toaster'", r"\[devices.meter\] kind: expected one of charger, meter, pv, storage"),
         ("[devices.meter]\nkind = 'meter'\nmodel = 203", r"\[devices.meter\] model: not known here"),
         ("[devices.meter]\nkind = 'meter'\nvariant = '205'", r"meter variant '205': expected one of"),
         ("[devices.b]\nkind = 'storage'\nbattery = 'two'", r"\[devices.b.battery\]: 'two' is not there"),

@@ -39,7 +39,7 @@ class Line:
         finally:
             self.busy = False
 
-    async def write(self, unit: int, address: int, data: bytes) -> Failure | None:
+    async def write(self, unit: int, address: int, data: bytes, *, single: bool = False) -> Failure | None:
         answer = await self.read(unit, address, 1)
         return answer if isinstance(answer, Failure) else None
 
