@@ -1,0 +1,109 @@
+"""An answer that can't be followed is refused in words; one that only is bad passes."""
+
+from dataclasses import replace
+from math import inf, nan
+from typing import Any
+
+import pytest
+
+from heg.model.plan import CostParts, PlanReply, PlanRequest, SlotDecision, VehicleInputs
+from heg.model.regimes import GridBand, Regime, RegimeOrder
+from heg.services.planning.answer import doubt
+from tests.planner.requests import BATTERY, flat_forecast, idle_plan, idle_reply, request
+
+CAR = VehicleInputs(
+    capacity_kwh=40.0, min_rate_kw=0.0, max_rate_kw=7.4, soc_kwh=20.0, plugged=(True, True, False, False)
+)
+
+
+def with_car() -> PlanRequest:
+    asked = request()
+    return replace(asked, problem=replace(asked.problem, pev=CAR))
+
+
+def driving(reply: PlanReply, *powers_kw: float) -> PlanReply:
+    plan = replace(reply.plan, pev=tuple(SlotDecision(kw) for kw in powers_kw), pev_soc_kwh=(20.0,) * 5)
+    return replace(reply, plan=plan)
+
+
+def deciding(**changes: Any) -> PlanReply:
+    """The second slot's decision is changed."""
+    reply = idle_reply(request())
+    odd = replace(SlotDecision(), **changes)
+    return replace(reply, plan=replace(reply.plan, ess=(SlotDecision(), odd, SlotDecision(), SlotDecision())))
+
+
+def planning(**changes: Any) -> PlanReply:
+    reply = idle_reply(request())
+    return replace(reply, plan=replace(reply.plan, **changes))
+
+
+def test_a_sound_answer_raises_no_doubt() -> None:
+    assert doubt(request(), idle_reply(request())) == ""
+    assert doubt(with_car(), driving(idle_reply(request()), 7.4, 0.0, 0.0, 0.0)) == ""
+    asked = request(with_forecast=True)
+    forecast = flat_forecast(asked.forecast) if asked.forecast else None
+    plan = idle_plan(replace(asked.problem, demand_kw=(1.0,) * 4))
+    assert doubt(asked, PlanReply(id=1, plan=plan, forecast=forecast)) == ""
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        deciding(power_kw=5.0009),
+        deciding(order=RegimeOrder(Regime.LIMIT, band=GridBand(-inf, 2.0), ends_at_soc=1.0)),
+        planning(ess_soc_kwh=(4.0, 5.0, 10.0005, -0.0005, 0.0)),
+    ],
+)
+def test_a_solver_s_tolerance_is_no_fault(reply: PlanReply) -> None:
+    assert doubt(request(), reply) == ""
+
+
+def test_a_battery_measured_out_of_its_bounds_starts_there() -> None:
+    asked = request()
+    asked = replace(asked, problem=replace(asked.problem, ess=replace(BATTERY, soc_kwh=10.4)))
+    assert doubt(asked, planning(ess_soc_kwh=(10.4, 10.0, 10.0, 10.0, 10.0))) == ""
+    assert "ess_soc_kwh" in doubt(asked, planning(ess_soc_kwh=(10.4, 10.6, 10.0, 10.0, 10.0)))
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (replace(idle_reply(request()), id=2), "request 1"),
+        (planning(slot_minutes=30), "came 30 min"),
+        (planning(demand_kw=(1.0,) * 3), "demand_kw of 4 values, came 3"),
+        (planning(grid_kw=(1.0, nan, 1.0, 1.0)), "came nan in slot 1"),
+        (planning(import_eur_per_kwh=(0.3, inf, 0.3, 0.3)), "came inf"),
+        (planning(production_used_kw=(0.0,) * 2), "production_used_kw"),
+        (planning(ess=()), "4 decisions for ess, came 0"),
+        (planning(ess_soc_kwh=(4.0,) * 4), "ess_soc_kwh of 5 values"),
+        (planning(ess_soc_kwh=(4.0, 4.0, 10.1, 4.0, 4.0)), "from 0 to 10, came 10.1"),
+        (planning(pev=(SlotDecision(),)), "nothing of pev"),
+        (planning(cost=CostParts(wear_eur=nan)), "finite costs"),
+        (deciding(power_kw=5.1), "ess in slot 1: expected -5 to 5 kW, came 5.1"),
+        (deciding(power_kw=nan), "came nan"),
+        (deciding(order=RegimeOrder(Regime.CHARGE, 6.0)), "at most 5 kW, came 6"),
+        (deciding(order=RegimeOrder(Regime.LIMIT, band=GridBand(2.0, 1.0))), "band"),
+        (deciding(order=RegimeOrder(Regime.LIMIT, band=GridBand(nan, 1.0))), "band"),
+        (deciding(order=RegimeOrder(Regime.COVER, ends_at_soc=1.2)), "between 0 and 1"),
+        (deciding(marginal_eur_per_kwh=inf), "finite prices"),
+    ],
+)
+def test_nonsense_is_named(reply: PlanReply, said: str) -> None:
+    assert said in doubt(request(), reply)
+
+
+def test_a_car_that_is_away_is_not_charged() -> None:
+    assert "not plugged, came 2 kW" in doubt(with_car(), driving(idle_reply(request()), 0.0, 0.0, 2.0, 0.0))
+
+
+def test_a_forecast_that_was_asked_for_must_come_and_fit() -> None:
+    asked = request(with_forecast=True)
+    assert asked.forecast is not None
+    sound = flat_forecast(asked.forecast)
+    reply = PlanReply(id=1, plan=idle_plan(replace(asked.problem, demand_kw=(1.0,) * 4)), forecast=sound)
+    assert "came none" in doubt(asked, replace(reply, forecast=None))
+    upside_down = replace(sound, demand=replace(sound.demand, low_kw=(2.0,) * 4))
+    assert "low to high" in doubt(asked, replace(reply, forecast=upside_down))
+    short = replace(sound, production=replace(sound.demand, values_kw=(1.0,)))
+    assert "forecast production.values_kw of 4 values" in doubt(asked, replace(reply, forecast=short))
