@@ -40,6 +40,7 @@ from heg.runtime.supervisor import Backoff, Supervisor
 from heg.services.planning.loop import SlotLoop
 from heg.services.planning.planner import Planner
 from heg.services.planning.settings import PlanningSettings
+from heg.services.planning.worker_link import WorkerLink
 from heg.services.vitals import Vitals
 from heg.web.house import Home
 from heg.web.page import Page
@@ -123,8 +124,8 @@ class Unit:
             if (section := self._config.drivers.get(name)) is not None:
                 start(f"driver.{name}", partial(self._drive, spec, section))
         start("control", self.control.run, restart=_CONTROL_AGAIN, critical=True)
-        if self._config.unit.planning.enabled and self._site.planner is not None:
-            start(PLANNING, partial(self._plan_slots, self._site.planner))
+        if self._config.unit.planning.enabled:
+            start(PLANNING, self._plan_slots)
         start("web", self._page().run)
         start("vitals", self.vitals.run)
         start("lag", self.vitals.measure_lag)
@@ -159,9 +160,9 @@ class Unit:
         # Built anew at each start: a driver that failed begins with nothing of what it had.
         await spec.build(section, self.devices).run()
 
-    async def _plan_slots(self, planner: Callable[[], Planner]) -> None:
+    async def _plan_slots(self) -> None:
         # Built anew at each start, as a driver is; what answers it ends with it.
-        answering = planner()
+        answering = WorkerLink(self._clock) if self._site.planner is None else self._site.planner()
         loop = SlotLoop(self.data.admit(CUSTOMER, PLANNING), self._clock, answering, _planning(self._config))
         try:
             await loop.run()

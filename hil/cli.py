@@ -128,7 +128,7 @@ async def _perform(scenario: Scenario, speed: float, epoch_s: float, clock: Cloc
             return sum(not verdict.met for verdict in await perform(scenario, rig, None, told))
         port = free_port(0, insist=False)
         folder = fresh_folder(work_folder(f"scenario-{scenario.name}"))
-        plan = ProcessPlan(folder, port, speed, scenario.start_utc, epoch_s, scenario.gateway)
+        plan = ProcessPlan(folder, port, speed, scenario.start_utc, epoch_s, scenario.beside)
         gateway = GatewayProcess(rig, clock, plan)
         try:
             await gateway.start()

@@ -116,6 +116,11 @@ class Scenario:
     """House seconds per real second, where the scenario does not run stepped."""
 
     @property
+    def beside(self) -> Mapping[str, Any]:
+        """The gateway's sections: nothing is planned unless the scenario is about plans."""
+        return {"planning": {"enabled": False}, **self.gateway}
+
+    @property
     def needs_process(self) -> bool:
         """True when what its gateway suffers needs a process: killing it, freezing it, damaging its files."""
         return any(fault.device == GATEWAY and fault.kind != "jump_clock" for _, fault in self.timeline)

@@ -67,7 +67,7 @@ async def _beside_a_process(
 ) -> list[Verdict]:
     async with Rig(scenario.plan, clock) as rig:
         port = free_port(0, insist=False)
-        plan = ProcessPlan(fresh_folder(folder), port, scenario.speed, scenario.start_utc, epoch_s, scenario.gateway)
+        plan = ProcessPlan(fresh_folder(folder), port, scenario.speed, scenario.start_utc, epoch_s, scenario.beside)
         gateway = GatewayProcess(rig, clock, plan)
         try:
             await gateway.start()

@@ -127,8 +127,8 @@ async def a_house(
 ) -> AsyncIterator[House]:
     """A running house with its gateway; by default constant load, and a battery that the gateway leads.
 
-    `tables` describe the rig as a scenario does (`hil.plan`), `sections` add to the gateway's configuration. `planner`
-    makes what answers the slot loop in place of the planner's own process.
+    `tables` describe the rig as a scenario does (`hil.plan`), `sections` add to the gateway's configuration. Nothing
+    is planned unless a section says so, or `planner` makes what answers the slot loop in place of its own process.
     """
     chosen = {"weather": {"kind": "constant", "demand_kw": 1.0}, "house": {"batteries": LED}, **(tables or {})}
     async with Rig(plan or rig_plan(chosen, NOON), clock) as rig:
@@ -137,7 +137,8 @@ async def a_house(
             path = folder / "heg.toml"
             state_dir = folder / "state"
             state_dir.mkdir(exist_ok=True)
-            path.write_text(gateway_config(rig, state_dir=state_dir, port=port, sections=sections or {}))
+            said = {"planning": {"enabled": planner is not None}, **(sections or {})}
+            path.write_text(gateway_config(rig, state_dir=state_dir, port=port, sections=said))
             drivers = installed_drivers()
             config = load(path, drivers.config_types())
             site = Site(state_dir, drivers.specs, ServiceManager(None), listener=listener, planner=planner)

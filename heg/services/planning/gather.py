@@ -24,6 +24,7 @@ from heg.model.plan import (
     VehicleInputs,
 )
 from heg.model.slots import slot_start
+from heg.services.planning.household import Flows
 from heg.services.planning.outlook import (
     CO2,
     DEMAND,
@@ -75,6 +76,7 @@ def gather(
     demand, demanded = _told(outlook, settings, DEMAND, start, DegradationCode.DEMAND_FORECAST_MISSING)
     production, produced = _told(outlook, settings, PRODUCTION, start, DegradationCode.PRODUCTION_FORECAST_MISSING)
     contract_min_kw, contract_max_kw = _contract(outlook.envelope(), settings.phases)
+    exceeded = _exceeded(outlook.seen, contract_max_kw)
     problem = PlanInputs(
         slot_minutes=settings.slot_minutes,
         start=start,
@@ -98,7 +100,7 @@ def gather(
         pev=pev,
         objective=settings.objective,
         first_slot_share=min(max(1.0 - (now - start) / settings.slot, _LEAST_SHARE), 1.0),
-        degradations=(*noticed, *prices.lacks, *stored, *driven, *demanded, *produced),
+        degradations=(*noticed, *prices.lacks, *stored, *driven, *demanded, *produced, *exceeded),
     )
     forecast = ForecastRequest(
         start=start,
@@ -235,3 +237,17 @@ def _contract(envelope: Envelope | None, phases: int) -> tuple[float | None, flo
     amperes_kw = envelope.max_a_per_phase * _NOMINAL_V * phases / 1000.0
     low, high = max(envelope.min_kw, -amperes_kw), min(envelope.max_kw, amperes_kw)
     return (low if math.isfinite(low) else None), (high if math.isfinite(high) else None)
+
+
+def _exceeded(seen: Flows, contract_max_kw: float | None) -> tuple[Degradation, ...]:
+    """The house itself may draw more than it may; what it is forecast to draw is the planner's to compare."""
+    if contract_max_kw is None or seen.demand_kw is None or seen.production_kw is None:
+        return ()
+    drawn_kw = seen.demand_kw - seen.production_kw
+    if drawn_kw <= contract_max_kw:
+        return ()
+    text = (
+        f"The house itself draws {drawn_kw:.1f} kW now; {contract_max_kw:.1f} kW is the most it may draw: the storages "
+        "do what they can."
+    )
+    return (Degradation(DegradationCode.DEMAND_ABOVE_CONTRACT, text),)

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 
 from heg.data.door import CommandAnswer, Door, Outcome
 from heg.model.instance import Location
-from heg.model.plan import Degradation, DegradationCode, PlanReply, PlanStatus
+from heg.model.plan import Degradation, DegradationCode, PlanStatus
 from heg.model.slots import slot_start
 from heg.runtime.clock import Clock
 from heg.services.planning.gather import gather
 from heg.services.planning.outlook import Looked, Outlook
 from heg.services.planning.past import read_past
-from heg.services.planning.planner import Planner, fitting
+from heg.services.planning.planner import Planner
 from heg.services.planning.publish import Publisher
 from heg.services.planning.settings import PlanningSettings
 from heg.services.planning.standing import Standing, standing
@@ -160,8 +160,6 @@ class SlotLoop:
         self._requests += 1
         gathered = gather(self._outlook, self._settings, self._requests, now_s, now, noticed)
         reply = await self._planner.ask(gathered.request, self._settings.ask_limit_s)
-        if isinstance(reply, PlanReply):
-            reply = fitting(reply, gathered.request)
         made_s, made = self._clock.monotonic_s(), self._clock.utc()
         stands = standing(reply, gathered, self._made, made_s, made)
         self._publisher.publish(stands, made)

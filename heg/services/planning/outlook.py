@@ -33,15 +33,14 @@ _HALF = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What one look found: who is there, what flows, how often what is said from outside has changed."""
+    """What one look found: who is there, and how often what is said from outside has changed."""
 
     members: Household
-    flows: Flows
     words: int
 
 
 class Outlook:
-    """One per slot loop. `past` and `books` are by variable."""
+    """One per slot loop. `past`, `means` and `books` are by variable; `members` and `seen` are of the last look."""
 
     def __init__(self, door: Door, settings: PlanningSettings) -> None:
         self._door, self._settings = door, settings
@@ -54,18 +53,19 @@ class Outlook:
         self._words = 0
         self._slot: datetime | None = None
         self.members = Household()
+        self.seen = Flows(None, None)
 
     def look(self, now_s: float, now: datetime) -> Looked:
         """See what is new."""
         self.members = household(self._door, self._settings.unit)
-        seen = flows(self._door, self._settings.unit, self.members, now_s, self._settings.power_max_age_s)
+        seen = self.seen = flows(self._door, self._settings.unit, self.members, now_s, self._settings.power_max_age_s)
         self._measure(now_s, now, {"slot.demand": seen.demand_kw, "slot.production": seen.production_kw})
         self._store(now_s)
         for variable in self.books:
             self._listen(variable, now)
         for variable, past in self.past.items():
             self._book(variable, past)
-        return Looked(self.members, seen, self._words)
+        return Looked(self.members, self._words)
 
     def clock_stepped(self) -> None:
         """The labels jumped: what was measured of the running slot belongs to none."""

@@ -4,7 +4,7 @@ Pure. What was once said of a slot holds until something else is said of it. A g
 days before, and the caller is told how many were filled and from when on.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -95,8 +95,3 @@ class SlotBook:
 
     def _index(self, moment: datetime) -> int:
         return (moment - _EPOCH) // self._slot
-
-
-def pieced(first: Sequence[float | None], second: Sequence[float | None]) -> tuple[float | None, ...]:
-    """Return the first series, and the second where the first has nothing."""
-    return tuple(a if a is not None else b for a, b in zip(first, second, strict=True))

@@ -1,8 +1,8 @@
-"""A planner that a test reads at a glance: charges in the cheapest quarter of the slots, discharges in the dearest."""
+"""A planner that a test reads at a glance: charges below 0.15 EUR/kWh, covers the house above 0.50, else waits."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
 
 from heg.model.plan import (
     Degradation,
@@ -22,12 +22,13 @@ from heg.model.regimes import Regime, RegimeOrder
 
 
 class PlainPlanner:
-    """Satisfies `Planner`. `fails` stands in the place of the answer while it is set; `asked` are the requests."""
+    """Satisfies `Planner`. `fails` stands in the place of the answer while it is set; `hangs` gives none at all;
+    `asked` are the requests."""
 
     def __init__(self, demand_kw: float = 1.0, band_kw: float = 50.0) -> None:
         self.asked: list[PlanRequest] = []
         self.fails: Degradation | None = None
-        self.spoils: Callable[[PlanReply], PlanReply] = lambda reply: reply
+        self.hangs = False
         self.closed = 0
         self._demand_kw, self._band_kw = demand_kw, band_kw
 
@@ -38,7 +39,9 @@ class PlainPlanner:
 
     async def ask(self, request: PlanRequest, limit_s: float) -> PlanReply | Degradation:
         self.asked.append(request)
-        return self.fails if self.fails is not None else self.spoils(self.answer(request))
+        if self.hangs:
+            await asyncio.Event().wait()
+        return self.fails if self.fails is not None else self.answer(request)
 
     async def close(self) -> None:
         self.closed += 1
@@ -84,14 +87,13 @@ class PlainPlanner:
 
 
 def _decision(price: float, prices: tuple[float, ...], rate_kw: float) -> SlotDecision:
-    cheap, dear = sorted(prices)[len(prices) // 4], sorted(prices)[-(len(prices) // 4) - 1]
-    if cheap == dear:
+    if min(prices) == max(prices):
         reason = SlotReason(SlotReasonCode.SELF_CONSUMPTION, "One price all day: self-consumption.")
         return SlotDecision(0.0, RegimeOrder(Regime.BALANCE), reason)
-    if price <= cheap:
+    if price < 0.15:
         reason = SlotReason(SlotReasonCode.CHEAP_NOW, f"Charges: {price:.2f} EUR/kWh now is cheap.")
         return SlotDecision(rate_kw, RegimeOrder(Regime.CHARGE, rate_kw), reason)
-    if price >= dear:
+    if price > 0.50:
         reason = SlotReason(SlotReasonCode.DEAR_NOW, f"Covers the house: {price:.2f} EUR/kWh now is dear.")
         return SlotDecision(-1.0, RegimeOrder(Regime.COVER), reason)
     reason = SlotReason(SlotReasonCode.SAVE_FOR_LATER, "Waits for dearer hours.")
