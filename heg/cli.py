@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from heg.config.secrets import missing_secrets
+    from heg.runtime.secrets import missing_secrets
 
     drivers = _drivers()
     try:

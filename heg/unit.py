@@ -93,6 +93,7 @@ class Unit:
             unit=self._here.unit,
             owners=tuple(_owner(name, section) for name, section in config.unit.device.items()),
             timings=control.timings,
+            time_zone=config.unit.unit.time_zone,
         )
         self.control = ControlRoom(
             self.data.admit(CUSTOMER, "control"),

@@ -103,10 +103,12 @@ def _struct(raw: object, type_: type[_STRUCT], where: tuple[str, ...], faults: l
     if not isinstance(raw, dict):
         faults.append(ConfigFault(_key(where), shown(raw), "a table ([section] with keys below it)"))
         return None
-    fields = {field.name: field for field in msgspec.structs.fields(type_)}
+    fields = {field.encode_name: field for field in msgspec.structs.fields(type_)}
     before = len(faults)
     faults.extend(_unknown(_key((*where, key)), set(fields), "a key", key) for key in raw if key not in fields)
-    values = {key: _field(raw[key], fields[key].type, (*where, key), faults) for key in raw if key in fields}
+    values = {
+        fields[key].name: _field(raw[key], fields[key].type, (*where, key), faults) for key in raw if key in fields
+    }
     faults.extend(
         ConfigFault(_key((*where, name)), "", f"{described(field.type)}; this key is required")
         for name, field in fields.items()

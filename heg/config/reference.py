@@ -34,7 +34,7 @@ def _sections(prefix: str, struct: type[msgspec.Struct]) -> Iterator[str]:
     for field in msgspec.structs.fields(struct):
         inner = _inner(field.type)
         if inner is not None:
-            yield from _section(_title(prefix + field.name, field.type), inner)
+            yield from _section(_title(prefix + field.encode_name, field.type), inner)
 
 
 def _section(title: str, struct: type[msgspec.Struct]) -> Iterator[str]:

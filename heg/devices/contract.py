@@ -15,7 +15,11 @@ from heg.model.capabilities import Capability
 from heg.model.instance import Quality
 from heg.model.leases import SetPoint
 from heg.model.refusals import Refusal
+from heg.model.slots import Profile
 from heg.runtime.clock import Clock
+
+FEED = "feed"
+"""The protocol of devices that measure nothing: tariffs, forecasts (`drivers/feeds`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,8 @@ class DeviceInfo:
     protocol: str
     address: str
     capabilities: tuple[Capability, ...]
+    name: str = ""
+    """The name it asks for, where the owner gives it none in `[device.NAME]`; empty: one made from its role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +135,7 @@ class DeviceHandle(Protocol):
     def report(
         self,
         variable: str,
-        value: float | str | bool,
+        value: float | str | bool | Profile,
         *,
         part: str = "",
         device_time: datetime | None = None,
@@ -137,9 +143,10 @@ class DeviceHandle(Protocol):
         interval_s: float | None = None,
         wraps_at: float | None = None,
     ) -> None:
-        """Hand in one measured value; implausible ones are refused and counted, never raised.
+        """Hand in one measured value or a profile; implausible ones are refused and counted, never raised.
 
-        `interval_s` is how often this series comes where that differs from the device's (`math.inf`: only once).
+        `interval_s` is how often this series comes where that differs from the device's (`math.inf`: only once). A
+        profile holds until its end and does not grow stale before unless an interval is given.
         A counter is handed in as its register stands; `wraps_at` is the value at which that starts again at zero.
         """
 
@@ -165,6 +172,10 @@ class DriverContext(Protocol):
     @property
     def clock(self) -> Clock:
         """The only clock."""
+
+    @property
+    def time_zone(self) -> str:
+        """The house's time zone, such as `Europe/Rome`: what a contract's hours and days are meant in."""
 
     def attach(
         self,

@@ -21,6 +21,7 @@ from heg.model.instance import Location, Quality
 from heg.model.losses import LossRow, loss
 from heg.model.records import AlarmRecord, DeviceRecord, DeviceStatus, Severity
 from heg.model.refusals import Refusal, RefusalCode
+from heg.model.slots import Profile
 from heg.model.timings import Timings
 from heg.runtime.clock import Clock
 
@@ -32,7 +33,7 @@ _MOST_SERIES = 512
 
 @dataclass(slots=True)
 class _Series:
-    value: float | str | bool
+    value: float | str | bool | Profile
     reported_s: float
     stale_after_s: float
     stale: bool = False
@@ -101,7 +102,7 @@ class ManagedDevice:
     def report(
         self,
         variable: str,
-        value: float | str | bool,
+        value: float | str | bool | Profile,
         *,
         part: str = "",
         device_time: datetime | None = None,
@@ -109,7 +110,7 @@ class ManagedDevice:
         interval_s: float | None = None,
         wraps_at: float | None = None,
     ) -> None:
-        """Hand in one measured value; implausible ones are refused and counted, never raised."""
+        """Hand in one value or profile; implausible ones are refused and counted, never raised."""
         if self._removed:
             return
         key = (variable, part)
@@ -130,7 +131,9 @@ class ManagedDevice:
             return
         self._tell_soc(key, None)
         now_s = self._around.clock.monotonic_s()
-        stale_after_s = self._around.limits.stale_after_s(self._interval_s if interval_s is None else interval_s)
+        if interval_s is None:
+            interval_s = math.inf if isinstance(value, Profile) else self._interval_s
+        stale_after_s = self._around.limits.stale_after_s(interval_s)
         self._series[key] = _Series(value, now_s, stale_after_s, stale=quality is not Quality.GOOD)
         self._answered(now_s)
 

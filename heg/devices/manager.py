@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from heg.data.door import CommandAnswer, Door, Outcome
 from heg.devices.contract import (
+    FEED,
     Actuator,
     AttachedActuator,
     DeviceHandle,
@@ -50,12 +51,14 @@ class DeviceManager:
         limits: AgeLimits | None = None,
         timings: Timings | None = None,
         most_devices: int = MOST_DEVICES,
+        time_zone: str = "UTC",
     ) -> None:
         self._owners = tuple(owners)
         check_names(self._owners)
         timings = timings or Timings.for_cycle(1.0)
         self._around = Surroundings(door, clock, unit, limits or AgeLimits.by(clock), timings)
         self._most_devices = most_devices
+        self._time_zone = time_zone
         self._devices: dict[str, ManagedDevice] = {}
         self._before: dict[str, DeviceRecord] = {}
         self._awaited: set[str] = set()
@@ -67,6 +70,11 @@ class DeviceManager:
     def clock(self) -> Clock:
         """The only clock."""
         return self._around.clock
+
+    @property
+    def time_zone(self) -> str:
+        """The house's time zone."""
+        return self._time_zone
 
     def attach(
         self,
@@ -177,7 +185,8 @@ class DeviceManager:
             record = instance.value
             if isinstance(record, DeviceRecord) and record.identity:
                 self._before[record.identity] = record
-                if record.status is not DeviceStatus.REMOVED:
+                # A feed is there because it is configured: nobody has to look for one that is not any more.
+                if record.status is not DeviceStatus.REMOVED and record.protocol != FEED:
                     self._awaited.add(record.identity)
 
     def _give_up_waiting(self, now_s: float) -> None:

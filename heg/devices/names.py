@@ -33,7 +33,8 @@ def choose_name(
     earlier = before.get(info.identity)
     if earlier is not None and earlier not in in_use and earlier not in promised:
         return earlier
-    return _numbered(mine.name or _role_name(info.capabilities), {*in_use, *kept, *promised})
+    asked = info.name if _NAME.fullmatch(info.name) else ""
+    return _numbered(mine.name or asked or _role_name(info.capabilities), {*in_use, *kept, *promised})
 
 
 def settings_for(identity: str, serial: str, owners: Iterable[OwnerSettings]) -> OwnerSettings:

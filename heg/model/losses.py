@@ -171,6 +171,18 @@ _INPUTS = (
         "drivers.modbus.bus",
         "garbage",
     ),
+    LossRow(
+        "feed-silent",
+        LossKind.INPUT,
+        "a tariff or forecast has nothing to say of now: its file is gone, its service does not answer",
+        Span(seconds=120.0),
+        "the feed is lost, with an alarm that says why; what it told before holds to its end",
+        Span(seconds=60.0, cycles=2),
+        "planning goes on without it, as the plan's own words say; control goes on unchanged",
+        "when it speaks of now again",
+        "drivers.feeds.feed",
+        "feed-silent",
+    ),
 )
 _ACTUATORS = (
     LossRow(

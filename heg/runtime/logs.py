@@ -1,7 +1,7 @@
 """Structured logs: one line on standard error per event, as JSON for machines or as key=value for people.
 
 Fields go beside the message: `logger.info("lease taken", extra={"actuator": "battery"})`. Secrets never get here: they
-are of a type whose text hides them (`heg.config.secrets.Secret`).
+are of a type whose text hides them (`heg.runtime.secrets.Secret`).
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from heg.config.faults import ConfigFault
 from heg.config.reader import LARGEST_FILE_BYTES, ConfigError, load
 from heg.config.schema import HegConfig
-from heg.config.secrets import SecretReference
+from heg.runtime.secrets import SecretReference
 
 quickly = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

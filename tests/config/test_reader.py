@@ -8,7 +8,7 @@ import pytest
 
 from heg.config.checks import house_utc
 from heg.config.reader import ConfigError, load
-from heg.config.secrets import SecretReference
+from heg.runtime.secrets import SecretReference
 
 GOOD = """
 [contract]

@@ -219,7 +219,7 @@ def _sections(folder: Path, home: Home, mode: Mode, span: Span) -> dict[str, Any
         "planning": {"enabled": mode.plans, "slot_minutes": span.slot_minutes},
     }
     if mode.plans:
-        sections["feeds"] = {"tariff": {"import": {"csv": {"path": str(home.path)}}}}
+        sections["feeds"] = {"tariff": {"csv": {"path": str(home.path)}}}
     if mode in (Mode.PERFECT, Mode.NOISY):
         path = folder / "forecast.csv"
         _write_forecast(path, home, mode, span)

@@ -153,7 +153,9 @@ class Outlook:
     def _is_news(self, variable: str, one: Instance) -> bool:
         if variable in _OWN and not one.location.device:
             return False
-        if one.quality is Quality.BAD or one.location.part:
+        # A feed tells a series with gaps as one profile a run, the later ones at parts of its place.
+        part = one.location.part
+        if one.quality is Quality.BAD or (part and not part.startswith("run.")):
             return False
         key = (variable, one.location)
         if self._heard.get(key) == one.sequence:

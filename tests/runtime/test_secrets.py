@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from heg.config.secrets import Secret, SecretError, SecretReference, resolve
+from heg.runtime.secrets import Secret, SecretError, SecretReference, resolve
 
 
 def test_a_secret_is_read_from_a_private_file_and_never_shown(tmp_path: Path) -> None:

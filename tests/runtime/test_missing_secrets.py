@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from heg.config.secrets import SecretReference, missing_secrets
+from heg.runtime.secrets import SecretReference, missing_secrets
 
 
 class Broker(msgspec.Struct, frozen=True):

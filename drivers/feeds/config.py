@@ -1,0 +1,149 @@
+"""`[feeds]` in heg.toml: the contract's prices, a market's, a file's, and somebody's forecast."""
+
+from __future__ import annotations
+
+import zoneinfo
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, field
+
+from drivers.feeds.bands import clock_time, weekdays
+
+EurPerKwh = Annotated[float, Meta(ge=-10.0, le=10.0, description="EUR per kWh from -10 to 10, such as 0.28")]
+Clock = Annotated[str, Meta(max_length=5, description='a local time such as "06:00"')]
+Column = Annotated[str, Meta(min_length=1, max_length=64, description='a column\'s name, such as "price"')]
+Hours = Annotated[float, Meta(gt=0.0, le=48.0, description="hours above 0 and at most 48, such as 24")]
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Immutable, named fields only, nothing unknown."""
+
+
+class BandSection(_Section, frozen=True):
+    """A price between two local times. The first band that holds decides; `months` are 1 to 12, none means all."""
+
+    eur_per_kwh: EurPerKwh
+    days: tuple[Annotated[str, Meta(max_length=7, description='"mon" or "mon-fri"')], ...] = ()
+    months: tuple[Annotated[int, Meta(ge=1, le=12, description="a month from 1 to 12")], ...] = ()
+    from_: Clock = field(name="from", default="00:00")
+    to: Clock = "24:00"
+
+    def __post_init__(self) -> None:
+        """Refuse times and days that mean nothing."""
+        clock_time(self.from_)
+        clock_time(self.to)
+        weekdays(self.days)
+
+
+class ImportSection(_Section, frozen=True):
+    """What a kWh from the grid costs: one of `eur_per_kwh`, `bands`, `column` (of the csv file), `market`.
+
+    Fees and taxes are added per kWh, then VAT on the sum: (price + fees + taxes) * (1 + VAT).
+    """
+
+    eur_per_kwh: EurPerKwh | None = None
+    bands: tuple[BandSection, ...] = ()
+    otherwise_eur_per_kwh: EurPerKwh | None = None
+    column: Column | None = None
+    market: bool | None = None
+    fees_eur_per_kwh: EurPerKwh | None = None
+    taxes_eur_per_kwh: EurPerKwh | None = None
+    vat_share: Annotated[float, Meta(ge=0.0, le=1.0, description="a share, such as 0.19")] | None = None
+
+
+class ExportSection(_Section, frozen=True):
+    """What a kWh given to the grid earns: one of `eur_per_kwh`, `bands`, `column`, `market`; fees are taken off."""
+
+    eur_per_kwh: EurPerKwh | None = None
+    bands: tuple[BandSection, ...] = ()
+    otherwise_eur_per_kwh: EurPerKwh | None = None
+    column: Column | None = None
+    market: bool | None = None
+    fees_eur_per_kwh: EurPerKwh | None = None
+
+
+class Co2Section(_Section, frozen=True):
+    """The CO2 of grid energy and what it counts: one of `eur_per_kwh`, `kg_per_kwh`, `column`, `column_kg`.
+
+    Kilograms are priced at `eur_per_tonne`.
+    """
+
+    eur_per_kwh: EurPerKwh | None = None
+    kg_per_kwh: Annotated[float, Meta(ge=0.0, le=5.0, description="kg per kWh from 0 to 5, such as 0.35")] | None = None
+    column: Column | None = None
+    column_kg: Column | None = None
+    eur_per_tonne: Annotated[float, Meta(ge=0.0, le=2000.0, description="EUR per tonne, such as 80")] | None = None
+
+
+class CsvSection(_Section, frozen=True):
+    """A CSV file, read again when it changes: column `time_utc` (slot starts), then one column a series.
+
+    `publication` is the local time from which the next day's rows count, as on a market; `published_ahead_hours` lets
+    rows count only so long before they begin. Without either all of the file's next two days count.
+    """
+
+    path: Annotated[str, Meta(min_length=1, max_length=4096, description='a path such as "/var/lib/heg/prices.csv"')]
+    publication: Clock | None = None
+    published_ahead_hours: Hours | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what has no meaning wherever the gateway is started."""
+        if not Path(self.path).is_absolute():
+            raise ValueError(f'expected path as a whole path such as "/var/lib/heg/prices.csv", came {self.path!r}')
+        if self.publication is not None:
+            if self.published_ahead_hours is not None:
+                raise ValueError("expected publication or published_ahead_hours, not both")
+            clock_time(self.publication)
+
+
+class ForecastSection(_Section, frozen=True):
+    """Somebody's forecast of the house, kW per slot: a file with `demand_kw`, `production_kw` or one of them."""
+
+    csv: CsvSection
+    demand: Column = "demand_kw"
+    production: Column = "production_kw"
+
+
+class TariffSection(_Section, frozen=True):
+    """The supply contract's prices: a template, what differs from it, or all of it.
+
+    With a csv file, a price that nothing else is said of comes from the column `import_eur_per_kwh`,
+    `export_eur_per_kwh` or `co2_eur_per_kwh`, where the file has it.
+    """
+
+    template: Annotated[str, Meta(max_length=64, description='a template\'s name, such as "two-band"')] | None = None
+    csv: CsvSection | None = None
+    import_: ImportSection | None = field(name="import", default=None)
+    export: ExportSection | None = None
+    co2: Co2Section | None = None
+
+
+class FeedsConfig(_Section, frozen=True):
+    """Prices, CO2 and forecasts. `time_zone` is the contract's where it differs from the house's."""
+
+    time_zone: Annotated[str, Meta(max_length=64, description='a time zone such as "Europe/Rome"')] | None = None
+    tariff: TariffSection | None = None
+    forecast: ForecastSection | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse, already when the file is checked, a tariff that does not say each price once."""
+        if self.time_zone is not None:
+            _zone(self.time_zone)
+        if self.tariff is not None:
+            from drivers.feeds.templates import completed
+
+            completed(self.tariff)
+
+
+def zone_of(config: FeedsConfig, house_zone: str) -> zoneinfo.ZoneInfo:
+    """The time zone that the contract's hours are meant in."""
+    return _zone(config.time_zone or house_zone)
+
+
+def _zone(name: str) -> zoneinfo.ZoneInfo:
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f'time_zone {name!r}: expected one this machine knows, such as "Europe/Rome"') from None

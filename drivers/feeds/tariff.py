@@ -1,0 +1,115 @@
+"""From the contract as configured to one source for each price (spec ebr.md, Tariffs). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from zoneinfo import ZoneInfo
+
+from drivers.feeds.bands import Band, TimeOfUse, clock_time, weekdays
+from drivers.feeds.config import BandSection, Co2Section, CsvSection, ExportSection, ImportSection, TariffSection
+from drivers.feeds.publication import Publication
+from drivers.feeds.sources import Bands, Changed, Column, Fixed, Source, Table
+from drivers.feeds.table import Wanted
+
+IMPORT, EXPORT, CO2 = "price.import", "price.export", "price.co2"
+INTENSITY = "co2.intensity"
+MARKET_PRICE = "price"
+_MOST_EUR = 20.0
+_MOST_KG = 5.0
+_COLUMNS = {IMPORT: "import_eur_per_kwh", EXPORT: "export_eur_per_kwh", CO2: "co2_eur_per_kwh"}
+_ALL_MONTHS = frozenset(range(1, 13))
+
+
+def wanted_columns(tariff: TariffSection) -> tuple[Wanted, ...]:
+    """The columns of the tariff's file: those that are named must be there, the usual ones may be."""
+    named: dict[str, Wanted] = {}
+    for price, section in ((IMPORT, tariff.import_), (EXPORT, tariff.export), (CO2, tariff.co2)):
+        if section is None or not _has_source(section):
+            usual = _COLUMNS[price]
+            named.setdefault(usual, Wanted(usual, -_MOST_EUR, _MOST_EUR, needed=price == IMPORT))
+        elif section.column is not None:
+            named[section.column] = Wanted(section.column, -_MOST_EUR, _MOST_EUR)
+    if tariff.co2 is not None and tariff.co2.column_kg is not None:
+        named[tariff.co2.column_kg] = Wanted(tariff.co2.column_kg, 0.0, _MOST_KG)
+    return tuple(named.values())
+
+
+def sources_of(
+    tariff: TariffSection, zone: ZoneInfo, file: Table | None, market: Table | None = None
+) -> Mapping[str, Source]:
+    """One source a scalar (`price.import` ...); `tariff` is complete, `file` its csv file, `market` the day-ahead's."""
+    build = _Builder(zone, file, tariff.csv, market)
+    found = {
+        IMPORT: build.of(IMPORT, tariff.import_),
+        EXPORT: build.of(EXPORT, tariff.export),
+        **build.co2(tariff.co2),
+    }
+    return {price: source for price, source in found.items() if source is not None}
+
+
+def publication_of(section: CsvSection) -> Publication:
+    """How far ahead a file's rows count."""
+    at = None if section.publication is None else clock_time(section.publication)
+    return Publication.of(at, section.published_ahead_hours)
+
+
+class _Builder:
+    def __init__(self, zone: ZoneInfo, file: Table | None, csv: CsvSection | None, market: Table | None) -> None:
+        self._zone = zone
+        self._file = file
+        self._publication = publication_of(csv) if csv is not None else Publication()
+        self._market = market
+
+    def of(self, price: str, section: ImportSection | ExportSection | None) -> Source | None:
+        source = self._source(price, section)
+        match section:
+            case ImportSection():
+                added = (section.fees_eur_per_kwh or 0.0) + (section.taxes_eur_per_kwh or 0.0)
+                factor = 1.0 + (section.vat_share or 0.0)
+            case ExportSection():
+                added, factor = -(section.fees_eur_per_kwh or 0.0), 1.0
+            case _:
+                added, factor = 0.0, 1.0
+        if source is None or (added, factor) == (0.0, 1.0):
+            return source
+        return Changed(source, lambda eur: (eur + added) * factor)
+
+    def co2(self, section: Co2Section | None) -> dict[str, Source | None]:
+        if section is None or not _has_source(section):
+            return {CO2: self._column(_COLUMNS[CO2])}
+        if section.eur_per_kwh is not None:
+            return {CO2: Fixed(section.eur_per_kwh)}
+        if section.column is not None:
+            return {CO2: self._column(section.column)}
+        kg = Fixed(section.kg_per_kwh) if section.kg_per_kwh is not None else self._column(section.column_kg or "")
+        if kg is None:
+            return {}
+        eur_per_kg = (section.eur_per_tonne or 0.0) / 1000.0
+        return {INTENSITY: kg, CO2: Changed(kg, lambda value: value * eur_per_kg)}
+
+    def _source(self, price: str, section: ImportSection | ExportSection | None) -> Source | None:
+        if section is None or not _has_source(section):
+            return self._column(_COLUMNS[price])
+        if section.eur_per_kwh is not None:
+            return Fixed(section.eur_per_kwh)
+        if section.column is not None:
+            return self._column(section.column)
+        if section.market:
+            return None if self._market is None else Column(self._market, MARKET_PRICE, Publication(), self._zone)
+        bands = tuple(_band(band) for band in section.bands)
+        return Bands(TimeOfUse(self._zone, bands, section.otherwise_eur_per_kwh))
+
+    def _column(self, name: str) -> Source | None:
+        return None if self._file is None else Column(self._file, name, self._publication, self._zone)
+
+
+def _has_source(section: ImportSection | ExportSection | Co2Section) -> bool:
+    if isinstance(section, Co2Section):
+        given = (section.eur_per_kwh, section.kg_per_kwh, section.column, section.column_kg)
+        return any(one is not None for one in given)
+    return bool(section.eur_per_kwh is not None or section.bands or section.column or section.market)
+
+
+def _band(section: BandSection) -> Band:
+    months = frozenset(section.months) or _ALL_MONTHS
+    return Band(clock_time(section.from_), clock_time(section.to), weekdays(section.days), months, section.eur_per_kwh)
