@@ -26,7 +26,8 @@ def configured(folder: Path, section: Mapping[str, Any]) -> FeedsConfig:
     """The section as it is read from a file."""
     path = folder / "heg.toml"
     path.write_text(toml({"feeds": section}))
-    config: FeedsConfig = load(path, {"feeds": FeedsConfig}).drivers["feeds"]
+    config = load(path, {"feeds": FeedsConfig}).drivers["feeds"]
+    assert isinstance(config, FeedsConfig)
     return config
 
 
