@@ -39,8 +39,8 @@ class WriteMeter:
     def period_s(self) -> float:
         """Seconds between two writes of new values that the budget allows for ever; 0 where it is unlimited."""
         if self._budget.volatile:
-            return 0.0
-        return 1.0 / self._per_s if self._per_s > 0 else DAY_S
+            return self._budget.every_s
+        return max(1.0 / self._per_s if self._per_s > 0 else DAY_S, self._budget.every_s)
 
     def allows(self, now_s: float) -> bool:
         """Tell whether an ordinary write may be made now."""

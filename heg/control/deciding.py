@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from heg.control.charging import Charging
 from heg.control.claims import Interval, decide
 from heg.control.connection import Connection, Mover, fitting
 from heg.control.curtailing import Curtailer
@@ -92,11 +93,12 @@ class Decider:
             memory.mark_reserve(image, self._steering.reserve_back_share)
             memory.period_s = told.get(image.name, Told()).period_s
             if isinstance(intent, Nothing):
+                memory.charging.left(snapshot.now_s)
                 outcomes[image.name] = Outcome(None, intent.reason, intent.loss)
             else:
                 intents.append(intent)
         blind = [intent for intent in intents if intent.loss or not isinstance(snapshot.grid.power_kw, Known)]
-        outcomes |= {intent.image.name: self._without_sight(intent) for intent in blind}
+        outcomes |= {intent.image.name: self._without_sight(intent, snapshot.now_s) for intent in blind}
         seeing = [intent for intent in intents if intent not in blind]
         outcomes |= self._with_sight(seeing, snapshot, envelope, told)
         periods = {name: one.period_s for name, one in told.items()}
@@ -106,7 +108,8 @@ class Decider:
 
     # Without a measurement: native where the device sees for itself, otherwise nothing.
 
-    def _without_sight(self, intent: Intent) -> Outcome:
+    def _without_sight(self, intent: Intent, now_s: float) -> Outcome:
+        self._memory[intent.image.name].charging.told(0.0, now_s)
         wish = self._native(intent) if intent.native else self._powered(intent, 0.0, urgent=True)
         return Outcome(wish, intent.claim.reason, intent.loss)
 
@@ -121,21 +124,21 @@ class Decider:
         self._connection.observe(snapshot.grid, movers, snapshot.now_s)
         room = self._connection.headroom(envelope)
         desired = self._desires(intents, snapshot, snapshot.grid.power_kw.value, told)
+        flowing = {name: kw * self._memory[name].charging.stretch for name, kw in desired.items()}
         requests = [
-            self._request(intent, mover, desired[mover.name]) for intent, mover in zip(intents, movers, strict=True)
+            self._request(intent, mover, flowing[mover.name]) for intent, mover in zip(intents, movers, strict=True)
         ]
         grants = {grant.key: grant for grant in share(room, requests)}
         placed = {
-            intent.image.name: _within_grant(intent, grants[intent.image.name], desired[intent.image.name])
+            intent.image.name: self._within_grant(intent, grants[intent.image.name], flowing[intent.image.name])
             for intent in intents
         }
         powers = fitting(movers, placed, room, self._steering.phases)
         outcomes = {}
         for intent in intents:
             name = intent.image.name
-            outcomes[name] = self._outcome(
-                intent, _whole(intent, powers[name]), desired[name], grants[name], snapshot, envelope
-            )
+            power_kw = self._commanded(intent, powers[name])
+            outcomes[name] = self._outcome(intent, power_kw, desired[name], grants[name], snapshot, envelope)
         followers = [name for name in self._followers if name in outcomes]
         self._tracker.told(snapshot.now_s, math.fsum(self._memory[name].command_kw or 0.0 for name in followers))
         return outcomes
@@ -143,18 +146,36 @@ class Decider:
     def _mover(self, intent: Intent, told: Told) -> Mover:
         reading = intent.image.power_kw
         measured_kw, arrived_s = (reading.value, reading.arrived_s) if isinstance(reading, Known) else (0.0, 0.0)
-        return Mover(intent.image.name, measured_kw, arrived_s, told.power_kw, phases_of(intent.image))
+        stretch = self._memory[intent.image.name].charging.stretch
+        told_kw = None if told.power_kw is None else told.power_kw * stretch
+        return Mover(intent.image.name, measured_kw, arrived_s, told_kw, phases_of(intent.image))
 
-    def _request(self, intent: Intent, mover: Mover, desired_kw: float) -> Request:
+    def _request(self, intent: Intent, mover: Mover, flowing_kw: float) -> Request:
+        stretch = self._memory[mover.name].charging.stretch
+        charger = intent.image.capability if isinstance(intent.image.capability, VehicleCapability) else None
         return Request(
             mover.name,
-            desired_kw,
-            desired_kw,
+            flowing_kw,
+            flowing_kw,
             intent.device.low_kw,
-            intent.device.high_kw,
+            intent.device.high_kw * stretch,
             self._connection.shares(mover),
-            _smallest(intent.image),
+            charger.smallest_charge_kw * stretch if charger else 0.0,
+            charger.step_kw * stretch if charger else 0.0,
         )
+
+    def _within_grant(self, intent: Intent, grant: Grant, flowing_kw: float) -> float:
+        """The envelope narrows before the owner's, the plan's and all later claims; device safety alone comes first."""
+        stretch = self._memory[intent.image.name].charging.stretch
+        device = Interval(intent.device.low_kw, intent.device.high_kw * stretch)
+        return device.narrowed(grant.low_kw, grant.high_kw).clamp(flowing_kw)
+
+    def _commanded(self, intent: Intent, flowing_kw: float) -> float:
+        """What is told, for this to flow: a charger goes in whole steps, and its voltage may not be 230 V."""
+        charger = intent.image.capability
+        if not isinstance(charger, VehicleCapability):
+            return flowing_kw
+        return self._memory[intent.image.name].charging.placed(charger, flowing_kw)
 
     def _outcome(
         self, intent: Intent, power_kw: float, desired_kw: float, grant: Grant, snapshot: Snapshot, envelope: Envelope
@@ -167,7 +188,11 @@ class Decider:
             return Outcome(self._native(intent), reason, bound=grant.bound if held_back else "")
         if memory.command_kw != power_kw:
             memory.command_kw, memory.commanded_at_s = power_kw, now_s
-        if isinstance(intent.image.power_kw, Known):
+        if isinstance(intent.image.capability, VehicleCapability):
+            memory.charging.told(power_kw, now_s)
+            if isinstance(intent.image.power_kw, Known):
+                memory.charging.measured(intent.image.power_kw.value, now_s)
+        elif isinstance(intent.image.power_kw, Known):
             memory.trim.learn(now_s, power_kw, intent.image.power_kw.value)
         urgent = held_back or intent.claim.claimant <= Claimant.MANUAL
         wish = self._powered(intent, power_kw + memory.trim_kw(intent), urgent=urgent)
@@ -191,6 +216,9 @@ class Decider:
             else:
                 before_kw = memory.command_kw if memory.command_kw is not None else own_kw
                 wanted = _followed(intent, load, shift_kw, before_kw)
+            if isinstance(image.capability, VehicleCapability):
+                claimant = intent.claim.claimant
+                wanted = memory.charging.asked(image.capability, wanted, intent.order, claimant, snapshot.now_s)
             desired[image.name] = wanted
             residual_kw += wanted - own_kw
             if image.name in self._followers:
@@ -244,7 +272,7 @@ class Decider:
 
     def _revert_s(self, image: ActuatorImage) -> float:
         """Ask for a dead-man time only of a device that has one."""
-        if not isinstance(image.capability, StorageCapability) or image.capability.revert_s <= 0:
+        if not isinstance(image.capability, StorageCapability | VehicleCapability) or image.capability.revert_s <= 0:
             return 0.0
         paced_s = self._memory[image.name].period_s * self._steering.revert_per_period
         return max(self._steering.revert_s, paced_s if paced_s <= self._steering.longest_revert_s else 0.0)
@@ -257,6 +285,7 @@ class _Memory:
         self.command_kw: float | None = None
         self.commanded_at_s = -math.inf
         self.trim = Trim()
+        self.charging = Charging()
         self.at_reserve = False
         self.period_s = 0.0
 
@@ -280,21 +309,6 @@ def _followed(intent: Intent, load: LoadInterval | None, shift_kw: float, before
         return interval.clamp(before_kw)
     rest = LoadInterval(load.low_kw + shift_kw, load.high_kw + shift_kw)
     return follow(lambda load_kw: interval.clamp(wanted_kw(order, load_kw)), rest, before_kw)
-
-
-def _within_grant(intent: Intent, grant: Grant, desired_kw: float) -> float:
-    """The envelope narrows before the owner's, the plan's and all later claims; device safety alone comes before it."""
-    return intent.device.narrowed(grant.low_kw, grant.high_kw).clamp(desired_kw)
-
-
-def _smallest(image: ActuatorImage) -> float:
-    return image.capability.smallest_charge_kw if isinstance(image.capability, VehicleCapability) else 0.0
-
-
-def _whole(intent: Intent, power_kw: float) -> float:
-    """A charger draws nothing or at least its smallest power."""
-    smallest = _smallest(intent.image)
-    return 0.0 if 0.0 < power_kw < smallest else power_kw
 
 
 def _rates(image: ActuatorImage) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 (DESIGN.md, Two clocks 3 and 5.)
 """
 
+import math
 from dataclasses import dataclass
 
 from heg.control.claims import Decision, Interval, decide
@@ -21,6 +22,8 @@ _TRACKING = frozenset({Regime.BALANCE, Regime.COVER, Regime.ABSORB})
 _METER_STALE = loss("grid-meter-stale").id
 _SOC_STALE = loss("soc-stale").id
 _STORAGE_LOST = loss("storage-lost").id
+_CHARGER_LOST = loss("charger-lost").id
+_UNPLUGGED = "unplugged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,9 @@ def intent_of(image: ActuatorImage, grid: GridImage, envelope: Envelope, period_
     """Return what this actuator is asked to do; `period_s` is how long a value stands until the next one."""
     if not image.present:
         lost = Reason(ReasonCode.STORAGE_LOST, f"{image.name} does not answer; it is looked for.")
-        return Nothing(image, lost, _STORAGE_LOST)
+        return Nothing(image, lost, _lost_row(image))
+    if image.connection == _UNPLUGGED:
+        return Nothing(image, Reason(ReasonCode.NOT_PLUGGED, "No car is plugged."))
     if isinstance(image.capability, ProducerCapability):
         return Nothing(image, Reason(ReasonCode.RELEASED, "Produces what it can."))  # `curtailing` sees to its limit
     blind = _blindness(image, grid)
@@ -94,7 +99,7 @@ def _blindness(image: ActuatorImage, grid: GridImage) -> _Blind | None:
         return _Blind(_METER_STALE, Reason(code, text))
     if isinstance(image.power_kw, Unknown):
         text = f"{image.name} does not report its power: it is not steered."
-        return _Blind(_STORAGE_LOST, Reason(ReasonCode.STORAGE_LOST, text))
+        return _Blind(_lost_row(image), Reason(ReasonCode.STORAGE_LOST, text))
     if isinstance(image.capability, StorageCapability) and isinstance(image.soc, Unknown):
         text = f"{image.name} does not report its state of charge: it rests until it does."
         return _Blind(_SOC_STALE, Reason(ReasonCode.SOC_UNKNOWN, text))
@@ -102,7 +107,12 @@ def _blindness(image: ActuatorImage, grid: GridImage) -> _Blind | None:
 
 
 def _own_claims(image: ActuatorImage, blind: _Blind | None) -> tuple[Claim, ...]:
-    """Safety's order while something is not known, and a storage's idle rule."""
+    """Safety's order while something is not known, and the idle rule of a storage or a plugged car."""
+    if isinstance(image.capability, VehicleCapability):
+        unplanned = _unplanned(image.capability)
+        if blind is None:
+            return (unplanned,)
+        return (Claim(Claimant.SAFETY, blind.reason, 1.0, order=RegimeOrder(Regime.HOLD)), unplanned)
     if not isinstance(image.capability, StorageCapability):
         if blind is None:
             return ()
@@ -114,6 +124,17 @@ def _own_claims(image: ActuatorImage, blind: _Blind | None) -> tuple[Claim, ...]
     own_meter = Regime.BALANCE in image.capability.native and blind.loss == _METER_STALE
     order = RegimeOrder(Regime.BALANCE if own_meter else Regime.HOLD)
     return (Claim(Claimant.SAFETY, blind.reason, 1.0, order=order), idle)
+
+
+def _unplanned(charger: VehicleCapability) -> Claim:
+    """A plugged car that nobody plans for is charged, unless its owner wants surplus only (docs/users/car.md)."""
+    order = RegimeOrder(Regime.ABSORB if charger.surplus_only else Regime.CHARGE, charger.max_rate_kw)
+    text = "The car takes the house's surplus." if charger.surplus_only else "Nobody plans: the car charges at once."
+    return Claim(Claimant.IDLE, Reason(ReasonCode.UNPLANNED, text), 1.0, order=order)
+
+
+def _lost_row(image: ActuatorImage) -> str:
+    return _CHARGER_LOST if isinstance(image.capability, VehicleCapability) else _STORAGE_LOST
 
 
 def _device_interval(image: ActuatorImage, period_s: float) -> Interval:
@@ -154,6 +175,8 @@ def _order_interval(image: ActuatorImage, order: RegimeOrder, device: Interval, 
             storage.round_trip_efficiency,
         )
         return Interval(*limits_kw(order, now, period_s))
+    if order.ends_at_soc is not None and isinstance(image.soc, Known) and image.soc.value >= order.ends_at_soc:
+        return Interval(-math.inf, 0.0)  # a car's state of charge is reckoned: once it says enough, it is enough
     return Interval(*permitted_kw(order))
 
 

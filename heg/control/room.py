@@ -250,7 +250,10 @@ def _task(hand: Hand) -> str:
 
 
 def _rules_for(one: AttachedActuator, rules: LeaseRules) -> LeaseRules:
-    """Many devices are commanded in whole percent of their rated power: what is read back lies that far off."""
+    """Many devices are commanded in whole percent of their rated power: what is read back lies that far off.
+
+    A charger's current is whole: half a step off is the same, a whole one is somebody else's.
+    """
     match one.capability:
         case StorageCapability() | VehicleCapability() as movable:
             largest_kw = max(-movable.min_rate_kw, movable.max_rate_kw)
@@ -258,7 +261,8 @@ def _rules_for(one: AttachedActuator, rules: LeaseRules) -> LeaseRules:
             largest_kw = producer.rated_kw
         case _:
             return rules
-    return replace(rules, tolerance=Tolerance(max(rules.tolerance.kw, _WHOLE_PERCENT * largest_kw)))
+    step_kw = one.capability.step_kw / 2 if isinstance(one.capability, VehicleCapability) else 0.0
+    return replace(rules, tolerance=Tolerance(max(rules.tolerance.kw, _WHOLE_PERCENT * largest_kw, step_kw)))
 
 
 def _budget_of(one: AttachedActuator) -> WriteBudget:

@@ -65,7 +65,10 @@ class GridImage:
 
 @dataclass(frozen=True, slots=True)
 class ActuatorImage:
-    """One actuator as it stands: `power_kw` at its terminals (charging, producing positive), SoC as a share."""
+    """One actuator as it stands: `power_kw` at its terminals (charging, producing positive), SoC as a share.
+
+    `connection` is a charger's word on the car (`unplugged`, `plugged`, `charging`), "" where it has none that is good.
+    """
 
     name: str
     identity: str
@@ -76,6 +79,7 @@ class ActuatorImage:
     charge_limit_kw: Reading
     discharge_limit_kw: Reading
     claims: tuple[Claim, ...] = ()
+    connection: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +139,13 @@ class SnapshotReader:
             self._reading("limit.charge", place, self._ages.limit_s, now_s),
             self._reading("limit.discharge", place, self._ages.limit_s, now_s),
             claims,
+            self._word("state.connection", place),
         )
+
+    def _word(self, variable: str, place: Location) -> str:
+        instance = self._door.latest(variable, place)
+        good = instance is not None and instance.quality is Quality.GOOD
+        return str(instance.value) if good and instance is not None else ""
 
     def _reading(self, variable: str, place: Location, most_s: float, now_s: float) -> Reading:
         return reading_of(self._door.latest(variable, place), most_s, now_s)

@@ -33,6 +33,8 @@ class ReasonCode(StrEnum):
     METER_STALE = "meter_stale"
     STORAGE_LOST = "storage_lost"
     SOC_UNKNOWN = "soc_unknown"
+    NOT_PLUGGED = "not_plugged"
+    UNPLANNED = "unplanned"
     HANDS_OFF = "hands_off"
     RELEASED = "released"
     WRITE_BUDGET = "write_budget"

@@ -124,6 +124,19 @@ _INPUTS = (
         "storage-lost",
     ),
     LossRow(
+        "charger-lost",
+        LossKind.ACTUATOR,
+        "a car's charger is gone",
+        _DEVICE_SILENT,
+        "the lease stays journalled; nothing is granted to it, the others share its headroom",
+        _TWO_CYCLES,
+        "the charger falls back to its smallest current by its own dead-man timer where it has one; whatever the car "
+        "draws counts as the house's load",
+        "when it answers again: read back first, then re-adopted or released",
+        "heg.control.intents",
+        "charger-lost",
+    ),
+    LossRow(
         "producer-lost",
         LossKind.INPUT,
         "a producer (PV) is gone",
