@@ -1,0 +1,177 @@
+"""Production from its own past and a clear sky (spec balancing.md, Production predictor); no weather is asked.
+
+What each slot of the day gave lately, in parts of what a clear sky gives where the site is known, times the clearness
+that lasts: of the last hours for the next ones, of the last day for tomorrow. Never more than the panels ever gave.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from heg.model.plan import SeriesForecast, Site
+from heg.planner.bands import at_slots, offsets_by_hour
+from heg.planner.calendar import DAY_MINUTES, Calendar, Values, calendar_of, zone_of
+from heg.planner.past import Past
+from heg.planner.regression import fitted, means_before
+from heg.planner.sun import clear_slots
+
+HALF_LIFE_DAYS = 5.0
+TYPICAL_CLEARNESS = 0.5
+"""What a sky lets through in the mean of many days, as long as nothing was measured."""
+_TYPICAL_DAYS = 0.25
+_FEATURE_HOURS = (1.0, 6.0, 24.0)
+_RIDGE = 0.1
+_FEATURE_BOUND = (-1.0, 1.5)
+_ASSUMED_LATITUDE = 45.0
+_ENOUGH_DAYS = 5.0
+_NIGHT_KW_PER_M2 = 1e-4
+_TYPICAL_BAND = (-0.7, 0.7)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sky:
+    """What a clear sky gives in each slot of the past and ahead, kW per m2; `true` where the site was told."""
+
+    before: Values
+    ahead: Values
+    true: bool
+
+
+def forecast_production(past: Past, start: datetime, slot_minutes: int, slots: int, site: Site) -> SeriesForecast:
+    """Return the production of `slots` slots from `start` on."""
+    a_day = DAY_MINUTES // slot_minutes
+    before = calendar_of(
+        start - len(past.values_kw) * timedelta(minutes=slot_minutes), slot_minutes, len(past.values_kw)
+    )
+    ahead = calendar_of(start, slot_minutes, slots)
+    sky = _sky(start, slot_minutes, len(before), slots, site)
+    known = np.isfinite(past.values_kw)
+    values_kw = np.where(known, past.values_kw, 0.0)
+    weights = known * 0.5 ** ((len(before) - np.arange(len(before))) / a_day / HALF_LIFE_DAYS)
+    most_kw = _most(values_kw, known, sky, before, ahead, a_day, site)
+    lately = _lately(values_kw, weights, sky, before, ahead, a_day, site)
+    base, honest = np.minimum(lately.ahead, most_kw), lately.before
+    residual = np.where(known, values_kw - honest, 0.0)
+    features = _features(residual, np.where(known, honest, 0.0), a_day)
+    correction = fitted(honest, residual, features, weights, a_day, ridge=_RIDGE)
+    value_kw = base + correction.apply(base, features[-1])
+    if past.running_kw is not None and base[0] > 0.0:
+        value_kw[0] = 0.5 * (value_kw[0] + past.running_kw)
+    value_kw = np.clip(value_kw, 0.0, most_kw)
+    left = np.ones(slots)
+    left[: min(slots, a_day)] = correction.left[:slots]
+    low_kw, high_kw = _band(residual, honest, weights, before, ahead, slot_minutes)
+    low_kw = np.clip(value_kw + base * low_kw * left, 0.0, value_kw)
+    high_kw = np.clip(value_kw + base * high_kw * left, value_kw, np.maximum(most_kw, value_kw))
+    return SeriesForecast(
+        values_kw=tuple(value_kw.tolist()), low_kw=tuple(low_kw.tolist()), high_kw=tuple(high_kw.tolist())
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Lately:
+    before: Values
+    ahead: Values
+
+
+def _sky(start: datetime, slot_minutes: int, before: int, ahead: int, site: Site) -> _Sky:
+    begin = start - before * timedelta(minutes=slot_minutes)
+    true = site.latitude is not None and site.longitude is not None
+    latitude = _ASSUMED_LATITUDE if site.latitude is None else site.latitude
+    longitude = _longitude(start, site) if site.longitude is None else site.longitude
+    clear = clear_slots(
+        begin,
+        slot_minutes,
+        before + ahead,
+        latitude=latitude,
+        longitude=longitude,
+        tilt=site.tilt,
+        azimuth=site.azimuth,
+    )
+    return _Sky(clear[:before], clear[before:], true)
+
+
+def _longitude(start: datetime, site: Site) -> float:
+    """The zone's own meridian: a quarter degree a minute that the clock is ahead of UTC, an hour less in summer."""
+    zone = zone_of(site.time_zone)
+    offsets = [moment.astimezone(zone).utcoffset() or timedelta(0) for moment in (start, start + timedelta(days=182))]
+    return min(offsets) / timedelta(minutes=4)
+
+
+def _lately(
+    values_kw: Values, weights: Values, sky: _Sky, before: Calendar, ahead: Calendar, a_day: int, site: Site
+) -> _Lately:
+    """Expected without knowing today: each slot's past over the sky's; the typical clearness where there is little."""
+    clear_before, clear_ahead = (sky.before, sky.ahead) if sky.true else (np.ones(len(before)), np.ones(len(ahead)))
+    typical = _typical(values_kw, weights, sky, a_day, site)
+    prior_before, prior_ahead = typical * sky.before, typical * sky.ahead
+    sums = np.bincount(before.slot_of_day, weights * values_kw, a_day)
+    clear = np.bincount(before.slot_of_day, weights * clear_before, a_day)
+    counts = np.bincount(before.slot_of_day, weights, a_day)
+
+    def expected(at: Calendar, clear_at: Values, prior: Values, own: Values, own_kw: Values) -> Values:
+        slot = at.slot_of_day
+        count = counts[slot] - own
+        passed = np.maximum(clear[slot] - own * clear_before if len(own_kw) else clear[slot], 0.0)
+        total = np.maximum(sums[slot] - own * own_kw if len(own_kw) else sums[slot], 0.0)
+        told = np.where(passed > 1e-6, total / np.maximum(passed, 1e-6), 0.0) * clear_at
+        mixed: Values = (count * told + _TYPICAL_DAYS * prior) / (count + _TYPICAL_DAYS)
+        return mixed
+
+    return _Lately(
+        expected(before, clear_before, prior_before, weights, values_kw),
+        expected(ahead, clear_ahead, prior_ahead, np.zeros(len(ahead)), np.empty(0)),
+    )
+
+
+def _typical(values_kw: Values, weights: Values, sky: _Sky, a_day: int, site: Site) -> float:
+    """Return kW per kW/m2 of clear sky: as seen, else of the panels' peak at a typical clearness, else nothing."""
+    trust = 0.1 * a_day / 24.0
+    assumed = 0.0 if site.peak_kw is None else TYPICAL_CLEARNESS * site.peak_kw
+    seen = float(weights @ sky.before) if len(values_kw) else 0.0
+    if seen < trust and site.peak_kw is None:
+        return 0.0
+    return (float(weights @ values_kw) + trust * assumed) / (seen + trust)
+
+
+def _most(
+    values_kw: Values, known: Values, sky: _Sky, before: Calendar, ahead: Calendar, a_day: int, site: Site
+) -> Values:
+    """Return the most each slot ahead can give: what it and its neighbours ever gave, the peak where days are few."""
+    ever_kw = float(values_kw.max()) if len(values_kw) else 0.0
+    peak_kw = ever_kw if site.peak_kw is None else site.peak_kw
+    most = np.zeros(a_day)
+    np.maximum.at(most, before.slot_of_day, values_kw)
+    most = np.maximum(most, np.maximum(np.roll(most, 1), np.roll(most, -1)))
+    seen = np.bincount(before.slot_of_day, known, a_day)
+    most = np.where(seen >= _ENOUGH_DAYS, np.minimum(most, max(peak_kw, 0.0)), peak_kw)[ahead.slot_of_day]
+    return np.where(sky.ahead > _NIGHT_KW_PER_M2, most, 0.0) if sky.true else most
+
+
+def _features(residual: Values, honest: Values, a_day: int) -> Values:
+    a_slot_kw = float(honest.mean()) if len(honest) else 0.0
+    found = []
+    for hours in _FEATURE_HOURS:
+        slots = max(1, round(hours * a_day / 24.0))
+        at_least = (0.02 if hours < 24.0 else 0.05) * a_day * a_slot_kw + 1e-9
+        found.append(means_before(residual, honest, slots, at_least))
+    return np.clip(np.stack(found, axis=1), *_FEATURE_BOUND)
+
+
+def _band(
+    residual: Values, honest: Values, weights: Values, before: Calendar, ahead: Calendar, slot_minutes: int
+) -> tuple[Values, Values]:
+    """Offsets in parts of what is expected, weighed by it: dawn's great ratios of little say little."""
+    share = np.clip(residual / np.maximum(honest, 1e-6), -1.0, 10.0)
+    mean_kw = max(float(honest.mean()) if len(honest) else 0.0, 1e-6)
+    by_hour = offsets_by_hour(
+        share,
+        weights * honest / mean_kw,
+        before.hours(slot_minutes),
+        np.zeros(len(before), dtype=np.int64),
+        other_kind=0.0,
+        typical=_TYPICAL_BAND,
+        typical_weight=_TYPICAL_DAYS * 60.0 / slot_minutes,
+    )
+    return at_slots(by_hour, ahead.hours(slot_minutes), np.zeros(len(ahead), dtype=np.int64))

@@ -1,0 +1,72 @@
+"""How what was missed lately tells what will be missed: one small ridge regression for each slot ahead.
+
+For the slot k ahead of t the miss is `base[t+k] * (weights_k . features[t])`. With a base of ones this is the
+autoregressive residual of a demand; with the expected production as base it is the clearness of the sky that lasts.
+All slots ahead are solved at once; the past is read at about forty-eight moments a day, more would tell no more.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from heg.planner.calendar import Values
+
+_MOMENTS_A_DAY = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What to add to the base in each slot ahead, and which share of the base's error is left then (0-1)."""
+
+    weights: Values
+    left: Values
+
+    def apply(self, base: Values, features: Values, first: int = 0) -> Values:
+        """Return what to add to `base`, whose slot 0 is `first` slots after the moment of `features`."""
+        told = np.zeros(len(base))
+        count = min(len(base), len(self.weights) - first)
+        if count > 0:
+            told[:count] = base[:count] * (self.weights[first : first + count] @ features)
+        return told
+
+
+def means_before(numerator: Values, denominator: Values, slots: int, at_least: float) -> Values:
+    """Return for each moment 0..n the sum of the `slots` before over that of the denominator (plus `at_least`)."""
+    n = len(numerator)
+    above = np.concatenate(([0.0], np.cumsum(numerator)))
+    below = np.concatenate(([0.0], np.cumsum(denominator)))
+    moments = np.arange(n + 1)
+    begins = np.maximum(moments - slots, 0)
+    spans = (above[moments] - above[begins]) / (below[moments] - below[begins] + at_least)
+    return np.asarray(spans, dtype=np.float64)
+
+
+def fitted(
+    base: Values, residual: Values, features: Values, weights: Values, ahead: int, *, ridge: float
+) -> Correction:
+    """Fit the correction for `ahead` slots.
+
+    `base`, `residual` and `weights` have one value a slot of the past (nothing known: weight 0), `features` one row a
+    moment, the last being now. Too short a past gives no correction.
+    """
+    n, count = len(base), features.shape[1]
+    stride = max(1, ahead // _MOMENTS_A_DAY)
+    moments = np.arange((n - ahead) % stride, n - ahead + 1, stride) if n > ahead else np.empty(0, dtype=np.int64)
+    if len(moments) < 8:
+        return Correction(np.zeros((ahead, count)), np.ones(ahead))
+    known = features[moments]
+    window = np.lib.stride_tricks.sliding_window_view
+    weight = window(weights, ahead)[moments]
+    basis = window(base, ahead)[moments]
+    missed = window(residual, ahead)[moments]
+    weighted = weight * basis
+    squares = (known[:, :, None] * known[:, None, :]).reshape(len(known), -1)
+    gram = ((weighted * basis).T @ squares).reshape(ahead, count, count)
+    told = (weighted * missed).T @ known
+    mean_gram = np.einsum("kii->i", gram) / ahead
+    gram += np.diag(ridge * mean_gram + 1e-9)
+    solved = np.asarray(np.linalg.solve(gram, told[:, :, None])[:, :, 0], dtype=np.float64)
+    before = np.einsum("nk,nk->k", weight * missed, missed)
+    gain = np.einsum("kq,kq->k", solved, told)
+    left = np.sqrt(np.clip(1.0 - gain / np.maximum(before, 1e-12), 0.05, 1.0))
+    return Correction(solved, left)
