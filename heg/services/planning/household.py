@@ -90,7 +90,9 @@ def flows(door: Door, unit: str, members: Household, now_s: float, most_s: float
 
     produced = [power(name) for name, _ in members.producers]
     production = _sum(produced)
-    taken = _sum([power(name) for name, _ in (*members.storages, *members.chargers)])
+    # A charger that has never said what it draws has no meter: it counts as part of the house.
+    metered = [name for name, _ in members.chargers if door.latest("power.active", Location(unit, name)) is not None]
+    taken = _sum([power(name) for name in (*(name for name, _ in members.storages), *metered)])
     grid = power(members.meter) if members.meter else None
     if grid is None or production is None or taken is None:
         return Flows(None, None if production is None else max(0.0, production))

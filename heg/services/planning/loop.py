@@ -48,24 +48,28 @@ class SlotLoop:
         self._wake = asyncio.Event()
         self._waiting: list[asyncio.Future[Standing]] = []
         self._requests = 0
+        self._read_at_step = 0
 
     async def run(self) -> None:
         """Plan until cancelled; what was claimed is then taken back."""
         answering = self._door.answer("command.plan", self._here, self._plan_now)
-        reading = asyncio.create_task(self._read_past(), name="planning.past")
         try:
-            await self._ready()
-            while True:
-                seen = self._see()
-                if (cause := self._triggers.due(seen, self._clock.monotonic_s())) is not None:
-                    await self._plan(seen, cause)
-                await self._pause()
+            async with asyncio.TaskGroup() as group:
+                reading = group.create_task(self._read_past(), name="planning.past")
+                await self._ready()
+                while True:
+                    seen = self._see()
+                    if seen.steps != self._read_at_step:
+                        # By other labels it is another past.
+                        reading.cancel()
+                        self._read_at_step = seen.steps
+                        reading = group.create_task(self._read_past(), name="planning.past")
+                    if (cause := self._triggers.due(seen, self._clock.monotonic_s())) is not None:
+                        await self._plan(seen, cause)
+                    await self._pause()
         finally:
             self._door.unsubscribe(answering.request)
             self._publisher.withdraw()
-            reading.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await reading
 
     # -- waiting
 
@@ -162,7 +166,7 @@ class SlotLoop:
         reply = await self._planner.ask(gathered.request, self._settings.ask_limit_s)
         made_s, made = self._clock.monotonic_s(), self._clock.utc()
         stands = standing(reply, gathered, self._made, made_s, made)
-        self._publisher.publish(stands, made)
+        self._publisher.publish(stands, made_s, made)
         if stands.good:
             self._made = stands
         for band in self._bands.values():

@@ -68,8 +68,9 @@ class Outlook:
         return Looked(self.members, self._words)
 
     def clock_stepped(self) -> None:
-        """The labels jumped: what was measured of the running slot belongs to none."""
+        """The labels jumped: what was measured of the running slot belongs to none, and all words are heard again."""
         self._slot = None
+        self._heard = {}
         self.means = {name: SlotMean() for name in self.past}
 
     def judged(self, now_s: float) -> dict[str, SocJudged]:

@@ -20,6 +20,7 @@ from heg.services.planning.storages import apportioned
 
 PART = "plan"
 _ENDED_S = 1e-3
+_SAME_S = 5.0
 _WHOLE_SLOTS = 288
 _TOLD_SLOTS = 96
 """The `plan` record holds so many slots, and sentences for so many of them: it is one message of bounded size."""
@@ -31,14 +32,15 @@ class Publisher:
     def __init__(self, door: Door, settings: PlanningSettings) -> None:
         self._door, self._settings = door, settings
         self._here = Location(settings.unit)
-        self._claimed: set[str] = set()
+        self._claimed: dict[str, tuple[Claim, float]] = {}
         self._begun: datetime | None = None
 
-    def publish(self, stands: Standing, now: datetime) -> None:
+    def publish(self, stands: Standing, now_s: float, now: datetime) -> None:
         """Say what stands at `now`: the plan, its profiles and claims; the slot's record once, when it begins."""
         plan = stands.plan
         self._door.write("plan", self._here, _bounded(plan))
-        self._profiles(stands)
+        if stands.good:
+            self._profiles(stands)  # what was said of an older plan or of none need not be said again
         at = plan.index(now)
         if at is None:
             self.withdraw()
@@ -49,16 +51,16 @@ class Publisher:
         if stands.rule:
             self.withdraw()
             return
-        self._claims(stands, at, now)
+        self._claims(stands, at, now_s, now)
 
     def withdraw(self, names: Iterable[str] | None = None) -> None:
         """Take back the claims on these devices, or all: what holds then is control's idle rule."""
-        for name in sorted(self._claimed if names is None else names):
+        for name in sorted(tuple(self._claimed) if names is None else names):
             reason = Reason(ReasonCode.RELEASED, "The plan asks nothing of it.")
             self._write(name, Claim(Claimant.PLAN, reason, _ENDED_S))
-            self._claimed.discard(name)
+            self._claimed.pop(name, None)
 
-    def _claims(self, stands: Standing, at: int, now: datetime) -> None:
+    def _claims(self, stands: Standing, at: int, now_s: float, now: datetime) -> None:
         plan = stands.plan
         left_s = (plan.start + (at + 1) * plan.slot - now).total_seconds()
         valid_s = min(max(left_s, 0.0), plan.slot.total_seconds()) + self._settings.margin_s
@@ -70,10 +72,19 @@ class Publisher:
         if plan.pev and stands.charger:
             decision = plan.pev[at]
             claims[stands.charger] = Claim(Claimant.PLAN, _reason(decision), valid_s, order=decision.order)
-        self.withdraw(self._claimed - claims.keys())
+        self.withdraw(self._claimed.keys() - claims.keys())
         for name, claim in claims.items():
-            self._write(name, claim)
-            self._claimed.add(name)
+            self._claim(name, claim, now_s + valid_s)
+
+    def _claim(self, name: str, claim: Claim, until_s: float) -> None:
+        """A claim is committed to disk at once: the same word until the same moment is not repeated."""
+        before = self._claimed.get(name)
+        if before is not None and abs(before[1] - until_s) < _SAME_S:
+            same = (before[0].order, before[0].reason) == (claim.order, claim.reason)
+            if same:
+                return
+        self._write(name, claim)
+        self._claimed[name] = (claim, until_s)
 
     def _write(self, name: str, claim: Claim) -> None:
         self._door.write("claim", Location(self._settings.unit, name, PART), claim)
@@ -89,7 +100,7 @@ class Publisher:
         if plan.pev:
             self._profile("profile.plan.vehicle", plan, [one.power_kw for one in plan.pev])
         forecast = stands.forecast
-        if forecast is not None and stands.good:
+        if forecast is not None:
             self._forecast("profile.demand", forecast, forecast.demand)
             if forecast.production is not None:
                 self._forecast("profile.production", forecast, forecast.production)

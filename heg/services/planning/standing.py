@@ -43,14 +43,26 @@ def standing(
     """Return what stands after this answer; `before` is the last plan that an answer gave."""
     if isinstance(reply, PlanReply):
         plan = _with_all(reply.plan, gathered.lacks)
-        return Standing(plan, gathered.members, gathered.charger, now_s, now, reply.forecast)
-    if before is not None and now_s - before.made_s <= OLD_PLAN_S and before.plan.index(now) is not None:
-        old = f"The plan of {before.made:%H:%M} UTC is followed until a new one can be made."
-        said = (*gathered.lacks, reply, Degradation(DegradationCode.OLD_PLAN, old))
-        plan = replace(before.plan, status=PlanStatus.DEGRADED, degradations=said)
-        return replace(before, plan=plan, good=False)
-    plan = _rule_plan(gathered.request.problem, None if before is None else before.forecast, (*gathered.lacks, reply))
+        fresh = Standing(plan, gathered.members, gathered.charger, now_s, now, reply.forecast)
+        if plan.status is not PlanStatus.FALLBACK:
+            return fresh
+        # The planner could not solve it and gave the rule: an older plan is worth more, if there is one.
+        return _old(before, plan.degradations, now_s, now) or replace(fresh, good=False)
+    lacks = (*gathered.lacks, reply)
+    if (old := _old(before, lacks, now_s, now)) is not None:
+        return old
+    plan = _rule_plan(gathered.request.problem, None if before is None else before.forecast, lacks)
     return Standing(plan, gathered.members, gathered.charger, now_s, now, None, rule=True, good=False)
+
+
+def _old(before: Standing | None, lacks: tuple[Degradation, ...], now_s: float, now: datetime) -> Standing | None:
+    if before is None or now_s - before.made_s > OLD_PLAN_S or before.plan.index(now) is None:
+        return None
+    said = Degradation(
+        DegradationCode.OLD_PLAN, f"The plan of {before.made:%H:%M} UTC is followed until a new one can be made."
+    )
+    plan = replace(before.plan, status=PlanStatus.DEGRADED, degradations=(*lacks, said))
+    return replace(before, plan=plan, good=False)
 
 
 def _with_all(plan: Plan, lacks: tuple[Degradation, ...]) -> Plan:

@@ -200,6 +200,18 @@ async def test_the_rest_of_the_running_slot_is_what_is_planned(clock: Clock) -> 
     await scene.close()
 
 
+@stepped
+async def test_what_was_said_before_the_clock_was_set_is_heard_again(clock: Clock) -> None:
+    scene = Scene(clock)
+    scene.say("profile.price.import", *(0.2,) * 48)
+    clock.jump_utc(-20 * 365 * 86_400.0)  # a gateway without NTP yet
+    assert Lack.PRICES_MISSING in lacks(scene.gather())
+    clock.jump_utc(20 * 365 * 86_400.0)
+    scene.outlook.clock_stepped()
+    assert not lacks(scene.gather()) & {Lack.PRICES_MISSING, Lack.PRICES_ESTIMATED}
+    await scene.close()
+
+
 @dataclass(frozen=True)
 class Gaps:
     """What a random house has of everything."""

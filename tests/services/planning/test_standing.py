@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
+from heg.data.door import Function
 from heg.data.interface import DataInterface
 from heg.model.capabilities import StorageCapability
 from heg.model.instance import ANY, Location
@@ -88,6 +89,17 @@ def test_without_an_answer_the_old_plan_is_followed_for_a_while() -> None:
     assert stands.made_s == before.made_s  # it grows no younger by being followed
 
 
+def test_the_rule_that_a_planner_gives_when_it_cannot_solve_comes_after_an_older_plan() -> None:
+    gathered = asked()
+    stuck = replace(answered(gathered).plan, status=PlanStatus.FALLBACK, degradations=(LOST,))
+    reply = PlanReply(id=1, plan=stuck)
+    stands = standing(reply, gathered, made(), 60.0, NOON)
+    assert [one.code for one in stands.plan.degradations] == [Lack.WORKER_LOST, Lack.OLD_PLAN]
+    alone = standing(reply, gathered, None, 60.0, NOON)
+    assert alone.plan == stuck
+    assert not alone.good
+
+
 @pytest.mark.parametrize(
     ("before", "now_s", "now"),
     [
@@ -123,7 +135,7 @@ async def test_the_claim_outlives_its_slot_by_a_margin_and_no_clock_makes_it_lon
     publisher = Publisher(door, SETTINGS)
     gathered = asked(START_UTC)
     stands = standing(answered(gathered), gathered, None, 0.0, START_UTC)
-    publisher.publish(stands, START_UTC + timedelta(minutes=5))
+    publisher.publish(stands, 0.0, START_UTC + timedelta(minutes=5))
     claim = newest_claim(door, "battery")
     assert claim.claimant is Claimant.PLAN
     assert claim.valid_s == 600.0 + SETTINGS.margin_s
@@ -142,12 +154,36 @@ async def test_a_plan_of_other_slots_and_the_rule_claim_nothing(clock: Clock) ->
     publisher = Publisher(door, SETTINGS)
     gathered = asked(START_UTC)
     good = standing(answered(gathered), gathered, None, 0.0, START_UTC)
-    publisher.publish(good, START_UTC)
-    publisher.publish(good, START_UTC + timedelta(hours=9))
+    publisher.publish(good, 0.0, START_UTC)
+    publisher.publish(good, 0.0, START_UTC + timedelta(hours=9))
     assert newest_claim(door, "battery").valid_s < 0.01
-    publisher.publish(good, START_UTC)
-    publisher.publish(standing(LOST, gathered, None, 0.0, START_UTC), START_UTC)
+    publisher.publish(good, 0.0, START_UTC)
+    publisher.publish(standing(LOST, gathered, None, 0.0, START_UTC), 0.0, START_UTC)
     assert newest_claim(door, "battery").valid_s < 0.01
+    await data.close()
+
+
+@stepped
+async def test_what_need_not_be_said_again_is_not_written_again(clock: Clock) -> None:
+    data = DataInterface(clock, "home")
+    door = data.admit(CUSTOMER, "planning")
+    publisher = Publisher(door, SETTINGS)
+    gathered = asked(START_UTC)
+    good = standing(answered(gathered), gathered, None, 0.0, START_UTC)
+    publisher.publish(good, 0.0, START_UTC)
+
+    async def written(variable: str, place: Location) -> object:
+        return (await door.query(variable, place, function=Function.COUNT)).value
+
+    battery = Location("home", "battery", "plan")
+    old = standing(LOST, gathered, good, 60.0, START_UTC + timedelta(minutes=1))
+    publisher.publish(old, 60.0, START_UTC + timedelta(minutes=1))
+    publisher.publish(good, 120.0, START_UTC + timedelta(minutes=2))
+    assert await written("claim", battery) == 1.0
+    assert await written("plan.slot", Location("home")) == 1.0
+    assert await written("profile.plan", Location("home")) == 2.0
+    publisher.publish(good, 120.0, START_UTC + timedelta(minutes=8))  # the clock was set: the slot ends sooner
+    assert await written("claim", battery) == 2.0
     await data.close()
 
 
@@ -165,7 +201,7 @@ async def test_what_is_published_is_whole_and_small(clock: Clock) -> None:
     )
     plan = replace(reply.plan, ess=decisions, pev=decisions, pev_soc_kwh=reply.plan.ess_soc_kwh)
     stands = replace(standing(reply, gathered, None, 0.0, START_UTC), plan=plan, charger="charger")
-    publisher.publish(stands, START_UTC)
+    publisher.publish(stands, 0.0, START_UTC)
     found = door.latest("plan", Location("home"))
     assert found is not None, "two days of five minutes with a car must fit into one record"
     assert isinstance(found.value, Plan)
