@@ -63,6 +63,7 @@ def _of_plan(problem: PlanInputs, plan: Plan, slots: int) -> Iterator[str]:
     yield from _of_series("production_used_kw", plan.production_used_kw, (0, slots))
     yield from _of_storage("ess", problem.ess, plan.ess, plan.ess_soc_kwh, slots)
     yield from _of_storage("pev", problem.pev, plan.pev, plan.pev_soc_kwh, slots)
+    yield from _of_balance(plan)
     if not all(map(isfinite, (*astuple(plan.cost), plan.pev_best_kwh or 0.0, plan.solve_ms))):
         yield "expected finite costs and times"
 
@@ -102,6 +103,16 @@ def _of_storage(
         for slot, (decision, plugged) in enumerate(zip(decisions, storage.plugged, strict=False)):
             if not plugged and abs(decision.power_kw) > _SLACK:
                 yield f"{name} in slot {slot}: expected 0 kW while it is not plugged, came {decision.power_kw:g} kW"
+
+
+def _of_balance(plan: Plan) -> Iterator[str]:
+    """Home power = demand + storages - production (spec ebr.md, The MILP 4)."""
+    used = plan.production_used_kw or plan.production_kw
+    for slot, (grid_kw, demand_kw, used_kw) in enumerate(zip(plan.grid_kw, plan.demand_kw, used, strict=False)):
+        stored_kw = sum(decisions[slot].power_kw for decisions in (plan.ess, plan.pev) if slot < len(decisions))
+        expected_kw = demand_kw + stored_kw - used_kw
+        if abs(grid_kw - expected_kw) > _SLACK:
+            yield f"expected {expected_kw:g} kW at the connection point in slot {slot}, came {grid_kw:g}"
 
 
 def _of_decision(storage: StorageInputs, decision: SlotDecision) -> Iterator[str]:

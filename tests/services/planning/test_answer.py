@@ -5,10 +5,14 @@ from math import inf, nan
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from heg.model.plan import CostParts, PlanReply, PlanRequest, SlotDecision, VehicleInputs
+from heg.model.plan import CostParts, PlanInputs, PlanReply, PlanRequest, SlotDecision, VehicleInputs
 from heg.model.regimes import GridBand, Regime, RegimeOrder
+from heg.planner.plan import plan
 from heg.services.planning.answer import doubt
+from tests.planner.houses import battery, car
 from tests.planner.requests import BATTERY, flat_forecast, idle_plan, idle_reply, request
 
 CAR = VehicleInputs(
@@ -22,15 +26,21 @@ def with_car() -> PlanRequest:
 
 
 def driving(reply: PlanReply, *powers_kw: float) -> PlanReply:
-    plan = replace(reply.plan, pev=tuple(SlotDecision(kw) for kw in powers_kw), pev_soc_kwh=(20.0,) * 5)
+    plan = replace(
+        reply.plan,
+        pev=tuple(SlotDecision(kw) for kw in powers_kw),
+        pev_soc_kwh=(20.0,) * 5,
+        grid_kw=tuple(1.0 + kw for kw in powers_kw),
+    )
     return replace(reply, plan=plan)
 
 
 def deciding(**changes: Any) -> PlanReply:
-    """The second slot's decision is changed."""
+    """The second slot's decision is changed, and the house's power with it."""
     reply = idle_reply(request())
     odd = replace(SlotDecision(), **changes)
-    return replace(reply, plan=replace(reply.plan, ess=(SlotDecision(), odd, SlotDecision(), SlotDecision())))
+    ess = (SlotDecision(), odd, SlotDecision(), SlotDecision())
+    return replace(reply, plan=replace(reply.plan, ess=ess, grid_kw=tuple(1.0 + one.power_kw for one in ess)))
 
 
 def planning(**changes: Any) -> PlanReply:
@@ -79,6 +89,7 @@ def test_a_battery_measured_out_of_its_bounds_starts_there() -> None:
         (planning(ess_soc_kwh=(4.0,) * 4), "ess_soc_kwh of 5 values"),
         (planning(ess_soc_kwh=(4.0, 4.0, 10.1, 4.0, 4.0)), "from 0 to 10, came 10.1"),
         (planning(pev=(SlotDecision(),)), "nothing of pev"),
+        (planning(grid_kw=(1.0, 1.0, 1.0, 2.0)), "expected 1 kW at the connection point in slot 3, came 2"),
         (planning(cost=CostParts(wear_eur=nan)), "finite costs"),
         (deciding(power_kw=5.1), "ess in slot 1: expected -5 to 5 kW, came 5.1"),
         (deciding(power_kw=nan), "came nan"),
@@ -107,3 +118,34 @@ def test_a_forecast_that_was_asked_for_must_come_and_fit() -> None:
     assert "low to high" in doubt(asked, replace(reply, forecast=upside_down))
     short = replace(sound, production=replace(sound.demand, values_kw=(1.0,)))
     assert "forecast production.values_kw of 4 values" in doubt(asked, replace(reply, forecast=short))
+
+
+SLOTS = 12
+POWERS = st.lists(st.floats(0.0, 12.0), min_size=SLOTS, max_size=SLOTS).map(tuple)
+PRICES = st.lists(st.floats(-0.2, 0.6), min_size=SLOTS, max_size=SLOTS).map(tuple)
+HOUSES = st.builds(
+    PlanInputs,
+    slot_minutes=st.sampled_from((5, 15, 30, 60)),
+    start=st.just(request().problem.start),
+    demand_kw=POWERS,
+    production_kw=st.just(()) | POWERS,
+    production_curtailable=st.booleans(),
+    import_eur_per_kwh=PRICES,
+    export_eur_per_kwh=st.just(()) | PRICES,
+    contract_min_kw=st.none() | st.floats(-12.0, 0.0),
+    contract_max_kw=st.none() | st.floats(0.0, 12.0),
+    ess=st.none() | st.builds(battery, soc_kwh=st.floats(-1.0, 11.0), reserve_kwh=st.floats(0.0, 5.0)),
+    pev=st.none()
+    | st.builds(
+        lambda plugged, soc_kwh: car(SLOTS, plugged=plugged, soc_kwh=soc_kwh, target_kwh=30.0, target_slot=6),
+        st.lists(st.booleans(), min_size=SLOTS, max_size=SLOTS).map(tuple),
+        st.floats(0.0, 40.0),
+    ),
+    first_slot_share=st.floats(0.01, 1.0),
+)
+
+
+@settings(max_examples=60)
+@given(HOUSES)
+def test_no_plan_of_ours_raises_a_doubt(problem: PlanInputs) -> None:
+    assert doubt(PlanRequest(id=1, problem=problem), PlanReply(id=1, plan=plan(problem))) == ""
