@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from hil.devices.server import SerialTransport
+from hil.replay.prices import Prices, write_prices
+from hil.replay.weather import Replay
 from hil.rig import ChargerHandle, Handle, MeterHandle, Rig, StorageHandle
 
 
-def gateway_config(rig: Rig, *, state_dir: Path, port: int, sections: Mapping[str, Any], timeout_s: float = 1.0) -> str:
+def gateway_config(
+    rig: Rig,
+    *,
+    state_dir: Path,
+    port: int,
+    sections: Mapping[str, Any],
+    timeout_s: float = 1.0,
+    prices: Path | None = None,
+) -> str:
     """A `heg.toml`. `sections` go over what the rig's devices need, key by key; `false` leaves a section out.
 
-    `timeout_s` is in house seconds.
+    `timeout_s` is in house seconds; `prices` is where `write_prices_of` put the house's.
     """
     tables: dict[str, Any] = {
         "unit": {"id": "demo", "state_dir": str(state_dir), "time_zone": "Europe/Berlin"},
@@ -23,7 +34,28 @@ def gateway_config(rig: Rig, *, state_dir: Path, port: int, sections: Mapping[st
         "device": {name: _owner_knows(handle) for name, handle in rig.handles.items()},
         "modbus": _modbus(rig, timeout_s),
     }
+    if prices is not None and (priced := _priced(rig)) is not None:
+        file = {"path": str(prices.resolve())}
+        if priced[1].published:
+            file["publication"] = priced[1].published
+        tables["feeds"] = {"tariff": {"csv": file}}
     return toml(_over(tables, sections))
+
+
+def write_prices_of(rig: Rig, path: Path) -> None:
+    """Write the coming year of the prices that the rig's recording has; nothing when it has none."""
+    priced = _priced(rig)
+    if priced is not None:
+        replay, prices = priced
+        first = replay.start_utc - timedelta(days=1)
+        write_prices(path, prices, replay.recording.start_utc, replay.recording.slot_s, first)
+
+
+def _priced(rig: Rig) -> tuple[Replay, Prices] | None:
+    weather = rig.plan.weather
+    if not isinstance(weather, Replay) or weather.recording.prices is None:
+        return None
+    return weather, weather.recording.prices
 
 
 def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

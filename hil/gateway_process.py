@@ -17,7 +17,7 @@ from typing import Any
 from heg.runtime.clock import Clock
 from hil.faults import FaultError
 from hil.gateway import GatewayView
-from hil.gateway_config import gateway_config
+from hil.gateway_config import gateway_config, write_prices_of
 from hil.rig import Rig
 
 _MARK = ".made-by-hil"
@@ -146,6 +146,8 @@ class GatewayProcess:
                 raise StartError(f"the house's past could not be brought:\n{self._last_words()}")
 
     def _configure(self) -> None:
+        if not (prices := self.plan.folder / "prices.csv").exists():
+            write_prices_of(self._rig, prices)
         clock = {
             "speed": float(self.plan.speed),
             "house_utc": self.plan.house_utc.isoformat().replace("+00:00", "Z"),
@@ -158,6 +160,7 @@ class GatewayProcess:
             sections={"clock": clock, **self.plan.sections},
             # A house second is short: an answer may still take a tenth of a real one on a busy machine.
             timeout_s=max(1.0, 0.1 * self.plan.speed),
+            prices=prices,
         )
         self.config.write_text(text, encoding="utf-8")
 

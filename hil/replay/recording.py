@@ -1,6 +1,7 @@
 """Recorded homes: the project's backtest format and the CityLearn data set's own files.
 
-Backtest format: `time_utc, demand_kw, production_kw, ...`, UTC slot starts, empty cells where a reading is missing.
+Backtest format: `time_utc, demand_kw, production_kw` and perhaps prices (`import_eur_per_kwh, export_eur_per_kwh,
+co2_eur_per_kwh`), UTC slot starts, empty cells where a reading is missing.
 CityLearn: one row an hour, `Equipment Electric Power [kWh]` and `Solar Generation [W/kW]`; the year begins at
 2016-07-31 23:00 local standard time and is laid over the year from 2024-07-28T22:00Z, so that weekdays match.
 """
@@ -8,16 +9,20 @@ CityLearn: one row an hour, `Equipment Electric Power [kWh]` and `Solar Generati
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from itertools import pairwise
 from pathlib import Path
 
+from hil.replay.prices import Prices
+
 CITYLEARN_START = datetime(2024, 7, 28, 22, tzinfo=UTC)
 _MOST_ROWS = 1_000_000
 _MOST_KW = 1_000.0
+_MOST_EUR = 20.0
+_PRICE_COLUMNS = ("import_eur_per_kwh", "export_eur_per_kwh", "co2_eur_per_kwh")
 
 
 class RecordingError(ValueError):
@@ -35,6 +40,7 @@ class Recording:
     demand_kw: Sequence[float]
     production_kw: Sequence[float]
     filled: int = 0
+    prices: Prices | None = None
 
     @property
     def end_utc(self) -> datetime:
@@ -46,6 +52,7 @@ def read_backtest(path: Path) -> Recording:
     """Read a file of the backtest format; RecordingError when it is not one."""
     times: list[datetime] = []
     demand, production = _Column("demand_kw"), _Column("production_kw")
+    priced = _PriceColumns(path.name)
     with path.open(newline="", encoding="utf-8") as lines:
         rows = csv.DictReader(lines)
         _demand_columns(path.name, rows.fieldnames, ("time_utc", "demand_kw", "production_kw"))
@@ -54,6 +61,7 @@ def read_backtest(path: Path) -> Recording:
             times.append(_time(row["time_utc"], f"{path.name}:{number}"))
             demand.take(row["demand_kw"], f"{path.name}:{number}")
             production.take(row["production_kw"], f"{path.name}:{number}")
+            priced.take(row, number)
     if len(times) < 2:
         raise RecordingError(f"{path.name}: expected at least two rows, found {len(times)}")
     slot_s = round((times[1] - times[0]).total_seconds())
@@ -68,6 +76,7 @@ def read_backtest(path: Path) -> Recording:
         demand.values,
         production.values,
         demand.filled + production.filled,
+        priced.prices(),
     )
 
 
@@ -112,6 +121,35 @@ class _Column:
         if not 0.0 <= value <= most:
             raise RecordingError(f"{where}: {self._name}: expected 0 to {most:g}, found {value:g}")
         self.values.append(value)
+
+
+class _PriceColumns:
+    """The columns of prices, where a file has them; a missing price stays missing: the gateway has to do without."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._columns: dict[str, list[float | None]] = {name: [] for name in _PRICE_COLUMNS}
+        self._any = False
+
+    def take(self, row: Mapping[str, str | None], number: int) -> None:
+        for name, values in self._columns.items():
+            cell = (row.get(name) or "").strip()
+            values.append(self._price(cell, f"{self._file}:{number}: {name}") if cell else None)
+            self._any = self._any or bool(cell)
+
+    def prices(self) -> Prices | None:
+        bought, sold, co2 = (tuple(self._columns[name]) for name in _PRICE_COLUMNS)
+        return Prices(bought, sold, co2) if self._any else None
+
+    @staticmethod
+    def _price(cell: str, where: str) -> float:
+        try:
+            value = float(cell)
+        except ValueError:
+            raise RecordingError(f"{where}: expected a number, found {cell[:40]!r}") from None
+        if not -_MOST_EUR <= value <= _MOST_EUR:
+            raise RecordingError(f"{where}: expected -{_MOST_EUR:g} to {_MOST_EUR:g}, found {value:g}")
+        return value
 
 
 def _demand_columns(where: str, found: Iterable[str] | None, needed: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hil.house.house import House, HouseConfig
 from hil.replay import fetch
 from hil.replay.generated import GENERATED, generated_home
+from hil.replay.prices import Prices, write_prices
 from hil.replay.recording import Recording, RecordingError, read_backtest, read_citylearn
 from hil.replay.texture import GRAIN_S, appliance_steps, cloud_ramps
 from hil.replay.weather import Replay
@@ -113,9 +114,15 @@ def test_citylearns_own_file() -> None:
     assert "MIT" in recording.licence
 
 
-def wheel(path: Path, member: str = "Building_1.csv") -> Path:
+PRICING = "Electricity Pricing [$],6h Prediction Electricity Pricing [$]\n0.22,0.5\n0.54,0.22\n"
+CARBON = "kg_CO2/kWh\n0.25\n0.1\n"
+
+
+def wheel(path: Path) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(f"citylearn/data/citylearn_challenge_2022_phase_all/{member}", CITYLEARN)
+        members = {"Building_1": CITYLEARN, "pricing": PRICING, "carbon_intensity": CARBON}
+        for member, text in members.items():
+            archive.writestr(f"citylearn/data/citylearn_challenge_2022_phase_all/{member}.csv", text)
         archive.writestr("CityLearn-1.8.0.dist-info/LICENSE", "MIT")
     return path
 
@@ -129,20 +136,40 @@ def test_a_wheel_with_another_hash_is_not_used(tmp_path: Path) -> None:
 def test_a_wheel_is_unpacked_with_its_licence(tmp_path: Path) -> None:
     path = wheel(tmp_path / "a.whl")
     expected = hashlib.sha256(path.read_bytes()).hexdigest()
-    text = fetch.unpack(path, tmp_path / "cache", 1, expected_sha256=expected)
-    assert text == CITYLEARN
+    files = fetch.unpack(path, tmp_path / "cache", 1, expected_sha256=expected)
+    assert files == fetch.HomeFiles(CITYLEARN, PRICING, CARBON)
     assert sorted(entry.name for entry in (tmp_path / "cache").iterdir()) == [
         "LICENSE-citylearn",
+        "citylearn-1.8.0-2022-carbon-intensity.csv",
         "citylearn-1.8.0-2022-home-1.csv",
+        "citylearn-1.8.0-2022-pricing.csv",
     ]
     with pytest.raises(fetch.FetchError, match="no home 9"):
         fetch.unpack(path, tmp_path / "cache", 9, expected_sha256=expected)
 
 
+def cache(folder: Path, home: str = CITYLEARN, pricing: str = PRICING) -> None:
+    for name, text in {"home-1": home, "pricing": pricing, "carbon-intensity": CARBON}.items():
+        (folder / f"citylearn-1.8.0-2022-{name}.csv").write_text(text)
+
+
 def test_what_is_cached_is_not_fetched_again(tmp_path: Path) -> None:
-    (tmp_path / "citylearn-1.8.0-2022-home-1.csv").write_text(CITYLEARN)
+    cache(tmp_path)
     recording = fetch.recorded_home(cache=tmp_path, offline=True)
     assert list(recording.demand_kw) == [2.2758, 0.85]
+    assert recording.prices == Prices((0.22, 0.54), (0.08, 0.08), (0.02, 0.008))
+
+
+@pytest.mark.parametrize("pricing", ["nothing\n1\n", PRICING.replace("0.54", "dear"), PRICING + "0.1,0.1\n"])
+def test_spoilt_prices_are_replaced_by_generated_ones(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, pricing: str
+) -> None:
+    cache(tmp_path, pricing=pricing)
+    recording = fetch.recorded_home(cache=tmp_path, offline=True)
+    assert list(recording.demand_kw) == [2.2758, 0.85]
+    assert recording.prices is not None
+    assert recording.prices.published == "13:00"
+    assert "no recorded prices" in caplog.text
 
 
 def test_without_a_network_a_generated_home_stands_in_and_says_so(
@@ -154,7 +181,7 @@ def test_without_a_network_a_generated_home_stands_in_and_says_so(
 
 
 def test_a_spoilt_cache_is_replaced_by_the_generated_home(tmp_path: Path) -> None:
-    (tmp_path / "citylearn-1.8.0-2022-home-1.csv").write_text("nothing,of,use\n")
+    cache(tmp_path, home="nothing,of,use\n")
     assert fetch.recorded_home(cache=tmp_path, offline=True).source == GENERATED
 
 
@@ -166,3 +193,40 @@ def test_the_generated_home_is_a_plausible_one() -> None:
     winter = slice(24 * 140, 24 * 150)
     assert sum(home.production_kw[winter]) < 0.5 * sum(home.production_kw[: 24 * 10])
     assert home == generated_home()
+
+
+def test_generated_prices_are_a_markets_shape() -> None:
+    home = generated_home()
+    prices = home.prices
+    assert prices is not None
+    assert len(prices.import_eur_per_kwh) == len(home.demand_kw)
+    bought = [value for value in prices.import_eur_per_kwh if value is not None]
+    assert 0.18 < sum(bought) / len(bought) < 0.32
+    evening, noon = bought[19::24], bought[13::24]
+    assert sum(evening) / len(evening) > sum(noon) / len(noon) + 0.05
+
+
+def test_prices_are_written_from_before_the_start_and_begin_again_with_the_recording(tmp_path: Path) -> None:
+    start = datetime(2024, 1, 1, tzinfo=UTC)
+    path = tmp_path / "prices.csv"
+    write_prices(
+        path, Prices((0.1, None, 0.3), (0.08,) * 3, (0.01, 0.02, 0.03)), start, 3600, start - timedelta(hours=1)
+    )
+    lines = path.read_text().splitlines()
+    assert lines[:4] == [
+        "time_utc,import_eur_per_kwh,export_eur_per_kwh,co2_eur_per_kwh",
+        "2023-12-31T23:00:00Z,0.3,0.08,0.03",
+        "2024-01-01T00:00:00Z,0.1,0.08,0.01",
+        "2024-01-01T01:00:00Z,,0.08,0.02",
+    ]
+    assert len(lines) == 1 + 366 * 24
+
+
+def test_a_backtests_prices_stay_as_they_were_recorded(tmp_path: Path) -> None:
+    path = tmp_path / "home.csv"
+    head = "time_utc,demand_kw,production_kw,import_eur_per_kwh,export_eur_per_kwh\n"
+    path.write_text(head + "2024-01-01T00:00:00Z,1,0,0.2,-0.01\n2024-01-01T01:00:00Z,1,0,,0.08\n")
+    assert read_backtest(path).prices == Prices((0.2, None), (-0.01, 0.08), (None, None))
+    path.write_text(head + "2024-01-01T00:00:00Z,1,0,0.2,-0.01\n2024-01-01T01:00:00Z,1,0,free,0.08\n")
+    with pytest.raises(RecordingError, match="import_eur_per_kwh: expected a number"):
+        read_backtest(path)
