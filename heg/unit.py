@@ -37,6 +37,8 @@ from heg.runtime.clock import Clock
 from heg.runtime.health import TaskHealth, TaskState
 from heg.runtime.notify import CycleHeartbeat, ServiceManager
 from heg.runtime.supervisor import Backoff, Supervisor
+from heg.services.accounting.service import Accounting
+from heg.services.accounting.settings import AccountingSettings
 from heg.services.planning.loop import SlotLoop
 from heg.services.planning.planner import Planner
 from heg.services.planning.settings import PlanningSettings
@@ -127,6 +129,7 @@ class Unit:
         start("control", self.control.run, restart=_CONTROL_AGAIN, critical=True)
         if self._config.unit.planning.enabled:
             start(PLANNING, self._plan_slots)
+        start("accounting", self._keep_books)
         start("web", self._page().run)
         start("vitals", self.vitals.run)
         start("lag", self.vitals.measure_lag)
@@ -169,6 +172,10 @@ class Unit:
             await loop.run()
         finally:
             await answering.close()
+
+    async def _keep_books(self) -> None:
+        # Built anew at each start: it goes on from what it wrote last.
+        await Accounting(self.data.admit(CUSTOMER, "accounting"), self._clock, _accounting(self._config)).run()
 
     def _control_settings(self) -> ControlSettings:
         contract, cycle_s = self._config.unit.contract, self._config.unit.control.cycle_s
@@ -251,6 +258,16 @@ def _store_settings(config: LoadedConfig, state_dir: Path) -> StoreSettings:
 def _owner(name: str, section: DeviceSection) -> OwnerSettings:
     said = {field.name: getattr(section, field.name) for field in fields(OwnerSettings) if field.name != "name"}
     return OwnerSettings(name=name, **said)
+
+
+def _accounting(config: LoadedConfig) -> AccountingSettings:
+    unit = config.unit
+    return AccountingSettings(
+        unit=unit.unit.id,
+        timings=Timings.for_cycle(unit.control.cycle_s),
+        slot_minutes=unit.planning.slot_minutes,
+        time_zone=unit.unit.time_zone,
+    )
 
 
 def _planning(config: LoadedConfig) -> PlanningSettings:

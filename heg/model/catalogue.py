@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
+from heg.model.books import OpenBooks
 from heg.model.envelope import Envelope
 from heg.model.leases import Claim, LeaseRecord
 from heg.model.plan import Plan
@@ -36,9 +37,14 @@ class Kind(StrEnum):
 
 
 class Durability(StrEnum):
-    """How an instance reaches the disk: with the next flush, at once, or not at all."""
+    """How an instance reaches the disk: with the next flush, at once, or not at all.
+
+    What is flushed expires with the raw values; `KEPT` is flushed too, and outlives them as what is committed at once
+    does.
+    """
 
     FLUSHED = "flushed"
+    KEPT = "kept"
     AT_ONCE = "at_once"
     MEMORY = "memory"
 
@@ -178,9 +184,14 @@ _RECORDS = (
     _record("plan", "the plan in force, whole", Plan, Durability.MEMORY),
     _record("plan.slot", "what was planned for a slot when it began", PlannedSlot, Durability.FLUSHED),
     _record("vehicle", "what is known of a plugged vehicle", VehicleRecord),
-    _record("books.slot", "energy, cost and CO2 of a slot, and what they would have been", BooksRecord),
-    _record("books.day", "energy, cost and CO2 of a local day", BooksRecord),
-    _record("books.month", "energy, cost and CO2 of a local month", BooksRecord),
+    _record(
+        "books.slot", "energy, cost and CO2 of a slot, and what they would have been", BooksRecord, Durability.KEPT
+    ),
+    _record("books.day", "the same of a local day that is over", BooksRecord, Durability.KEPT),
+    _record("books.month", "the same of a local month that is over", BooksRecord, Durability.KEPT),
+    _record("books.today", "the same of the local day so far", BooksRecord, Durability.MEMORY),
+    _record("books.this_month", "the same of the local month so far", BooksRecord, Durability.MEMORY),
+    _record("books.open", "what the books need to go on after a restart", OpenBooks, Durability.FLUSHED),
     _record("evidence", "a change of envelope or lease with the meter before and after", EvidenceRecord),
     _record("configuration", "the configuration that came into force", ConfigurationRecord),
 )

@@ -130,7 +130,8 @@ class VehicleRecord:
 class HouseBooks:
     """One house's account of a span: energy in kWh at the connection point and the storages, money and CO2 cost in EUR.
 
-    `stored_kwh` is the energy in its battery at the end; `throughput_kwh` what its battery discharged.
+    `stored_kwh` is the energy in its battery at the end, `gained_kwh` how much more that is than at the beginning;
+    `throughput_kwh` what its battery discharged. `peak_import_kw` is the mean of the slot that drew most.
     """
 
     import_kwh: float
@@ -140,15 +141,18 @@ class HouseBooks:
     peak_import_kw: float
     throughput_kwh: float = 0.0
     stored_kwh: float | None = None
+    gained_kwh: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class BooksRecord:
-    """Variables `books.slot`, `books.day`, `books.month`, time = the start: what was, beside what would have been.
+    """Variables `books.slot`, `books.day` and so on, time = the start: what was, beside what would have been.
 
     `actual` is booked from counters; `no_battery` and `rule` (plain self-consumption) are the same house, the same
     load, sun and tariff. `priced_share` is the share of the span for which a tariff was known, `metered_share` of which
-    counters were read. Self-consumption is the share of production used in the house.
+    counters were read. Self-consumption is the share of production used in the house. `ahead_kwh` is what the vehicle
+    of the other two houses, which charges when it is plugged, has charged more than the real one. Stored energy and
+    that are worth `stored_eur_per_kwh`. `integrated` are devices without a counter: their power was summed up.
     """
 
     minutes: float
@@ -167,3 +171,6 @@ class BooksRecord:
     import_eur_per_kwh: float | None = None
     export_eur_per_kwh: float | None = None
     co2_eur_per_kwh: float | None = None
+    ahead_kwh: float = 0.0
+    stored_eur_per_kwh: float | None = None
+    integrated: tuple[str, ...] = ()

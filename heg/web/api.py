@@ -13,11 +13,13 @@ from heg.model.refusals import Refusal, RefusalCode, RefusedError
 from heg.runtime.clock import Clock
 from heg.web.energy import energy_history
 from heg.web.house import Home, Household
-from heg.web.messages import Actuator, Alarm, DeviceReadings, Message, Problem, SeriesPage, SeriesRow, encode
+from heg.web.messages import Actuator, Alarm, DeviceReadings, Message, Problem, SeriesPage, SeriesRow, encode, iso
 from heg.web.orders import as_message, command_for, read_order
-from heg.web.snapshot import Snapshot, iso
+from heg.web.savings import By, savings_table
+from heg.web.snapshot import Snapshot
 
 _DEFAULT_SPAN = timedelta(hours=48)
+_SAVINGS_SPAN = {By.SLOT: timedelta(hours=48), By.DAY: timedelta(days=31), By.MONTH: timedelta(days=400)}
 _MOST_ROWS = 5000
 _STATUS = {
     RefusalCode.NOT_GRANTED: 403,
@@ -66,6 +68,7 @@ class Api:
         routes.add_get("/api/v1/alarms", self._alarms)
         routes.add_get("/api/v1/energy", self._energy)
         routes.add_get("/api/v1/history", self._history)
+        routes.add_get("/api/v1/savings", self._savings)
         routes.add_post("/api/v1/commands/{name}", self._command)
 
     async def _state(self, _request: web.Request) -> web.Response:
@@ -89,6 +92,22 @@ class Api:
         try:
             async with self._reading_past:
                 found = await energy_history(self._door, household, start, end, resolution)
+        except RefusedError as error:
+            return _refused(error.refusal)
+        return _refused(found) if isinstance(found, Refusal) else _json(found)
+
+    async def _savings(self, request: web.Request) -> web.Response:
+        try:
+            by = By(request.query.get("by", By.DAY))
+        except ValueError:
+            expected = f"by one of {', '.join(By)}"
+            return _refused(Refusal(RefusalCode.UNSUPPORTED, expected, request.query["by"][:64]))
+        asked = self._between(request, _SAVINGS_SPAN[by])
+        if isinstance(asked, Refusal):
+            return _refused(asked)
+        try:
+            async with self._reading_past:
+                found = await savings_table(self._door, self._home.here, *asked, by)
         except RefusedError as error:
             return _refused(error.refusal)
         return _refused(found) if isinstance(found, Refusal) else _json(found)
@@ -140,17 +159,22 @@ class Api:
         except ValueError:
             expected = f"resolution one of {', '.join(Resolution)}"
             return Refusal(RefusalCode.UNSUPPORTED, expected, query["resolution"][:64])
+        between = self._between(request, _DEFAULT_SPAN)
+        return between if isinstance(between, Refusal) else (*between, resolution)
+
+    def _between(self, request: web.Request, default: timedelta) -> tuple[datetime, datetime] | Refusal:
+        query = request.query
         # The minute under way belongs to it: the page's curve ends now.
         end = _time(query.get("to")) if "to" in query else self._clock.utc() + timedelta(seconds=1)
         if isinstance(end, Refusal):
             return end
-        start = _time(query.get("from")) if "from" in query else _before(end)
-        return start if isinstance(start, Refusal) else (start, end, resolution)
+        start = _time(query.get("from")) if "from" in query else _before(end, default)
+        return start if isinstance(start, Refusal) else (start, end)
 
 
-def _before(end: datetime) -> datetime | Refusal:
+def _before(end: datetime, span: timedelta) -> datetime | Refusal:
     try:
-        return end - _DEFAULT_SPAN
+        return end - span
     except OverflowError:
         return Refusal(RefusalCode.BAD_TIME, "a time in this century", iso(end))
 

@@ -8,8 +8,7 @@ from heg.data.door import Door, Resolution
 from heg.model.instance import Location
 from heg.model.refusals import Refusal, RefusalCode, RefusedError
 from heg.web.house import Household, Member
-from heg.web.messages import EnergyHistory
-from heg.web.snapshot import iso
+from heg.web.messages import EnergyHistory, iso
 
 STEPS: Mapping[Resolution, timedelta] = {
     Resolution.MINUTE: timedelta(minutes=1),

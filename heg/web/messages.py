@@ -4,6 +4,7 @@ A number that has no bound (an envelope without a limit) is null, never infinity
 """
 
 import math
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -150,8 +151,58 @@ class Health(Message, frozen=True):
     version: str
 
 
+class HouseCost(Message, frozen=True):
+    """What one house bought, sold and paid in a span; EUR of energy (bought - sold) and of CO2."""
+
+    import_kwh: float
+    export_kwh: float
+    energy_eur: float
+    co2_eur: float
+    peak_import_kw: float
+    stored_kwh: float | None
+
+
+class SavedEur(Message, frozen=True):
+    """EUR saved against another house. `eur` is the sum: money, CO2 cost, and what the difference in the batteries is
+    worth, so that emptying one saves nothing.
+    """
+
+    eur: float
+    energy_eur: float
+    co2_eur: float
+    stored_eur: float
+
+
+class Savings(Message, frozen=True):
+    """A span's books: the real house, the same house without a battery and with one that follows the rule.
+
+    Shares: `priced_share` of the time had a price, `metered_share` was measured. `integrated` names devices without a
+    counter, whose power was summed up instead.
+    """
+
+    start_utc: str
+    minutes: float
+    actual: HouseCost
+    no_battery: HouseCost
+    rule: HouseCost
+    saved_no_battery: SavedEur
+    saved_rule: SavedEur
+    self_consumption: float | None
+    cycles: float
+    priced_share: float
+    metered_share: float
+    integrated: tuple[str, ...]
+
+
+class SavingsNow(Message, frozen=True):
+    """The local day and month so far."""
+
+    today: Savings
+    this_month: Savings
+
+
 class State(Message, frozen=True):
-    """All the page shows of now. `unwell` says why the unit is not healthy."""
+    """All the page shows of now. `unwell` says why the unit is not healthy; `savings` is null before there are any."""
 
     unit: str
     version: str
@@ -166,6 +217,7 @@ class State(Message, frozen=True):
     envelope: EnvelopeNow | None
     healthy: bool
     unwell: tuple[str, ...]
+    savings: SavingsNow | None = None
 
 
 class EnergyHistory(Message, frozen=True):
@@ -181,6 +233,46 @@ class EnergyHistory(Message, frozen=True):
     battery_kw: list[float | None]
     grid_kw: list[float | None]
     soc: list[float | None]
+
+
+class CostColumns(Message, frozen=True):
+    """`HouseCost` of each span, in columns."""
+
+    import_kwh: list[float]
+    export_kwh: list[float]
+    energy_eur: list[float]
+    co2_eur: list[float]
+    peak_import_kw: list[float]
+    stored_kwh: list[float | None]
+
+
+class SavingsTable(Message, frozen=True):
+    """The books of slots, days or months in columns of equal length; with `running` the last row is not over yet.
+
+    Prices are the means of the span in EUR/kWh, null where nobody said. `saved_..._eur` is `SavedEur.eur`.
+    """
+
+    by: str
+    running: bool
+    start_utc: list[str]
+    minutes: list[float]
+    demand_kwh: list[float]
+    production_kwh: list[float]
+    charged_kwh: list[float]
+    discharged_kwh: list[float]
+    vehicle_kwh: list[float]
+    self_consumption: list[float | None]
+    cycles: list[float]
+    priced_share: list[float]
+    metered_share: list[float]
+    import_eur_per_kwh: list[float | None]
+    export_eur_per_kwh: list[float | None]
+    co2_eur_per_kwh: list[float | None]
+    actual: CostColumns
+    no_battery: CostColumns
+    rule: CostColumns
+    saved_no_battery_eur: list[float]
+    saved_rule_eur: list[float]
 
 
 class SeriesRow(Message, frozen=True):
@@ -233,3 +325,8 @@ def bounded(number: float | None) -> float | None:
     if number is None or not math.isfinite(number):
         return None
     return round(number, 3) + 0.0  # no minus zero: people read this
+
+
+def iso(time: datetime) -> str:
+    """Return UTC in ISO 8601 with a Z."""
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,7 +1,6 @@
 """What the page shows of now, taken from the process image through the door. Pure reading: it waits for nothing."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 
 from heg.data.door import Door
 from heg.model.catalogue import CATALOGUE
@@ -26,7 +25,9 @@ from heg.web.messages import (
     State,
     Storage,
     bounded,
+    iso,
 )
+from heg.web.savings import savings_now
 
 _UNKNOWN = Figure()
 _WORST_FIRST = (Quality.BAD, Quality.STALE, Quality.GOOD)
@@ -60,6 +61,7 @@ class Snapshot:
             envelope=self.envelope(),
             healthy=not unwell,
             unwell=unwell,
+            savings=savings_now(self._door, self._home.here),
         )
 
     def house_time(self) -> HouseTime:
@@ -240,11 +242,6 @@ def worst(qualities: Iterable[Quality]) -> Quality | None:
     """Return the least believable of them, None of none."""
     found = set(qualities)
     return next((quality for quality in _WORST_FIRST if quality in found), None)
-
-
-def iso(time: datetime) -> str:
-    """Return UTC in ISO 8601 with a Z."""
-    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 _MEASURED = tuple(

@@ -43,9 +43,9 @@ def value_of(variable: str, stored: Value) -> object:
 
 
 def outlives_raw(variable: str) -> bool:
-    """Tell whether rows of this variable stay when raw values expire: commands, evidence, configuration, alarms."""
+    """Tell whether rows of this variable stay when raw values expire: commands, evidence, configuration, books."""
     entry = CATALOGUE.get(variable)
-    return entry is not None and entry.durability is Durability.AT_ONCE
+    return entry is not None and entry.durability in (Durability.AT_ONCE, Durability.KEPT)
 
 
 def to_json(stored: Value) -> bytes:

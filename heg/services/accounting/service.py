@@ -1,0 +1,190 @@
+"""The service that keeps the books: looks, books, writes. It waits for nothing but the next look.
+
+Of a slot that is over it writes `slot.demand` and `slot.production` (what forecasts learn from) and `books.slot`; of a
+local day and month that is over `books.day` and `books.month`; of those that run `books.today` and `books.this_month`,
+in memory only. `books.open` is what a restart goes on from: slot and checkpoint reach the disk with the same flush, so
+that after a power cut either both are there or neither is, and nothing is booked twice.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from heg.data.door import Door, Resolution
+from heg.model.books import OpenBooks
+from heg.model.instance import ANY, Location, Quality
+from heg.model.records import BooksRecord
+from heg.model.refusals import RefusalCode
+from heg.model.slots import Profile
+from heg.runtime.clock import Clock
+from heg.services.accounting.house import HouseView
+from heg.services.accounting.keeping import Changed, Keeping
+from heg.services.accounting.ledger import Closed, Ledger
+from heg.services.accounting.records import mean_kw, record_of
+from heg.services.accounting.settings import AccountingSettings
+from heg.services.accounting.spans import Calendar
+from heg.services.accounting.tariff import SERIES, TariffBook
+
+logger = logging.getLogger(__name__)
+
+_AGAIN_S = 5.0
+_TRIES = 60
+_ROWS = 1000
+_ONE_WAY = 0.95
+
+
+class Accounting:
+    """One per unit; `run` is its supervised task. Built anew it goes on from what the door knows."""
+
+    def __init__(self, door: Door, clock: Clock, settings: AccountingSettings) -> None:
+        self._door, self._clock, self._settings = door, clock, settings
+        self._here = Location(settings.unit)
+        self._calendar = Calendar(settings.time_zone, settings.slot_minutes)
+        self._view = HouseView(door, settings)
+        self._tariffs = TariffBook(settings.slot_minutes)
+        self._keeping = Keeping(self._calendar)
+        self._ledger = Ledger(
+            self._calendar,
+            span_s=settings.span_s,
+            ready_within_s=settings.timings.found_within_s,
+            left=self._left_before(),
+        )
+        self._heard: dict[tuple[str, Location], int] = {}
+        self._written: OpenBooks | None = None
+        self._told: datetime | None = None
+        self._keep_due_s = clock.monotonic_s() + settings.keep_every_s
+        self._one_way = _ONE_WAY
+
+    async def run(self) -> None:
+        """Keep the books until cancelled; where they stand is then written."""
+        reading = asyncio.create_task(self._read_kept(), name="accounting.kept")
+        try:
+            while True:
+                self._look()
+                await self._pause()
+        finally:
+            self._keep()
+            reading.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await reading
+
+    # -- looking
+
+    def _look(self) -> None:
+        now_s, now = self._clock.monotonic_s(), self._clock.utc()
+        learnt = self._learn(now)
+        look = self._view.look(now_s, now)
+        if look.battery is not None:
+            self._one_way = look.battery.one_way
+        closed = self._ledger.look(look)
+        for one in closed:
+            self._book(one)
+        if learnt:
+            self._write(self._keeping.reprice(self._tariffs, self._one_way))
+        if self._ledger.booked_until != self._told:
+            self._told = self._ledger.booked_until
+            self._tell_running(now)
+        if closed or now_s >= self._keep_due_s:
+            self._keep()
+
+    async def _pause(self) -> None:
+        """Until the next look, or the slot's end: a slot is closed when it is over, not some seconds later."""
+        now = self._clock.utc()
+        left_s = (self._calendar.slot_of(now) + self._calendar.slot - now).total_seconds()
+        await self._clock.sleep(min(self._settings.look_s, max(left_s, 0.001)))
+
+    def _learn(self, now: datetime) -> bool:
+        learnt = False
+        for series in SERIES:
+            found = self._door.latest_all(series, Location(self._settings.unit, ANY, ANY))
+            new = [one for one in found if self._heard.get((series, one.location)) != one.sequence]
+            for one in sorted(new, key=lambda one: one.sequence):
+                self._heard[series, one.location] = one.sequence
+                if isinstance(one.value, Profile) and one.quality is not Quality.BAD:
+                    self._tariffs.learn(series, [one.value], now)
+                    learnt = True
+        return learnt
+
+    # -- booking
+
+    def _book(self, closed: Closed) -> None:
+        sums = closed.sums
+        record = self._record(closed)
+        means = mean_kw(closed)
+        if means is not None and sums.until - sums.start == self._calendar.slot:
+            for variable, kw in zip(("slot.demand", "slot.production"), means, strict=True):
+                self._door.write(variable, self._here, kw, time=sums.start)
+        self._write(self._keeping.put(sums.start, record))
+
+    def _record(self, closed: Closed) -> BooksRecord:
+        return record_of(closed, self._tariffs.over(closed.sums.start, closed.sums.until, self._one_way))
+
+    def _write(self, changed: Changed) -> None:
+        for variable, records in (
+            ("books.slot", changed.slots),
+            ("books.day", changed.days),
+            ("books.month", changed.months),
+        ):
+            for start, record in sorted(records.items()):
+                receipt = self._door.write(variable, self._here, record, time=start)
+                if receipt.refusal is not None:
+                    logger.error("%s of %s was refused: %s", variable, start.isoformat(), receipt.refusal)
+
+    def _tell_running(self, now: datetime) -> None:
+        """The day and the month so far, with the slot that runs."""
+        running = self._ledger.running
+        open_record = None if running is None else self._record(running)
+        slot = self._calendar.slot_of(now)
+        for variable, found in (
+            ("books.today", self._keeping.today(slot, open_record)),
+            ("books.this_month", self._keeping.this_month(slot, open_record)),
+        ):
+            if found is not None:
+                self._door.write(variable, self._here, found[1], time=found[0])
+
+    # -- across restarts
+
+    def _keep(self) -> None:
+        self._keep_due_s = self._clock.monotonic_s() + self._settings.keep_every_s
+        left = self._ledger.left()
+        if left is not None and left != self._written:
+            self._written = left
+            self._door.write("books.open", self._here, left)
+
+    def _left_before(self) -> OpenBooks | None:
+        before = self._door.latest("books.open", self._here)
+        return before.value if before is not None and isinstance(before.value, OpenBooks) else None
+
+    async def _read_kept(self) -> None:
+        """What the store has of the last days: behind the running books, which do not wait for it."""
+        now = self._clock.utc()
+        slot = self._calendar.slot_of(now)
+        end = now + timedelta(days=1)
+        slots = await self._stored("books.slot", self._keeping.first_kept(slot), end)
+        days = await self._stored("books.day", self._keeping.first_day_kept(slot), end)
+        if slots is None or days is None:
+            return
+        self._write(self._keeping.restore(dict(slots), dict(days), self._clock.utc()))
+        logger.info("accounting: %d spans and %d days read from the store", len(slots), len(days))
+
+    async def _stored(self, variable: str, start: datetime, end: datetime) -> Mapping[datetime, BooksRecord] | None:
+        found: dict[datetime, BooksRecord] = {}
+        cursor: str | None = None
+        tries = 0
+        while True:
+            page = await self._door.history(
+                variable, self._here, start, end, Resolution.RAW, cursor=cursor, limit=_ROWS
+            )
+            if page.refusal is not None:
+                tries += 1
+                if page.refusal.code is not RefusalCode.NOT_READY or tries > _TRIES:
+                    logger.warning("%s cannot be read, sums begin anew: %s", variable, page.refusal)
+                    return None
+                await self._clock.sleep(_AGAIN_S)
+                continue
+            found.update({row.time: row.value for row in page.rows if isinstance(row.value, BooksRecord)})
+            cursor = page.next_cursor
+            if cursor is None:
+                return found
