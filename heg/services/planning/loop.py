@@ -8,7 +8,7 @@ the clock jumps, the slot that runs now is planned anew, whether it was planned 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from heg.data.door import CommandAnswer, Door, Outcome
@@ -127,14 +127,18 @@ class SlotLoop:
             words=looked.words,
             asked=self._asked,
             steps=self._watch.steps,
-            devices=frozenset(
-                name for name, one in self._outlook.judged(self._clock.monotonic_s()).items() if one.share is not None
-            ),
+            devices=frozenset(self._stored()),
             vehicles=vehicles,
             envelope=bounds_of(self._outlook.envelope()),
             hands_off=self._outlook.hands_off(),
             outside=self._outside(),
         )
+
+    def _stored(self) -> Iterator[tuple[str, str]]:
+        """Which storages can be planned with, and whether by their own word."""
+        for name, one in self._outlook.judged(self._clock.monotonic_s()).items():
+            if one.share is not None:
+                yield name, "" if one.degradation is None else str(one.degradation.code)
 
     def _outside(self) -> bool:
         now_s, found = self._clock.monotonic_s(), False

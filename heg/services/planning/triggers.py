@@ -22,7 +22,7 @@ class Cause(StrEnum):
     ASKED = "somebody asked for it"
     VEHICLE = "the car came, left, or its person said something new"
     HANDS_OFF = "the owner let control go on"
-    DEVICES = "a storage or a charger came or went"
+    DEVICES = "a storage came or went, or its word is doubted"
     ENVELOPE = "what is left to the connection point changed"
     PRICES = "new prices or forecasts came"
     BAND = "the house does not do what was forecast"
@@ -49,13 +49,16 @@ _ENVELOPE_SHARE = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the loop saw at one look. `words`, `asked` and `steps` count: outside news, orders to plan, clock steps."""
+    """What the loop saw at one look. `words`, `asked` and `steps` count: outside news, orders to plan, clock steps.
+
+    `devices` are the storages that can be planned with, each with what is wrong with its state of charge ("": nothing).
+    """
 
     slot: datetime
     words: int = 0
     asked: int = 0
     steps: int = 0
-    devices: frozenset[str] = frozenset()
+    devices: frozenset[tuple[str, str]] = frozenset()
     vehicles: tuple[object, ...] = ()
     envelope: tuple[float, float] = (-math.inf, math.inf)
     hands_off: bool = False

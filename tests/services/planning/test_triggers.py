@@ -36,7 +36,7 @@ def test_nothing_is_due_while_nothing_happens() -> None:
         (replace(QUIET, steps=1), Cause.CLOCK),
         (replace(QUIET, asked=1), Cause.ASKED),
         (replace(QUIET, vehicles=(("charger", "now"),)), Cause.VEHICLE),
-        (replace(QUIET, devices=frozenset({"battery"})), Cause.DEVICES),
+        (replace(QUIET, devices=frozenset({("battery", "")})), Cause.DEVICES),
         (replace(QUIET, envelope=(-10.0, 4.2)), Cause.ENVELOPE),
         (replace(QUIET, envelope=(-math.inf, 17.0)), Cause.ENVELOPE),
         (replace(QUIET, words=3), Cause.PRICES),
