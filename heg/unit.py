@@ -195,7 +195,7 @@ class Unit:
     def _page(self) -> Page:
         unit, web = self._config.unit.unit, self._config.unit.web
         step_test_s = Timings.for_cycle(self._config.unit.control.cycle_s).step_test_s
-        home = Home(unit.id, unit.time_zone, heg.__version__, step_test_s)
+        home = Home(unit.id, unit.time_zone, heg.__version__, step_test_s, planning=self._config.unit.planning.enabled)
         settings = WebSettings(host=web.host, port=web.port)
         return Page(
             self.data.admit(CUSTOMER, "web"),

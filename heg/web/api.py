@@ -15,10 +15,12 @@ from heg.web.energy import energy_history
 from heg.web.house import Home, Household
 from heg.web.messages import Actuator, Alarm, DeviceReadings, Message, Problem, SeriesPage, SeriesRow, encode, iso
 from heg.web.orders import as_message, command_for, read_order
+from heg.web.planned_past import PlannedPast
 from heg.web.savings import By, savings_table
 from heg.web.snapshot import Snapshot
 
 _DEFAULT_SPAN = timedelta(hours=48)
+_PLAN_SPAN = timedelta(hours=24)
 _SAVINGS_SPAN = {By.SLOT: timedelta(hours=48), By.DAY: timedelta(days=31), By.MONTH: timedelta(days=400)}
 _MOST_ROWS = 5000
 _STATUS = {
@@ -59,6 +61,7 @@ class Api:
         self._snapshot = snapshot
         # Two days of minutes are real work for the store: one after the other, however many pages open at once.
         self._reading_past = asyncio.Lock()
+        self._planned_past = PlannedPast(door, clock, home)
 
     def add_routes(self, routes: web.UrlDispatcher) -> None:
         """Put the handlers under their paths."""
@@ -66,6 +69,8 @@ class Api:
         routes.add_get("/api/v1/devices", self._devices)
         routes.add_get("/api/v1/leases", self._leases)
         routes.add_get("/api/v1/alarms", self._alarms)
+        routes.add_get("/api/v1/plan", self._plan)
+        routes.add_get("/api/v1/plan/past", self._plan_past)
         routes.add_get("/api/v1/energy", self._energy)
         routes.add_get("/api/v1/history", self._history)
         routes.add_get("/api/v1/savings", self._savings)
@@ -82,6 +87,20 @@ class Api:
 
     async def _alarms(self, _request: web.Request) -> web.Response:
         return _json(Alarms(alarms=self._snapshot.alarms()))
+
+    async def _plan(self, _request: web.Request) -> web.Response:
+        return _json(self._snapshot.plan())
+
+    async def _plan_past(self, request: web.Request) -> web.Response:
+        asked = self._between(request, _PLAN_SPAN)
+        if isinstance(asked, Refusal):
+            return _refused(asked)
+        try:
+            async with self._reading_past:
+                found = await self._planned_past.read(*asked)
+        except RefusedError as error:
+            return _refused(error.refusal)
+        return _refused(found) if isinstance(found, Refusal) else _json(found)
 
     async def _energy(self, request: web.Request) -> web.Response:
         asked = self._span(request)

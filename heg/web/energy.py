@@ -71,9 +71,9 @@ async def energy_history(
     grid = Grid.over(start, end, resolution)
     if isinstance(grid, Refusal):
         return grid
-    meter = await _sum(door, [household.grid] if household.grid else [], grid, resolution)
-    pv = await _sum(door, household.producers, grid, resolution)
-    battery = await _sum(door, household.storages, grid, resolution)
+    meter = await added(door, [household.grid] if household.grid else [], grid, resolution)
+    pv = await added(door, household.producers, grid, resolution)
+    battery = await added(door, household.storages, grid, resolution)
     soc = await _soc(door, household.storages, grid, resolution)
     house = [
         _load(meter[at], pv[at] if household.producers else 0.0, battery[at] if household.storages else 0.0)
@@ -96,13 +96,14 @@ def _load(grid_kw: float | None, pv_kw: float | None, battery_kw: float | None) 
     return round(grid_kw + pv_kw - battery_kw, 3)
 
 
-async def _sum(door: Door, members: Sequence[Member], grid: Grid, resolution: Resolution) -> Column:
-    columns = [await _column(door, "power.active", member.place, grid, resolution) for member in members]
+async def added(door: Door, members: Sequence[Member], grid: Grid, resolution: Resolution) -> Column:
+    """Mean power of several devices together; unknown where one of them is."""
+    columns = [await column_of(door, "power.active", member.place, grid, resolution) for member in members]
     return _across(columns, grid, lambda values: round(sum(values), 3))
 
 
 async def _soc(door: Door, members: Sequence[Member], grid: Grid, resolution: Resolution) -> Column:
-    columns = [await _column(door, "soc", member.place, grid, resolution) for member in members]
+    columns = [await column_of(door, "soc", member.place, grid, resolution) for member in members]
     return _across(columns, grid, lambda values: round(sum(values) / len(values), 4))
 
 
@@ -117,7 +118,8 @@ def _across(columns: Sequence[Column], grid: Grid, join: Callable[[Sequence[floa
     return joined
 
 
-async def _column(door: Door, variable: str, place: Location, grid: Grid, resolution: Resolution) -> Column:
+async def column_of(door: Door, variable: str, place: Location, grid: Grid, resolution: Resolution) -> Column:
+    """One series on the grid. Raises `RefusedError` where the door refuses to show it."""
     column: Column = [None] * grid.count
     cursor: str | None = None
     while True:

@@ -29,13 +29,14 @@ ROLE_NAMES: Mapping[type[Capability], str] = {
 class Home:
     """What the web must know of the unit it shows: its name in locations, its time zone (IANA) and the version.
 
-    `step_test_s` is how long it waits for a step test, in house seconds.
+    `step_test_s` is how long it waits for a step test, in house seconds; `planning` whether a slot loop plans here.
     """
 
     unit: str
     zone: str
     version: str
     step_test_s: float = 300.0
+    planning: bool = True
 
     @property
     def here(self) -> Location:
@@ -69,6 +70,7 @@ class Household:
     grid: Member | None
     producers: tuple[Member, ...]
     storages: tuple[Member, ...]
+    chargers: tuple[Member, ...] = ()
 
     @classmethod
     def of(cls, door: Door, unit: str) -> Self:
@@ -93,6 +95,7 @@ class Household:
             grid=_grid_meter(members),
             producers=tuple(member for member in members if member.can(ProducerCapability)),
             storages=tuple(member for member in members if member.can(StorageCapability)),
+            chargers=tuple(member for member in members if member.can(VehicleCapability)),
         )
 
     def named(self, name: str) -> Member | None:

@@ -27,7 +27,10 @@ from heg.web.messages import (
     bounded,
     iso,
 )
+from heg.web.plan_messages import PlanState
+from heg.web.planning import PlanView
 from heg.web.savings import savings_now
+from heg.web.vehicles import vehicles_now
 
 _UNKNOWN = Figure()
 _WORST_FIRST = (Quality.BAD, Quality.STALE, Quality.GOOD)
@@ -41,6 +44,7 @@ class Snapshot:
         self._door = door
         self._clock = clock
         self._home = home
+        self._plan = PlanView(door, clock, home)
 
     def state(self) -> State:
         """All the page shows of now."""
@@ -61,8 +65,15 @@ class Snapshot:
             envelope=self.envelope(),
             healthy=not unwell,
             unwell=unwell,
+            planning=self._home.planning,
+            plan=self._plan.now(),
+            vehicles=vehicles_now(self._door, self._clock, household),
             savings=savings_now(self._door, self._home.here),
         )
+
+    def plan(self) -> PlanState:
+        """The plan in force, whole."""
+        return self._plan.whole()
 
     def house_time(self) -> HouseTime:
         """House time to the second, and how fast it runs (None when it is stepped by a test)."""

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 
 from heg.data.door import CommandAnswer, Door, Outcome
 from heg.data.interface import DataInterface
-from heg.model.capabilities import MeterCapability, ProducerCapability, StorageCapability
+from heg.model.capabilities import MeterCapability, ProducerCapability, StorageCapability, VehicleCapability
 from heg.model.envelope import Envelope, EnvelopeLimit, EnvelopeSource
 from heg.model.instance import ANYWHERE, Location, Quality
 from heg.model.leases import Claimant, LeaseRecord, LeaseState, Reason, ReasonCode
 from heg.model.policy import CUSTOMER
-from heg.model.records import AlarmRecord, DeviceRecord, DeviceStatus, HealthRecord, Severity
+from heg.model.records import AlarmRecord, DeviceRecord, DeviceStatus, HealthRecord, Severity, VehicleRecord
 from heg.model.refusals import Refusal, RefusalCode
 from heg.model.regimes import Regime
 from heg.runtime.clock import Clock
@@ -48,6 +48,16 @@ BATTERY = replace(
     serial="B-3003",
     address="127.0.0.1:5023 unit 1",
     capabilities=(StorageCapability(capacity_kwh=CAPACITY_KWH, min_rate_kw=-5.0, max_rate_kw=5.0),),
+    actuator=True,
+)
+CHARGER = replace(
+    METER,
+    name="charger",
+    maker="Ladegut",
+    model="L11",
+    serial="C-4004",
+    address="127.0.0.1:5024 unit 1",
+    capabilities=(VehicleCapability(min_rate_kw=0.0, max_rate_kw=11.0, smallest_charge_kw=4.14, step_a=1.0),),
     actuator=True,
 )
 LEASE = LeaseRecord(
@@ -105,6 +115,14 @@ class PaperHouse:
         self.hands_off = False
         self.orders: list[tuple[str, Location, dict[str, object]]] = []
 
+    @property
+    def soc(self) -> float:
+        return self._soc
+
+    @property
+    def door(self) -> Door:
+        return self._door
+
     def attach(self) -> None:
         for record in (METER, PV, BATTERY):
             self._door.write("device", Location("home", record.name), record)
@@ -146,6 +164,23 @@ class PaperHouse:
 
     def alarm(self, name: str, severity: Severity, text: str, mend: str, *, active: bool = True) -> None:
         self._door.write("alarm", Location("home", "pv", name), AlarmRecord(active, severity, text, mend))
+
+    def plug(self, now: datetime) -> None:
+        """A car comes, and its person says when it leaves."""
+        self._door.write("device", Location("home", "charger"), CHARGER)
+        self._door.write("power.active", Location("home", "charger"), 0.0)
+        car = VehicleRecord(
+            plugged=True,
+            since=now.isoformat(),
+            soc=0.42,
+            soc_uncertainty=0.03,
+            capacity_kwh=52.0,
+            charged_kwh=3.1,
+            departure_utc=(now + timedelta(hours=20)).replace(minute=30, second=0, microsecond=0).isoformat(),
+            target_soc=0.8,
+            stated=True,
+        )
+        self._door.write("vehicle", Location("home", "charger"), car)
 
     def lose(self, record: DeviceRecord) -> None:
         lost = replace(record, status=DeviceStatus.LOST, detail="no answer for 30 s")

@@ -1,32 +1,63 @@
-"""Shows the page with the house on paper: `python -m tests.web.preview [PORT] [SPEED] [house, trouble or empty]`."""
+"""Shows the page with the house on paper: `python -m tests.web.preview [PORT] [SPEED] [WHAT]`.
+
+WHAT: `house` (with a plan), `car`, `degraded`, `unplanned` (no slot loop), `young` (no past, no plan yet), `trouble`,
+`empty`.
+"""
 
 import asyncio
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from heg.data.interface import DataInterface
 from heg.model.policy import CUSTOMER
 from heg.model.records import Severity
+from heg.model.slots import slot_start
 from heg.runtime.clock import Clock
 from heg.runtime.loops import ScaledTiming, run
 from heg.web.listen import open_listener, page_address
 from heg.web.server import WebServer
 from heg.web.settings import WebSettings
+from tests.web import paper_plan
 from tests.web.house import HOME, PV, PaperHouse
+
+
+class _Planner:
+    """A new plan at each slot, and yesterday's of before."""
+
+    def __init__(self, house: PaperHouse, what: str) -> None:
+        self._house, self._what = house, what
+        self._slot: datetime | None = None
+
+    def tick(self, now: datetime) -> None:
+        slot = slot_start(now, paper_plan.QUARTER)
+        if slot == self._slot:
+            return
+        door = self._house.door
+        if self._slot is None:
+            paper_plan.remember(door, now)
+            if self._what == "car":
+                self._house.plug(now)
+        self._slot = slot
+        plan = paper_plan.plan_from(slot, soc=self._house.soc)
+        paper_plan.publish(door, paper_plan.degraded(plan) if self._what == "degraded" else plan)
 
 
 async def show(clock: Clock, port: int, what: str) -> None:
     data = DataInterface(clock, HOME.unit)
     with open_listener(WebSettings(port=port)) as listener:
-        web = WebServer(data.admit(CUSTOMER, "web"), clock, HOME, WebSettings(port=port), listener)
+        home = replace(HOME, planning=what != "unplanned")
+        web = WebServer(data.admit(CUSTOMER, "web"), clock, home, WebSettings(port=port), listener)
         sys.stdout.write(f"{page_address(listener)}\n")
         sys.stdout.flush()
         serving = asyncio.create_task(web.run())
         house = PaperHouse(data, clock)
         if what != "empty":
             house.attach()
+        if what not in ("empty", "young"):
             house.remember()
+        planner = _Planner(house, what) if what in ("house", "car", "degraded") else None
         if what == "trouble":
             house.alarm(
                 "silent",
@@ -37,6 +68,8 @@ async def show(clock: Clock, port: int, what: str) -> None:
         while not serving.done():
             if what != "empty":
                 house.tick()
+            if planner is not None:
+                planner.tick(clock.utc())
             if what == "trouble":
                 house.lose(PV)
             await clock.sleep(1.0)

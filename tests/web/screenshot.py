@@ -1,6 +1,7 @@
 """Takes a picture of a running page: `python -m tests.web.screenshot ADDRESS FILE [WIDTH HEIGHT] [WORDS]`.
 
-Words: `dark`; `fine` (more dots than pixels); `js=...` (run in the page first). The picture of the README:
+Words: `dark`; `fine` (more dots than pixels); `whole` (down to the page's end); `js=...` (run in the page first).
+The picture of the README:
 `python -m tests.web.screenshot http://127.0.0.1:8462 docs/images/live.png 1280 1270 fine`.
 """
 
@@ -23,6 +24,11 @@ async def take(address: str, file: Path, width: int, height: int, words: set[str
             for script in (word.removeprefix("js=") for word in words if word.startswith("js=")):
                 await page.evaluate(script)
             await page.rest(2.0)
+            await page.until("document.body.dataset.plan === 'loaded'", seconds=3.0, optional=True)
+            if "whole" in words:
+                tall = await page.evaluate("document.documentElement.scrollHeight")
+                await page.size(width, int(tall), dark="dark" in words, scale=1.5 if "fine" in words else 1.0)
+                await page.rest(1.0)
             await page.picture(file)
             for complaint in page.complaints:
                 sys.stderr.write(f"{complaint}\n")

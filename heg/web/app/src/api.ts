@@ -1,6 +1,6 @@
 // Asking the gateway: JSON over same-origin requests, and the live stream.
 
-import type { Answer, DeviceReadings, EnergyHistory, State } from "./model";
+import type { Answer, DeviceReadings, EnergyHistory, PlanPast, PlanWhole, State } from "./model";
 
 interface Problem {
   expected?: string;
@@ -16,6 +16,15 @@ export async function energy(from?: Date): Promise<EnergyHistory> {
 
 export async function devices(): Promise<DeviceReadings[]> {
   return (await ask<{ devices: DeviceReadings[] }>("/api/v1/devices")).devices;
+}
+
+export async function plan(): Promise<PlanWhole | null> {
+  return (await ask<{ plan: PlanWhole | null }>("/api/v1/plan")).plan;
+}
+
+/** What was planned and what was done, in quarter hours from a time on. */
+export async function planPast(from: Date): Promise<PlanPast> {
+  return ask<PlanPast>(`/api/v1/plan/past?from=${encodeURIComponent(from.toISOString())}`);
 }
 
 async function ask<T>(path: string): Promise<T> {

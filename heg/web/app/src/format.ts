@@ -5,6 +5,7 @@ export const UNKNOWN = "–";
 const one = new Intl.NumberFormat(undefined, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const two = new Intl.NumberFormat(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const upToThree = new Intl.NumberFormat(undefined, { maximumFractionDigits: 3 });
+const three = new Intl.NumberFormat(undefined, { minimumFractionDigits: 3, maximumFractionDigits: 3 });
 const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
 
 export function kw(value: number | null): string {
@@ -19,6 +20,22 @@ export function kwh(value: number | null): string {
 
 export function percent(share: number | null): string {
   return share === null ? `${UNKNOWN}\u00a0%` : `${whole.format(share * 100)}\u00a0%`;
+}
+
+/** A price; three digits, because a tenth of a cent decides. Never a minus before a zero. */
+export function price(value: number | null): string {
+  return value === null ? `${UNKNOWN}\u00a0EUR/kWh` : `${three.format(unsigned(value, 0.0005))}\u00a0EUR/kWh`;
+}
+
+/** Money: cents below a hundred, whole euros above. */
+export function eur(value: number | null): string {
+  if (value === null) return `${UNKNOWN}\u00a0EUR`;
+  const shown = unsigned(value, 0.005);
+  return `${(Math.abs(shown) >= 100 ? whole : two).format(shown)}\u00a0EUR`;
+}
+
+function unsigned(value: number, least: number): number {
+  return Math.abs(value) < least ? 0 : value;
 }
 
 export function number(value: number): string {
@@ -58,6 +75,11 @@ export class HouseClock {
 
   day(utc: Date): string {
     return this.date.format(utc);
+  }
+
+  /** A time near another: with its day where that differs. */
+  near(utc: Date, now: Date): string {
+    return this.dayKey(utc) === this.dayKey(now) ? this.time(utc) : `${this.time(utc)}, ${this.day(utc)}`;
   }
 
   /** Local date as a text that sorts like time. */

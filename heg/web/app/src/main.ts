@@ -9,7 +9,9 @@ import { FlowView } from "./flow";
 import { HouseClock, kw, kwh, number, percent } from "./format";
 import { History, SPAN_S } from "./history";
 import type { State } from "./model";
+import { PlanView } from "./plan_view";
 import { AlarmsView, showEnvelope } from "./panels";
+import { WhyView } from "./why";
 import * as words from "./words";
 
 const CHART_MS = 500;
@@ -25,6 +27,8 @@ class Page {
   private readonly history = new History();
   private clock = new HouseClock("");
   private readonly chart = new PastChart(this.history, this.clock);
+  private readonly plan = new PlanView(this.clock);
+  private readonly why = new WhyView();
   private state: State | null = null;
   private link: Link = "connecting";
   private frame = 0;
@@ -66,7 +70,10 @@ class Page {
     const seen = this.state ? ` What you see is from ${this.clock.time(new Date(this.state.time.utc))}, house time.` : "";
     text(byId("banner-lost"), `The connection to the gateway is lost.${seen} The page comes back by itself.`);
     show(byId("banner-lost"), link === "lost");
-    if (back) void this.loadPast();
+    if (back) {
+      void this.loadPast();
+      this.plan.reload();
+    }
   }
 
   /** The last hours are there at once; two days take the gateway a while. */
@@ -94,7 +101,7 @@ class Page {
     document.body.classList.remove("waiting");
     this.drawTop(state);
     show(byId("looking"), state.looking);
-    for (const id of ["now", "doing", "past"]) show(byId(id), !state.looking);
+    for (const id of ["now", "doing", "why", "past"]) show(byId(id), !state.looking);
     const headline = words.headline(state.power);
     text(byId("headline"), headline);
     this.announce(headline, state);
@@ -102,6 +109,8 @@ class Page {
     this.actuators.show(state.actuators, state.storages);
     this.devices.show(state.devices);
     this.alarms.show(state.alarms, this.clock);
+    this.why.show(state, this.clock);
+    this.plan.show(state);
     showEnvelope(state.envelope, state.power.grid_kw);
     if (performance.now() - this.chartDrawn > CHART_MS) this.drawPast();
   }
@@ -110,6 +119,7 @@ class Page {
     if (state.time.zone !== this.clock.asked) {
       this.clock = new HouseClock(state.time.zone);
       this.chart.useClock(this.clock);
+      this.plan.useClock(this.clock);
     }
     const now = new Date(state.time.utc);
     text(byId("house-time"), this.clock.time(now));

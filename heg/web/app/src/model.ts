@@ -94,6 +94,55 @@ export interface Envelope {
   limits: { source: string; min_kw: number | null; max_kw: number | null; max_a_per_phase: number | null; text: string }[];
 }
 
+export interface Lack {
+  code: string;
+  text: string;
+  mend: string;
+}
+
+export interface Decision {
+  regime: string;
+  power_kw: number;
+  regime_kw: number;
+  ends_at_soc: number | null;
+  reason: string;
+  text: string;
+  price_now: number | null;
+  price_later: number | null;
+  later_utc: string | null;
+  worth: number | null;
+  binding: string;
+  binding_worth: number;
+  next: { at_utc: string; regime: string; power_kw: number } | null;
+}
+
+export interface PlanNow {
+  revision: number;
+  status: "optimal" | "feasible" | "degraded" | "fallback";
+  age_s: number;
+  slot_minutes: number;
+  ends_utc: string;
+  storage: Decision | null;
+  vehicle: Decision | null;
+  prices: { import_now: number; export_now: number; low: number; low_utc: string; high: number; high_utc: string };
+  expected: { hours: number; demand_kwh: number; production_kwh: number };
+  lacks: Lack[];
+}
+
+export interface Vehicle {
+  charger: string;
+  known: boolean;
+  plugged: boolean;
+  power_kw: Figure;
+  soc: number | null;
+  soc_uncertainty: number;
+  capacity_kwh: number | null;
+  charged_kwh: number;
+  departure_utc: string;
+  target_soc: number | null;
+  stated: boolean;
+}
+
 export interface State {
   unit: string;
   version: string;
@@ -108,6 +157,9 @@ export interface State {
   envelope: Envelope | null;
   healthy: boolean;
   unwell: string[];
+  planning: boolean;
+  plan: PlanNow | null;
+  vehicles: Vehicle[];
 }
 
 export type Column = (number | null)[];
@@ -120,6 +172,62 @@ export interface EnergyHistory {
   battery_kw: Column;
   grid_kw: Column;
   soc: Column;
+}
+
+export interface PlannedStorage {
+  power_kw: number[];
+  regime: string[];
+  reason: string[];
+  text: string[];
+  worth_eur_per_kwh: number[];
+  soc: number[];
+}
+
+export interface PlanWhole {
+  revision: number;
+  status: string;
+  age_s: number;
+  start_utc: string;
+  step_s: number;
+  solve_ms: number;
+  demand_kw: number[];
+  demand_low_kw: number[];
+  demand_high_kw: number[];
+  production_kw: number[];
+  production_low_kw: number[];
+  production_high_kw: number[];
+  grid_kw: number[];
+  import_eur_per_kwh: number[];
+  export_eur_per_kwh: number[];
+  co2_eur_per_kwh: number[];
+  storage: PlannedStorage | null;
+  vehicle: PlannedStorage | null;
+  cost: { total_eur: number };
+  lacks: Lack[];
+}
+
+export type Words = (string | null)[];
+
+export interface PlanPast {
+  start_utc: string;
+  step_s: number;
+  done: { demand_kw: Column; production_kw: Column; battery_kw: Column; vehicle_kw: Column; grid_kw: Column; soc: Column };
+  planned: {
+    demand_kw: Column;
+    production_kw: Column;
+    battery_kw: Column;
+    vehicle_kw: Column;
+    grid_kw: Column;
+    soc: Column;
+    import_eur_per_kwh: Column;
+    export_eur_per_kwh: Column;
+    co2_eur_per_kwh: Column;
+    regime: Words;
+    status: Words;
+    reason: Words;
+    text: Words;
+    lacks: string[][];
+  };
 }
 
 export interface Answer {

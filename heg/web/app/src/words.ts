@@ -49,6 +49,37 @@ export function regime(actuator: Actuator): string {
   return actuator.held ? (REGIMES[actuator.regime] ?? actuator.regime) : "Left to itself";
 }
 
+const REGIME_NAMES: Record<string, string> = {
+  hold: "rest",
+  balance: "balance the house",
+  cover: "cover the house",
+  absorb: "take spare sun",
+  charge: "charge",
+  discharge: "discharge",
+  limit: "keep a limit",
+};
+
+export function regimeName(regime: string): string {
+  return REGIME_NAMES[regime] ?? regime;
+}
+
+/** How a regime looks in the strip: a colour and a sign, for colour alone tells not everybody. */
+export function look(regime: string): { tone: string; sign: string } {
+  return LOOKS[regime] ?? { tone: "muted", sign: "?" };
+}
+
+const LOOKS: Record<string, { tone: string; sign: string }> = {
+  hold: { tone: "muted", sign: "–" },
+  balance: { tone: "battery", sign: "⇅" },
+  cover: { tone: "house", sign: "▼" },
+  absorb: { tone: "sun", sign: "▲" },
+  charge: { tone: "grid", sign: "+" },
+  discharge: { tone: "car", sign: "−" },
+  limit: { tone: "warn", sign: "!" },
+};
+
+export const REGIME_ORDER: readonly string[] = Object.keys(LOOKS);
+
 const OWNERS: Record<string, string> = {
   safety: "device safety",
   envelope: "the connection's limit",

@@ -1,0 +1,436 @@
+// Plan and truth of two days: prices, what each regime is for, power and state of charge on one time axis, drawn by uPlot.
+// What was measured is a whole line, what is planned or forecast a dashed one.
+
+import uPlot from "uplot";
+
+import { byId, make, show, text } from "./dom";
+import { type HouseClock, kw, percent, price } from "./format";
+import { type NumberOf, type PlanSeries, type Quarter, STEP_S } from "./plan";
+import { PlanTable } from "./plan_table";
+import * as words from "./words";
+
+interface Pair {
+  id: string;
+  name: string;
+  tone: string;
+  done: NumberOf;
+  planned: NumberOf;
+  stepped: boolean;
+}
+
+const PAIRS: readonly Pair[] = [
+  { id: "load", name: "House", tone: "house", done: "dLoad", planned: "pLoad", stepped: false },
+  { id: "sun", name: "Sun", tone: "sun", done: "dSun", planned: "pSun", stepped: false },
+  { id: "battery", name: "Battery", tone: "battery", done: "dBattery", planned: "pBattery", stepped: true },
+  { id: "car", name: "Car", tone: "car", done: "dCar", planned: "pCar", stepped: true },
+];
+const BANDS: readonly [NumberOf, NumberOf, string][] = [
+  ["loadHigh", "loadLow", "house"],
+  ["sunHigh", "sunLow", "sun"],
+];
+const SYNC = "plan";
+const DASH = [5, 4];
+const STRIP_PX = 18;
+const HEIGHTS = { price: 118, power: 250, soc: 92 };
+
+export class PlanChart {
+  private plots: { price: uPlot; power: uPlot; soc: uPlot } | null = null;
+  private readonly shown = new Map<string, boolean>(PAIRS.map((pair) => [pair.id, true]));
+  private readonly buttons = new Map<string, HTMLElement>();
+  private readonly values = new Map<string, HTMLElement>();
+  private readonly places = { price: byId("plan-price"), power: byId("plan-power"), soc: byId("plan-soc") };
+  private readonly scrubber = byId<HTMLInputElement>("plan-time");
+  private readonly table: PlanTable;
+  private span_h = 48;
+  private zoomed: { min: number; max: number } | null = null;
+  private now_s = 0;
+  private chosen: number | null = null;
+
+  constructor(
+    private readonly series: PlanSeries,
+    private clock: HouseClock,
+  ) {
+    this.table = new PlanTable(series);
+    this.makeLegend();
+    this.makeZoom();
+    new ResizeObserver(() => this.resize()).observe(this.places.power);
+    window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.rebuild());
+    this.scrubber.addEventListener("input", () => this.choose(Number(this.scrubber.value)));
+    this.scrubber.addEventListener("blur", () => this.choose(null));
+  }
+
+  useClock(clock: HouseClock): void {
+    this.clock = clock;
+    this.rebuild();
+  }
+
+  draw(now_s: number): void {
+    this.now_s = now_s;
+    if (this.series.times.length < 2) return;
+    if (this.plots === null) this.rebuild();
+    const { plots } = this;
+    if (plots === null) return;
+    const range = this.range();
+    for (const [plot, data] of [
+      [plots.price, this.priceData()],
+      [plots.power, this.powerData()],
+      [plots.soc, this.socData()],
+    ] as const) {
+      plot.batch(() => {
+        plot.setData(data, false);
+        plot.setScale("x", range);
+      });
+    }
+    this.showWhatThereIs();
+    this.table.draw(this.clock, now_s);
+    if (this.chosen === null) this.readOut(null);
+  }
+
+  private showWhatThereIs(): void {
+    for (const pair of PAIRS) {
+      const button = this.buttons.get(pair.id);
+      if (button) show(button, this.series.has(pair.done, pair.planned));
+    }
+    const priced = this.series.has("buy");
+    show(this.places.price, priced);
+    show(byId("plan-price-title"), priced);
+    const stored = this.series.has("pSoc", "dSoc");
+    show(this.places.soc, stored);
+    show(byId("plan-soc-title"), stored);
+    this.scrubber.max = String(this.series.times.length - 1);
+    if (this.chosen === null) this.scrubber.value = String(this.series.index(this.now_s));
+  }
+
+  private range(): { min: number; max: number } {
+    if (this.zoomed) return this.zoomed;
+    const first = this.series.times[0] ?? 0;
+    const last = (this.series.times[this.series.times.length - 1] ?? 0) + STEP_S;
+    const half = (this.span_h * 3600) / 2;
+    return { min: Math.max(first, this.now_s - half), max: Math.min(last, this.now_s + half) };
+  }
+
+  private rebuild(): void {
+    if (this.series.times.length < 2) return;
+    if (this.plots) for (const plot of Object.values(this.plots)) plot.destroy();
+    const tones = getComputedStyle(document.documentElement);
+    const tone = (name: string) => tones.getPropertyValue(`--${name}`).trim();
+    this.plots = {
+      price: new uPlot(this.priceOptions(tone), this.priceData(), this.places.price),
+      power: new uPlot(this.powerOptions(tone), this.powerData(), this.places.power),
+      soc: new uPlot(this.socOptions(tone), this.socData(), this.places.soc),
+    };
+  }
+
+  private priceData(): uPlot.AlignedData {
+    return [this.series.times, this.series.column("buy"), this.series.column("sell")];
+  }
+
+  private powerData(): uPlot.AlignedData {
+    const pairs = PAIRS.flatMap((pair) => [this.series.column(pair.done), this.series.column(pair.planned)]);
+    return [this.series.times, ...pairs, ...BANDS.flatMap(([high, low]) => [this.series.column(high), this.series.column(low)])];
+  }
+
+  private socData(): uPlot.AlignedData {
+    return [this.series.times, this.series.column("dSoc"), this.series.column("pSoc")];
+  }
+
+  private priceOptions(tone: Tone): uPlot.Options {
+    const step = uPlot.paths.stepped?.({ align: 1 });
+    const line = (stroke: string, more: uPlot.Series = {}): uPlot.Series => ({ stroke, width: 1.8, points: { show: false }, ...more });
+    return {
+      ...this.common(tone, HEIGHTS.price),
+      series: [
+        {},
+        line(tone("ink"), { ...(step && { paths: step }) }),
+        line(tone("muted"), { width: 1.2, dash: [2, 3], ...(step && { paths: step }) }),
+      ],
+      scales: { y: { range: (_plot, low, high) => spread(low, high, 0.02) } },
+      axes: [this.timeAxis(tone, false), this.valueAxis(tone, (value) => twoDigits.format(value))],
+    };
+  }
+
+  private powerOptions(tone: Tone): uPlot.Options {
+    const series: uPlot.Series[] = PAIRS.flatMap((pair) => [
+      this.line(pair, tone(pair.tone), false),
+      this.line(pair, tone(pair.tone), true),
+    ]);
+    const edges: uPlot.Series[] = BANDS.flatMap(() => [
+      { stroke: "transparent", points: { show: false } },
+      { stroke: "transparent", points: { show: false } },
+    ]);
+    const first = 1 + series.length;
+    const common = this.common(tone, HEIGHTS.power);
+    return {
+      ...common,
+      padding: [STRIP_PX + 12, 4, 0, 0],
+      series: [{}, ...series, ...edges],
+      bands: BANDS.map(([, , name], index) => ({ series: [first + 2 * index, first + 2 * index + 1], fill: `${tone(name)}1f` })),
+      scales: { y: { range: (_plot, low, high) => spread(Math.min(low, 0), Math.max(high, 0.5), 0.1) } },
+      axes: [this.timeAxis(tone, true), this.valueAxis(tone, (value) => `${value} kW`)],
+      hooks: { ...common.hooks, drawAxes: [(plot) => this.strip(plot, tone)] },
+    };
+  }
+
+  private socOptions(tone: Tone): uPlot.Options {
+    const stroke = tone("battery");
+    return {
+      ...this.common(tone, HEIGHTS.soc),
+      series: [
+        {},
+        { stroke, width: 1.8, fill: `${stroke}22`, points: { show: false } },
+        { stroke, width: 1.4, dash: DASH, points: { show: false } },
+      ],
+      scales: { y: { range: [0, 1] } },
+      axes: [this.timeAxis(tone, false), { ...this.valueAxis(tone, (value) => percent(value)), splits: () => [0, 0.5, 1] }],
+    };
+  }
+
+  private line(pair: Pair, stroke: string, planned: boolean): uPlot.Series {
+    const paths = pair.stepped ? uPlot.paths.stepped?.({ align: 1 }) : undefined;
+    return {
+      stroke,
+      show: this.shown.get(pair.id) ?? true,
+      width: planned ? 1.4 : 1.9,
+      ...(planned ? { dash: DASH } : {}),
+      ...(paths && { paths }),
+      points: { show: false },
+      spanGaps: false,
+    };
+  }
+
+  private common(tone: Tone, height: number): Omit<uPlot.Options, "series"> {
+    return {
+      width: this.width(),
+      height,
+      tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), this.clock.zone),
+      padding: [8, 4, 0, 0],
+      legend: { show: false },
+      cursor: {
+        sync: { key: SYNC, setSeries: false },
+        drag: { x: window.matchMedia("(pointer: fine)").matches, y: false, setScale: false },
+        points: { show: false },
+        y: false,
+      },
+      hooks: {
+        drawClear: [(plot) => this.ground(plot, tone)],
+        setCursor: [(plot) => this.hovered(plot)],
+        setSelect: [(plot) => this.selected(plot)],
+        ready: [(plot) => plot.over.addEventListener("dblclick", () => this.zoom(null))],
+      },
+    };
+  }
+
+  /** What lies ahead has another ground, and now is a line. */
+  private ground(plot: uPlot, tone: Tone): void {
+    const { ctx, bbox } = plot;
+    const at = Math.round(plot.valToPos(this.now_s, "x", true));
+    if (at < bbox.left || at > bbox.left + bbox.width) return;
+    ctx.save();
+    ctx.fillStyle = tone("soft");
+    ctx.globalAlpha = 0.6;
+    ctx.fillRect(at, bbox.top, bbox.left + bbox.width - at, bbox.height);
+    ctx.globalAlpha = 1;
+    ctx.fillStyle = tone("ink");
+    ctx.fillRect(at, bbox.top, Math.max(1, Math.round(1.5 * uPlot.pxRatio)), bbox.height);
+    ctx.restore();
+  }
+
+  /** The regimes as a strip of colours with their signs, above the power. */
+  private strip(plot: uPlot, tone: Tone): void {
+    zeroLine(plot, tone("muted"));
+    const { ctx, bbox } = plot;
+    const height = STRIP_PX * uPlot.pxRatio;
+    const top = bbox.top - height - 5 * uPlot.pxRatio;
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(bbox.left, top, bbox.width, height);
+    ctx.clip();
+    ctx.font = `600 ${Math.round(11 * uPlot.pxRatio)}px system-ui, "Noto Sans", "DejaVu Sans", sans-serif`;
+    ctx.textAlign = "center";
+    ctx.textBaseline = "middle";
+    for (const [from, to, regime] of stretches(this.series)) {
+      const look = words.look(regime);
+      const left = plot.valToPos(from, "x", true);
+      const right = plot.valToPos(to, "x", true);
+      ctx.fillStyle = tone(look.tone);
+      ctx.fillRect(left, top, Math.max(1, right - left - uPlot.pxRatio), height);
+      if (right - left < 15 * uPlot.pxRatio) continue;
+      ctx.fillStyle = tone("card");
+      ctx.fillText(look.sign, (left + right) / 2, top + height / 2 + uPlot.pxRatio);
+    }
+    ctx.restore();
+  }
+
+  private timeAxis(tone: Tone, labels: boolean): uPlot.Axis {
+    return {
+      stroke: tone("muted"),
+      grid: { stroke: tone("line"), width: 1 },
+      ticks: { show: false },
+      font: FONT,
+      size: labels ? 42 : 4,
+      space: 62,
+      values: labels ? (_plot, splits) => splits.map((at, index) => this.timeLabel(at, index)) : () => [],
+    };
+  }
+
+  private timeLabel(seconds: number, index: number): string {
+    const time = new Date(seconds * 1000);
+    const label = this.clock.time(time);
+    return label === "00:00" || index === 0 ? `${label}\n${this.clock.day(time)}` : label;
+  }
+
+  private valueAxis(tone: Tone, label: (value: number) => string): uPlot.Axis {
+    return {
+      stroke: tone("muted"),
+      grid: { stroke: tone("line"), width: 1 },
+      ticks: { show: false },
+      font: FONT,
+      size: 54,
+      space: 36,
+      values: (_plot, splits) => splits.map(label),
+    };
+  }
+
+  private makeLegend(): void {
+    const legend = byId("plan-legend");
+    PAIRS.forEach((pair, index) => {
+      const value = make("b", "", "– kW");
+      const button = make("button", pair.tone, make("span", "swatch"), pair.name, value);
+      button.type = "button";
+      button.setAttribute("aria-pressed", "true");
+      button.addEventListener("click", () => {
+        const shown = !this.shown.get(pair.id);
+        this.shown.set(pair.id, shown);
+        button.setAttribute("aria-pressed", String(shown));
+        for (const at of [1, 2]) this.plots?.power.setSeries(2 * index + at, { show: shown });
+      });
+      legend.append(button);
+      this.buttons.set(pair.id, button);
+      this.values.set(pair.id, value);
+    });
+  }
+
+  private makeZoom(): void {
+    for (const button of byId("plan-zoom").querySelectorAll("button")) {
+      button.addEventListener("click", () => {
+        this.span_h = Number(button.dataset.hours);
+        this.zoom(null);
+      });
+    }
+  }
+
+  private zoom(range: { min: number; max: number } | null): void {
+    this.zoomed = range;
+    for (const button of byId("plan-zoom").querySelectorAll("button")) {
+      button.setAttribute("aria-pressed", String(range === null && Number(button.dataset.hours) === this.span_h));
+    }
+    this.draw(this.now_s);
+  }
+
+  private selected(plot: uPlot): void {
+    const { left, width } = plot.select;
+    if (width < 8) return;
+    const range = { min: plot.posToVal(left, "x"), max: plot.posToVal(left + width, "x") };
+    plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+    if (range.max - range.min >= 2 * STEP_S) this.zoom(range);
+  }
+
+  private hovered(plot: uPlot): void {
+    if (plot.cursor.left == null || plot.cursor.left < 0) {
+      if (document.activeElement !== this.scrubber) this.choose(null);
+      return;
+    }
+    this.choose(this.series.index(plot.posToVal(plot.cursor.left, "x")), false);
+  }
+
+  private choose(index: number | null, moves = true): void {
+    this.chosen = index;
+    this.readOut(index);
+    if (index === null || !moves || this.plots === null) return;
+    const time = this.series.times[index];
+    if (time === undefined) return;
+    for (const plot of Object.values(this.plots)) {
+      plot.setCursor({ left: plot.valToPos(time + STEP_S / 2, "x"), top: 10 }, false);
+    }
+  }
+
+  private readOut(index: number | null): void {
+    const at = index ?? this.series.index(this.now_s);
+    const one = this.series.quarters[at];
+    const time = this.series.times[at];
+    if (one === undefined || time === undefined) return;
+    for (const pair of PAIRS) {
+      const value = this.values.get(pair.id);
+      if (value) text(value, kw(one[pair.done] ?? one[pair.planned]));
+    }
+    const said = sentence(one, new Date(time * 1000), this.clock);
+    text(byId("plan-readout"), said);
+    this.scrubber.setAttribute("aria-valuetext", said);
+  }
+
+  private width(): number {
+    return Math.max(200, this.places.power.clientWidth);
+  }
+
+  private resize(): void {
+    const width = this.width();
+    if (this.plots === null || Math.abs(this.plots.power.width - width) <= 1) return;
+    for (const name of ["price", "power", "soc"] as const) this.plots[name].setSize({ width, height: HEIGHTS[name] });
+  }
+}
+
+type Tone = (name: string) => string;
+
+const FONT = '12px system-ui, -apple-system, "Segoe UI", "Noto Sans", "DejaVu Sans", sans-serif';
+const twoDigits = new Intl.NumberFormat(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+
+/** What a quarter hour was or will be, as people say it. */
+export function sentence(one: Quarter, time: Date, clock: HouseClock): string {
+  const pieces: string[] = [];
+  if (one.buy !== null) pieces.push(`price ${price(one.buy)}`);
+  pieces.push(...both("house", one.dLoad, one.pLoad), ...both("sun", one.dSun, one.pSun));
+  pieces.push(...both("battery", one.dBattery, one.pBattery), ...both("car", one.dCar, one.pCar));
+  const soc = one.dSoc ?? one.pSoc;
+  if (soc !== null) pieces.push(`${one.dSoc === null ? "will be " : ""}${percent(soc)} full`);
+  if (one.regime) pieces.push(`plan: ${words.regimeName(one.regime)}`);
+  return `${clock.time(time)}, ${clock.day(time)}: ${pieces.join(", ") || "nothing is known"}`;
+}
+
+function both(name: string, done: number | null, planned: number | null): string[] {
+  if (done === null && planned === null) return [];
+  if (done === null) return [`${name} ${kw(planned)} expected`];
+  return [`${name} ${kw(done)}${planned === null ? "" : ` (expected ${kw(planned)})`}`];
+}
+
+/** Stretches of equal regime: from, to, regime. */
+function* stretches(series: PlanSeries): Generator<[number, number, string]> {
+  let from = 0;
+  let regime: string | null = null;
+  const end = (series.times[series.times.length - 1] ?? 0) + STEP_S;
+  for (let index = 0; index <= series.quarters.length; index++) {
+    const next = series.quarters[index]?.regime ?? null;
+    if (index > 0 && next === regime) continue;
+    const time = series.times[index] ?? end;
+    if (regime !== null) yield [from, time, regime];
+    from = time;
+    regime = next;
+  }
+}
+
+function spread(low: number | null, high: number | null, least: number): [number, number] {
+  const room = Math.max(((high ?? 0) - (low ?? 0)) * 0.08, least);
+  return [(low ?? 0) - room, (high ?? 0) + room];
+}
+
+function zeroLine(plot: uPlot, stroke: string): void {
+  const y = Math.round(plot.valToPos(0, "y", true)) + 0.5;
+  const { ctx, bbox } = plot;
+  ctx.save();
+  ctx.strokeStyle = stroke;
+  ctx.globalAlpha = 0.55;
+  ctx.beginPath();
+  ctx.moveTo(bbox.left, y);
+  ctx.lineTo(bbox.left + bbox.width, y);
+  ctx.stroke();
+  ctx.restore();
+}

@@ -1,0 +1,97 @@
+// Why the plan does what it does, in a sentence with house time and prices; the planner's own words where none fit.
+
+import { type HouseClock, kw, kwh, price } from "./format";
+import type { Actuator, Decision, PlanNow, State } from "./model";
+import { regimeName } from "./words";
+
+interface Said {
+  now: string;
+  later: string;
+  when: string;
+}
+
+type Sentence = (said: Said, decision: Decision) => string;
+
+/** The battery's reasons. `now` is what the next kWh costs or brings, `later` what a stored one brings. */
+const REASONS: Record<string, Sentence> = {
+  cheap_now: ({ now, later, when }) => `Energy costs ${now} now: the battery is charged for ${when || "later"}, when it is worth ${later}.`,
+  dear_now: ({ now }) => `Energy costs ${now} now, more than what is stored cost: the battery runs the house.`,
+  store_surplus: ({ now, later, when }) => `Spare sun would bring ${now} sold; stored it is worth ${later}${when && ` ${when}`}.`,
+  cover_load: ({ now }) => `Bought energy would cost ${now}: the battery covers the house.`,
+  self_consumption: () => "The battery stores spare sun and gives it back to the house.",
+  save_for_later: ({ now, later, when }) => `Energy costs ${now} now and ${later}${when && ` ${when}`}: the battery saves its charge until then.`,
+  room_for_later: ({ now, later, when }) => `Spare sun is sold for ${now}: the battery keeps its room${when && ` for ${when}`}, when energy costs ${later}.`,
+  sell_now: ({ now }) => `Sold energy brings ${now} now: the battery gives to the grid.`,
+  nothing_to_gain: ({ now }) => `Moving energy at ${now} would gain nothing: the battery rests.`,
+  full: () => "The battery is full.",
+  empty: () => "The battery is empty down to its reserve.",
+  rule: () => "No plan can be made: the battery follows the rule, storing spare sun and giving it back.",
+};
+
+export function why(decision: Decision, clock: HouseClock, now: Date): string {
+  const make = REASONS[decision.reason];
+  const needs = ["cheap_now", "store_surplus", "save_for_later", "room_for_later"].includes(decision.reason);
+  const priced = decision.price_now !== null && (!needs || (decision.price_later ?? decision.worth) !== null);
+  if (make === undefined || (!priced && decision.text)) return decision.text || `The plan says: ${regimeName(decision.regime)}.`;
+  return make(
+    {
+      now: price(decision.price_now),
+      later: price(decision.price_later ?? decision.worth),
+      when: decision.later_utc === null ? "" : `at ${clock.near(new Date(decision.later_utc), now)}`,
+    },
+    decision,
+  ).replace(" for at ", " for ");
+}
+
+const LIMITS: Record<string, string> = {
+  contract_max: "the most the contract lets in",
+  contract_min: "the most the contract lets out",
+  grid_max: "the most that may be bought now",
+  grid_min: "the most that may be sold now",
+  tube_high: "the upper edge of the agreed profile",
+  tube_low: "the lower edge of the agreed profile",
+  soc_high: "the battery's size",
+  soc_low: "the battery's reserve",
+  rate_high: "how fast the battery charges",
+  rate_low: "how fast the battery gives",
+};
+
+export function limit(decision: Decision): string {
+  if (!decision.binding) return "none";
+  const name = LIMITS[decision.binding] ?? decision.binding.replaceAll("_", " ");
+  return decision.binding_worth > 0.0005 ? `${name} (one kWh more would save ${price(decision.binding_worth).replace("/kWh", "")})` : name;
+}
+
+export function nextChange(decision: Decision, clock: HouseClock, now: Date): string {
+  if (decision.next === null) return "none planned";
+  const { at_utc, regime, power_kw } = decision.next;
+  const power = Math.abs(power_kw) < 0.05 ? "" : ` ${kw(Math.abs(power_kw))}`;
+  return `from ${clock.near(new Date(at_utc), now)}: ${regimeName(regime)}${power}`;
+}
+
+export function expected({ expected: { hours, demand_kwh, production_kwh } }: PlanNow): string {
+  if (hours <= 0) return "the plan has ended";
+  const sun = production_kwh > 0.05 ? `, sun ${kwh(production_kwh)}` : "";
+  return `house ${kwh(demand_kwh)}${sun}`;
+}
+
+export function status(plan: PlanNow): { text: string; tone: string } {
+  if (plan.status === "fallback") return { text: "By rule, without a plan", tone: "warn" };
+  if (plan.status === "degraded") return { text: "Planned with a lack", tone: "wait" };
+  return { text: "Planned", tone: "good" };
+}
+
+/** Who else decides, so that the plan's reason is not taken for the reason of what is seen. */
+export function overruled(state: State): string {
+  if (state.hands_off) return "Hands off is on, so the plan is only looked at.";
+  const names = new Set(state.storages.map((storage) => storage.device));
+  const other = state.actuators.find((one) => names.has(one.device) && one.held && !["plan", "idle"].includes(one.owner));
+  return other ? OTHERS[other.owner] ?? `Just now ${other.owner} decides instead of the plan.` : "";
+}
+
+const OTHERS: Partial<Record<Actuator["owner"], string>> = {
+  manual: "Just now you steer the battery by hand; the plan goes on when you give it back.",
+  safety: "Just now the battery's own safety decides instead of the plan.",
+  envelope: "Just now the connection's limit decides instead of the plan.",
+  utility: "Just now the utility's request decides instead of the plan.",
+};

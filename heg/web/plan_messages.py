@@ -1,0 +1,103 @@
+"""The messages of the plan: whole, and beside what happened. Units and times as in heg/web/messages.py."""
+
+from heg.web.messages import Lack, Message
+
+
+class CostOutlook(Message, frozen=True):
+    """What the plan expects to cost over its horizon, EUR; the total counts what is left in the storages."""
+
+    total_eur: float
+    energy_eur: float
+    co2_eur: float
+    wear_eur: float
+    outside_tube_eur: float
+    target_eur: float
+    end_value_eur: float
+
+
+class PlannedStorage(Message, frozen=True):
+    """What is planned for a storage, in columns: one value a slot, states of charge (shares) at each slot's start.
+
+    `soc` has one more value, the end; it is empty while the capacity is not known.
+    """
+
+    power_kw: tuple[float, ...]
+    regime: tuple[str, ...]
+    reason: tuple[str, ...]
+    text: tuple[str, ...]
+    worth_eur_per_kwh: tuple[float, ...]
+    soc: tuple[float, ...]
+
+
+class PlanWhole(Message, frozen=True):
+    """The plan in force in columns: slot i begins at `start_utc` + i x `step_s`.
+
+    `demand_kw` and `production_kw` are the forecasts it stands on; their `low` and `high` are empty where unknown.
+    """
+
+    revision: int
+    status: str
+    age_s: int
+    start_utc: str
+    step_s: int
+    solve_ms: float
+    demand_kw: tuple[float, ...]
+    demand_low_kw: tuple[float, ...]
+    demand_high_kw: tuple[float, ...]
+    production_kw: tuple[float, ...]
+    production_low_kw: tuple[float, ...]
+    production_high_kw: tuple[float, ...]
+    grid_kw: tuple[float, ...]
+    import_eur_per_kwh: tuple[float, ...]
+    export_eur_per_kwh: tuple[float, ...]
+    co2_eur_per_kwh: tuple[float, ...]
+    storage: PlannedStorage | None
+    vehicle: PlannedStorage | None
+    cost: CostOutlook
+    lacks: tuple[Lack, ...]
+
+
+class PlanState(Message, frozen=True):
+    """Answer of /api/v1/plan: `plan` is None while none was made; `planning` tells whether one is wanted."""
+
+    planning: bool
+    plan: PlanWhole | None
+
+
+class PastDone(Message, frozen=True):
+    """What really happened, mean of each step; demand is without storages and vehicles."""
+
+    demand_kw: list[float | None]
+    production_kw: list[float | None]
+    battery_kw: list[float | None]
+    vehicle_kw: list[float | None]
+    grid_kw: list[float | None]
+    soc: list[float | None]
+
+
+class PastPlanned(Message, frozen=True):
+    """What was planned, forecast and priced for each step when it began, None where nothing was."""
+
+    demand_kw: list[float | None]
+    production_kw: list[float | None]
+    battery_kw: list[float | None]
+    vehicle_kw: list[float | None]
+    grid_kw: list[float | None]
+    soc: list[float | None]
+    import_eur_per_kwh: list[float | None]
+    export_eur_per_kwh: list[float | None]
+    co2_eur_per_kwh: list[float | None]
+    regime: list[str | None]
+    status: list[str | None]
+    reason: list[str | None]
+    text: list[str | None]
+    lacks: list[tuple[str, ...]]
+
+
+class PlanPast(Message, frozen=True):
+    """Plan and truth side by side; step i begins at `start_utc` + i x `step_s`."""
+
+    start_utc: str
+    step_s: int
+    done: PastDone
+    planned: PastPlanned
