@@ -13,7 +13,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from heg.model.plan import Degradation, DegradationCode, PlanReply, PlanRequest
 from heg.model.planner_wire import Failure, MessageTooLongError
@@ -59,6 +59,7 @@ class WorkerLink:
         self._question: _Question | None = None
         self._watched: int | None = None
         self._failures = 0
+        self._failed: Degradation | None = None
         self._not_before_s = clock.monotonic_s()
         self._closed = False
         self.counts: Counter[str] = Counter()
@@ -94,10 +95,10 @@ class WorkerLink:
         if self._closed:
             return Degradation(DegradationCode.WORKER_LOST, "The planner is closed.")
         wait_s = self._not_before_s - self._clock.monotonic_s()
-        if wait_s <= 0.0:
+        if self._failed is None or wait_s <= 0.0:
             return None
-        text = f"The planner failed {self._failures} times in a row; it is tried again in {wait_s:.0f} s."
-        return Degradation(DegradationCode.WORKER_LOST, text)
+        again = f"It failed {self._failures} times in a row and is tried again in {wait_s:.0f} s."
+        return replace(self._failed, text=f"{self._failed.text} {again}")
 
     async def _asked(self, question: _Question) -> PlanReply | Degradation:
         self._unwatch()
@@ -126,10 +127,10 @@ class WorkerLink:
             logger.warning("the planner's process said something", extra={"words": outcome.words})
         if isinstance(reply, Degradation):
             logger.warning("no plan: %s", reply.text, extra={"code": str(reply.code)})
-        if outcome.is_worker_sound:
-            self._failures = 0
+        if outcome.is_worker_sound or not isinstance(reply, Degradation):
+            self._failures, self._failed = 0, None
             return
-        self._failures += 1
+        self._failures, self._failed = self._failures + 1, reply
         self._not_before_s = self._clock.monotonic_s() + self._backoff.delay_s(self._failures)
 
     def _watch(self) -> None:

@@ -224,7 +224,8 @@ async def test_after_failures_a_start_waits_but_every_slot_has_its_try(clock: Cl
             await link.ask(request(), LIMIT_S)
             at_once = await link.ask(request(), LIMIT_S)
             assert isinstance(at_once, Degradation)
-            assert "is tried again in" in at_once.text
+            assert at_once.code is DegradationCode.WORKER_LOST
+            assert f"failed {number} times in a row and is tried again in" in at_once.text
             assert link.counts["start"] == number
             await clock.sleep(300)  # the shortest slot
 
