@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from heg.runtime.loops import Timing
     from heg.unit import Site
     from heg.web.client import GatewayClient
-    from heg.web.messages import State
+    from heg.web.messages import PlanNow, State
 
 DONE = 0
 FAILED = 1
@@ -304,8 +304,19 @@ def _status_lines(state: State) -> Iterable[str]:
         set_to = "" if actuator.set_kw is None else f" {actuator.set_kw:+.3f} kW"
         held = f"{actuator.regime}{set_to}, {actuator.state}" if actuator.held else "released"
         yield f"{actuator.device}: {held}: {actuator.reason_text} (by {actuator.owner})"
+    if state.plan is not None:
+        yield from _plan_lines(state.plan)
     for alarm in state.alarms:
         yield f"{alarm.severity}: {alarm.place}: {alarm.text}" + (f"; {alarm.mend}" if alarm.mend else "")
+
+
+def _plan_lines(plan: PlanNow) -> Iterable[str]:
+    what = plan.storage or plan.vehicle
+    then = "" if what is None or what.next is None else f"; {what.next.regime} from {what.next.at_utc}"
+    now = "" if what is None else f": {what.regime}{then}"
+    yield f"plan {plan.status}, {plan.age_s} s old{now}; energy costs {plan.prices.import_now:.3f} EUR/kWh"
+    if plan.lacks:
+        yield "planned without: " + " ".join(f"{lack.code}: {lack.text}" for lack in plan.lacks)
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:

@@ -33,7 +33,7 @@ class GatewayView:
     async def state(self) -> dict[str, Any]:
         """What the page shows now; devices, actuators and storages become tables by name, alarms by device and id.
 
-        An alarm of the unit itself stands under `unit`.
+        An alarm of the unit itself stands under `unit`; a plan's lacks stand under their codes.
         """
         said = await self.get("/api/v1/state")
         for key, name in (("devices", "name"), ("actuators", "device"), ("storages", "device")):
@@ -43,6 +43,8 @@ class GatewayView:
             _, _, device = alarm["place"].partition("/")
             alarms.setdefault(device.rstrip("/") or "unit", {})[alarm["id"]] = alarm
         said["alarms"] = alarms
+        if isinstance(plan := said.get("plan"), dict):
+            plan["lacks"] = {lack["code"]: lack for lack in plan.get("lacks", ())}
         return said
 
     async def answers(self) -> bool:

@@ -197,6 +197,44 @@ _INPUTS = (
         "feed-silent",
     ),
 )
+_PLANNED = (
+    LossRow(
+        "prices-missing",
+        LossKind.INPUT,
+        "prices are missing, wholly or from some slot on",
+        None,
+        "planned with the same slots of the last days; without any, with a flat price; the plan names the lack",
+        Span(seconds=60.0, cycles=2),
+        "a plan stands all the same: with a flat price it is self-consumption",
+        "with the first prices that come: planned again at once",
+        "heg.services.planning.gather",
+        "prices-missing",
+    ),
+    LossRow(
+        "forecast-missing",
+        LossKind.INPUT,
+        "there is nobody's forecast, and no past of the house to make one from",
+        None,
+        "a typical household and the sun's usual course stand in; the plan names the lack",
+        Span(seconds=60.0, cycles=2),
+        "a plan stands all the same, and regimes follow what is measured",
+        "as days are measured, or with a provider's forecast",
+        "heg.services.planning.outlook",
+        "forecast-missing",
+    ),
+    LossRow(
+        "soc-frozen",
+        LossKind.INPUT,
+        "a storage's state of charge stands still to the last digit while metered energy moves it by 5 % and more",
+        None,
+        "reckoned from metered energy; no order ends at a state of charge; the plan names the lack",
+        Span(seconds=30.0, cycles=2),
+        "a plan stands on what must be stored by now",
+        "with the first reading that moves",
+        "heg.services.planning.soc",
+        "soc-frozen",
+    ),
+)
 _ACTUATORS = (
     LossRow(
         "writes-ignored",
@@ -380,7 +418,7 @@ def _index(rows: tuple[LossRow, ...]) -> Mapping[str, LossRow]:
     return MappingProxyType(index)
 
 
-LOSSES: Mapping[str, LossRow] = _index((*_INPUTS, *_ACTUATORS, *_LINKS, *_RESOURCES))
+LOSSES: Mapping[str, LossRow] = _index((*_INPUTS, *_PLANNED, *_ACTUATORS, *_LINKS, *_RESOURCES))
 
 
 def loss(row_id: str) -> LossRow:

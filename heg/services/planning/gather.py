@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from heg.model.envelope import Envelope
+from heg.model.losses import loss
 from heg.model.plan import (
     Degradation,
     DegradationCode,
@@ -40,6 +41,7 @@ from heg.services.planning.settings import PlanningSettings
 from heg.services.planning.storages import Member, member, together
 from heg.services.planning.vehicle import first_to_leave, inputs_of
 
+PRICES_MISSING = loss("prices-missing")
 ASSUMED_IMPORT_EUR_PER_KWH = 0.30
 """A flat price: then nothing is gained by waiting, and the plan is self-consumption whatever its height."""
 _NOMINAL_V = 230.0

@@ -10,6 +10,7 @@ from datetime import datetime
 from heg.data.door import Door
 from heg.model.envelope import Envelope
 from heg.model.instance import ANY, Instance, Location, Quality
+from heg.model.losses import loss
 from heg.model.records import AlarmRecord, VehicleRecord
 from heg.model.slots import Profile, slot_start
 from heg.services.planning.household import Flows, Household, flows, household, number
@@ -19,6 +20,8 @@ from heg.services.planning.settings import PlanningSettings
 from heg.services.planning.soc import SocJudged, SocKeeper
 from heg.services.planning.vehicle import Plugged
 
+FORECAST_MISSING = loss("forecast-missing")
+"""Without a provider's word the past goes to the forecaster, however short it is; that names what stands in."""
 IMPORT, EXPORT, CO2 = "profile.price.import", "profile.price.export", "profile.price.co2"
 DEMAND, PRODUCTION = "profile.demand", "profile.production"
 TUBE_LOW, TUBE_HIGH = "profile.tube.low", "profile.tube.high"

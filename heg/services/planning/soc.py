@@ -7,8 +7,10 @@ import math
 from dataclasses import dataclass
 
 from heg.model.capabilities import StorageCapability
+from heg.model.losses import loss
 from heg.model.plan import Degradation, DegradationCode
 
+FROZEN = loss("soc-frozen")
 FROZEN_SHARE = 0.05
 """Energy moved, as a share of the capacity, at which a state of charge that has not moved a digit is frozen."""
 _ESTIMATED_AT_MOST_S = 6 * 3600.0
