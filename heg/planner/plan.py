@@ -49,7 +49,7 @@ def _by_solution(house: House, solution: Solution) -> Plan:
     for number, power_kw in enumerate(solution.power_kw):
         choice = choose(house, number, solution)
         reasons = explain(house, number, solution, choice)
-        decisions.append(_decisions(power_kw, choice.orders, reasons, solution.worth[number]))
+        decisions.append(_decisions(power_kw, choice.orders, reasons, choice.worth))
     said = [*house.degradations, *_findings(solution)]
     status = PlanStatus.FEASIBLE if solution.gap > PROVEN_GAP else PlanStatus.OPTIMAL
     if any(lack.code not in _NOT_A_LACK for lack in said):

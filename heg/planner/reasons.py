@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from heg.model.plan import SlotReason, SlotReasonCode
-from heg.model.regimes import Regime
+from heg.model.regimes import Regime, StorageNow
+from heg.model.regimes import power_kw as regime_kw
 from heg.planner.house import Floats, House, Store
 from heg.planner.regimes import TOLERANCE_KW, Choice
 from heg.planner.solve import Solution
@@ -31,7 +32,7 @@ class _Slot:
     """What is known of one storage in one slot."""
 
     store: Store
-    power_kw: float
+    power_kw: float  # what the regime makes of the slot as it is forecast
     alone_kw: float
     regime: Regime
     absorbs: bool
@@ -62,7 +63,7 @@ def explain(house: House, number: int, solution: Solution, choice: Choice) -> tu
         at = later[slot]
         facts = _Slot(
             store=store,
-            power_kw=float(power_kw[slot]),
+            power_kw=_expected_kw(store, choice, slot, float(soc_kwh[slot]), float(alone_kw[slot]), house),
             alone_kw=float(alone_kw[slot]),
             regime=choice.orders[slot].regime,
             absorbs=bool(choice.absorbs[slot]),
@@ -71,7 +72,7 @@ def explain(house: House, number: int, solution: Solution, choice: Choice) -> tu
             soc_after_kwh=float(soc_kwh[slot + 1]),
             buy=float(house.buy_price[slot]),
             sell=float(house.sell_price[slot]),
-            worth=float(worth[slot]),
+            worth=float(choice.worth[slot]),
             later_price=None if at is None else float(_price_at(house, solution, at)),
             later_hours=None if at is None else float(begins_h[at] - begins_h[slot]),
             binding=names[slot],
@@ -92,6 +93,20 @@ def explain(house: House, number: int, solution: Solution, choice: Choice) -> tu
             )
         )
     return tuple(reasons)
+
+
+def _expected_kw(store: Store, choice: Choice, slot: int, soc_kwh: float, alone_kw: float, house: House) -> float:
+    if store.capacity_kwh <= 0.0:
+        return 0.0
+    now = StorageNow(
+        min_rate_kw=-float(store.discharge_kw[slot]),
+        max_rate_kw=float(store.charge_kw[slot]),
+        soc=min(max(soc_kwh / store.capacity_kwh, 0.0), 1.0),
+        capacity_kwh=store.capacity_kwh,
+        reserve_share=store.floor_kwh / store.capacity_kwh,
+        round_trip_efficiency=store.round_trip_efficiency,
+    )
+    return regime_kw(choice.orders[slot], alone_kw, now, float(house.hours[slot]) * 3600.0)
 
 
 def _start(house: House, slot: int) -> datetime:

@@ -1,8 +1,8 @@
 """Which regime lets a storage do the right thing with load and sun that nobody planned (spec ebr.md, beyond).
 
-What a slot's plan assumed will not be what comes. The worth of a kWh in the storage at the slot's end (the dual of its
-balance) says what to do with the difference: surplus is stored where that earns more than its export, load is covered
-where that costs less than its import.
+What a slot's plan assumed will not be what comes. The worth of a kWh in the storage at the slot's end says what to do
+with the difference: surplus is stored where that earns more than its export, load is covered where that costs less than
+its import, and both only as far as the next kWh's worth allows.
 """
 
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ import numpy as np
 from heg.model.regimes import GridBand, Regime, RegimeOrder
 from heg.planner.house import Bools, Floats, House, Store
 from heg.planner.solve import Solution
+from heg.planner.worth import Worth, expected_worth
 
 TOLERANCE_KW = 1e-3
 """Planned power below this is none: the regime would not be worth its name for a watt."""
@@ -19,43 +20,124 @@ TOLERANCE_KW = 1e-3
 TIE_EUR_PER_KWH = 1e-4
 """Worths closer than this to a price are equal to it; the storage then does what self-consumption would."""
 
+LEAST_SHARE = 0.01
+"""Share of its rate below which a storage is not led to charge or discharge by itself."""
+
+NEAR_KWH = 1e-6
+
 OPEN_KW = 1_000.0
 """The side of a band on which there is no limit."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Choice:
-    """The regimes of one storage's slots, and what they were chosen by."""
+    """The regimes of one storage's slots, and what they were chosen by. `worth` is EUR per kWh at the slot's end."""
 
     orders: tuple[RegimeOrder, ...]
     absorbs: Bools
     covers: Bools
+    worth: Floats
 
 
 def choose(house: House, number: int, solution: Solution) -> Choice:
     """Return the regime of each slot for the storage with this number."""
-    store, power_kw, worth = house.stores[number], solution.power_kw[number], solution.worth[number]
+    store, power_kw = house.stores[number], solution.power_kw[number]
+    limited = _limited(house, solution, power_kw)
     alone_kw = solution.grid_kw - power_kw
+    if store.name == "ess" and store.capacity_kwh > 0.0:
+        others_kw = alone_kw - house.demand_kw + solution.used_kw
+        choice = _by_curve(house, expected_worth(house, store, others_kw), power_kw, alone_kw)
+    else:
+        choice = _by_dual(house, store, solution.worth[number], power_kw, alone_kw)
+    orders = list(choice.orders)
+    for slot in np.flatnonzero(limited | ~store.plugged):
+        at = int(slot)
+        orders[at] = RegimeOrder(Regime.LIMIT, band=_band(house, at)) if limited[at] else RegimeOrder(Regime.HOLD)
+    return Choice(tuple(orders), choice.absorbs, choice.covers, choice.worth)
+
+
+def _by_curve(house: House, worth: Worth, power_kw: Floats, alone_kw: Floats) -> Choice:
+    """Choose by the levels at which the next kWh is worth what it costs or brings."""
+    store, hours = worth.store, house.hours
+    soc_kwh = store.soc_after_kwh(power_kw, hours)
+    levels = _levels(house, worth, soc_kwh[1:])
+    at_kwh = soc_kwh[:-1]
+    charge_kw = np.minimum((levels.bought - at_kwh) / store.one_way / hours, store.charge_kw)
+    discharge_kw = np.minimum((at_kwh - levels.unsold) * store.one_way / hours, store.discharge_kw)
+    absorbs, covers = at_kwh < levels.stored - NEAR_KWH, at_kwh > levels.kept + NEAR_KWH
+    orders = []
+    for slot in range(house.slots):
+        load_kw = float(alone_kw[slot])
+        ceiling = _share(float(levels.stored[slot]), store)
+        floor = _share(float(levels.kept[slot]), store)
+        if charge_kw[slot] > LEAST_SHARE * store.charge_kw[slot]:
+            order = RegimeOrder(Regime.CHARGE, float(charge_kw[slot]), ends_at_soc=ceiling if ceiling < 1.0 else None)
+        elif discharge_kw[slot] > max(LEAST_SHARE * store.discharge_kw[slot], load_kw):
+            order = RegimeOrder(Regime.DISCHARGE, float(discharge_kw[slot]))
+        else:
+            order = _follow(bool(absorbs[slot]), bool(covers[slot]), load_kw, floor, ceiling)
+        orders.append(order)
+    return Choice(tuple(orders), absorbs, covers, worth.marginal(soc_kwh[1:]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Levels:
+    """Up to where it pays to buy and to store surplus, down to where to cover load and to sell; kWh, for each slot."""
+
+    bought: Floats
+    stored: Floats
+    kept: Floats
+    unsold: Floats
+
+
+def _levels(house: House, worth: Worth, planned_kwh: Floats) -> _Levels:
+    """Where it makes no difference, what follows the house is done, and what leads it only as far as planned."""
+    store, buy = worth.store, house.buy_price
+    sell = np.minimum(house.sell_price, buy)
+    bought = [worth.levels_kwh((buy + tie) / store.one_way) for tie in (TIE_EUR_PER_KWH, -TIE_EUR_PER_KWH)]
+    brings = sell - store.wear_eur_per_kwh
+    unsold = [worth.levels_kwh((brings + tie) * store.one_way) for tie in (-TIE_EUR_PER_KWH, TIE_EUR_PER_KWH)]
+    return _Levels(
+        bought=np.maximum(bought[0], np.minimum(bought[1], planned_kwh)),
+        stored=worth.levels_kwh((sell - TIE_EUR_PER_KWH) / store.one_way),
+        kept=worth.levels_kwh((buy - store.wear_eur_per_kwh + TIE_EUR_PER_KWH) * store.one_way),
+        unsold=np.minimum(unsold[0], np.maximum(unsold[1], planned_kwh)),
+    )
+
+
+def _follow(absorbs: bool, covers: bool, load_kw: float, floor: float, ceiling: float) -> RegimeOrder:
+    """Return the regime that follows the house, with the state of charge at which that ends being worth it."""
+    regime = _following(absorbs, covers)
+    if regime is Regime.BALANCE and ceiling < 1.0 and load_kw < 0.0:
+        regime = Regime.ABSORB  # of the two ends an order can name one: that of the side which is expected
+    if regime is Regime.ABSORB:
+        return RegimeOrder(regime, ends_at_soc=ceiling if ceiling < 1.0 else None)
+    if regime is Regime.HOLD:
+        return RegimeOrder(regime)
+    return RegimeOrder(regime, ends_at_soc=floor if floor > 0.0 else None)
+
+
+def _share(energy_kwh: float, store: Store) -> float:
+    return min(max(energy_kwh / store.capacity_kwh, 0.0), 1.0)
+
+
+def _by_dual(house: House, store: Store, worth: Floats, power_kw: Floats, alone_kw: Floats) -> Choice:
+    """Choose by what was planned, and by the dual of the storage's balance for what was not."""
     absorbs, covers = _marginal(house, store, worth)
     absorbs |= power_kw > TOLERANCE_KW
     covers |= power_kw < -TOLERANCE_KW
     imports = power_kw > np.maximum(-alone_kw, 0.0) + TOLERANCE_KW
     exports = -power_kw > np.maximum(alone_kw, 0.0) + TOLERANCE_KW
-    limited = _limited(house, solution, power_kw)
     orders = []
     for slot in range(house.slots):
-        if not store.plugged[slot]:
-            order = RegimeOrder(Regime.HOLD)
-        elif limited[slot]:
-            order = RegimeOrder(Regime.LIMIT, band=_band(house, slot))
-        elif imports[slot]:
+        if imports[slot]:
             order = RegimeOrder(Regime.CHARGE, float(power_kw[slot]))
         elif exports[slot]:
             order = RegimeOrder(Regime.DISCHARGE, float(-power_kw[slot]))
         else:
             order = RegimeOrder(_following(bool(absorbs[slot]), bool(covers[slot])))
         orders.append(order)
-    return Choice(tuple(orders), absorbs, covers)
+    return Choice(tuple(orders), absorbs, covers, worth)
 
 
 def _marginal(house: House, store: Store, worth: Floats) -> tuple[Bools, Bools]:

@@ -23,6 +23,7 @@ BEYOND_EUR_PER_KWH = 1e4
 """What a kWh beyond the limits costs where a time-out leaves no second pass: more than any price may be."""
 
 LEAST_TIME_S = 0.02
+LEAST_EUR = 1e-6
 NET_TIME_S = 0.5
 
 
@@ -100,7 +101,7 @@ class _Search:
         if found.mixed:
             return self._netted(found)
         if not len(found.problem.binaries):
-            return self._solution(found.problem, found.answer)
+            return self._solution(found.problem, found.answer, gap=found.answer.gap)
         final = self._run(_with_binaries_fixed(found), NET_TIME_S)
         if final.outcome is not Outcome.OPTIMAL:
             return self._netted(found)
@@ -131,6 +132,8 @@ class _Search:
             if not mixed:
                 return _Found(problem, arrays, answer)
             relaxed = _Found(problem, arrays, answer, mixed=True)
+            if not len(problem.binaries) and (nearly := self._nearly(relaxed, aim)) is not None:
+                return nearly
             if self._left_s() <= LEAST_TIME_S:
                 break
             self._exclusive |= mixed if number < ROUNDS else Exclusive.everywhere(self._house)
@@ -165,22 +168,48 @@ class _Search:
         self._seconds += answer.seconds
         return answer
 
+    def _nearly(self, found: _Found, aim: _Aim) -> _Found | None:
+        """Return the answer with each storage in the direction it had on balance, if that is within the gap.
+
+        A linear program instead of a search: where losses pay a little, as with exports at a negative price, it does.
+        """
+        problem, arrays = self._one_way(found)
+        arrays = self._aimed(replace(problem, arrays=arrays), aim)
+        answer = self._run(arrays)
+        if answer.outcome is not Outcome.OPTIMAL:
+            return None
+        bound, value = float(found.arrays.cost @ found.answer.values), float(arrays.cost @ answer.values)
+        gap = max(0.0, value - bound) / max(abs(value), LEAST_EUR)
+        return _Found(problem, arrays, replace(answer, gap=gap)) if gap <= self._house.gap else None
+
     def _netted(self, found: _Found) -> Solution:
-        """Keep to the direction that each storage had on balance, and let a last linear program find the figures."""
+        """Keep to the direction that each storage had on balance, the limits as well as they can then be kept."""
+        problem, arrays = self._one_way(found)
+        final = self._run(_with_limits_priced(self._house, problem, arrays), NET_TIME_S)
+        if final.outcome is not Outcome.OPTIMAL:
+            raise UnsolvedError("the solver found nothing in its time", stopped=True, seconds=self._seconds)
+        if len(problem.above):
+            beyond_kw = final.values[problem.above] + final.values[problem.below]
+            self._beyond_kwh = float(self._house.hours @ beyond_kw)
+        return self._solution(problem, final, gap=np.inf, stopped=True, netted=True)
+
+    def _one_way(self, found: _Found) -> tuple[Problem, Arrays]:
+        """Return the linear program in which each slot of each storage has one direction, and exports earn no more
+        than imports cost.
+        """
         stores, least_kw = [], []
         for store, columns in zip(self._house.stores, found.problem.stores, strict=True):
             net_kw = found.answer.values[columns.charge] - found.answer.values[columns.discharge]
-            narrowed, floor_kw = _one_direction(store, net_kw, self._house.hours)
+            narrowed, floor_kw = _one_direction(store, net_kw, self._house)
             stores.append(narrowed)
             least_kw.append(floor_kw)
         house = replace(self._house, stores=tuple(stores))
         problem = build(house, Exclusive.nowhere(house))
-        final = self._run(_with_limits_priced(house, problem, least_kw), NET_TIME_S)
-        if final.outcome is not Outcome.OPTIMAL:
-            raise UnsolvedError("the solver found nothing in its time", stopped=True, seconds=self._seconds)
-        if len(problem.above):
-            self._beyond_kwh = float(house.hours @ (final.values[problem.above] + final.values[problem.below]))
-        return self._solution(problem, final, gap=np.inf, stopped=True, netted=True)
+        cost, lower = problem.arrays.cost.copy(), problem.arrays.lower.copy()
+        cost[problem.exported] = -house.hours * np.minimum(house.sell_price, house.buy_price)
+        for columns, floor_kw in zip(problem.stores, least_kw, strict=True):
+            lower[columns.charge] = floor_kw
+        return problem, replace(problem.arrays, cost=cost, lower=lower)
 
     def _solution(
         self, problem: Problem, answer: Answer, *, gap: float = 0.0, stopped: bool = False, netted: bool = False
@@ -227,32 +256,30 @@ def _with_binaries_fixed(found: _Found) -> Arrays:
     return replace(arrays, lower=lower, upper=upper, integral=np.zeros_like(arrays.integral))
 
 
-def _with_limits_priced(house: House, problem: Problem, least_kw: list[Floats]) -> Arrays:
-    arrays = problem.arrays
-    cost, lower, upper = arrays.cost.copy(), arrays.lower.copy(), arrays.upper.copy()
-    cost[problem.exported] = -house.hours * np.minimum(house.sell_price, house.buy_price)
+def _with_limits_priced(house: House, problem: Problem, arrays: Arrays) -> Arrays:
+    cost, upper = arrays.cost.copy(), arrays.upper.copy()
     for outside in (problem.above, problem.below):
         if len(outside):
             upper[outside] = np.inf
             cost[outside] = house.hours * BEYOND_EUR_PER_KWH
-    for columns, floor_kw in zip(problem.stores, least_kw, strict=True):
-        lower[columns.charge] = floor_kw
-    return replace(arrays, cost=cost, lower=lower, upper=upper)
+    return replace(arrays, cost=cost, upper=upper)
 
 
-def _one_direction(store: Store, net_kw: Floats, hours: Floats) -> tuple[Store, Floats]:
+def _one_direction(store: Store, net_kw: Floats, house: House) -> tuple[Store, Floats]:
     """Return the storage with one direction left in each slot, and the least it then charges.
 
     Where charging has a least power, slots are switched on as the energy of the mixed answer adds up, so that no more
     is ever charged than that answer could hold.
     """
-    charging = net_kw > TOLERANCE_KW
+    idle = np.abs(net_kw) <= TOLERANCE_KW
+    charging = (net_kw > TOLERANCE_KW) | (idle & (house.net_kw < 0.0))
     if store.least_charge_kw > 0.0:
-        charging = _switched(np.maximum(net_kw, 0.0) * hours, store.least_charge_kw * hours, store.charge_kw > 0.0)
+        able, hours = store.charge_kw > 0.0, house.hours
+        charging = _switched(np.maximum(net_kw, 0.0) * hours, store.least_charge_kw * hours, able)
     narrowed = replace(
         store,
         charge_kw=np.where(charging, store.charge_kw, 0.0),
-        discharge_kw=np.where((net_kw < -TOLERANCE_KW) & ~charging, store.discharge_kw, 0.0),
+        discharge_kw=np.where((net_kw <= TOLERANCE_KW) & ~charging, store.discharge_kw, 0.0),
     )
     return narrowed, np.where(charging, store.least_charge_kw, 0.0)
 

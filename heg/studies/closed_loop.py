@@ -1,0 +1,139 @@
+"""A recorded home lived through slot by slot: at each slot's start someone leads the battery, then comes what came.
+
+The regime is followed on the slot's recorded mean load and sun by the law that the control cycle follows too
+(heg/model/regimes.py). Nothing here reads a clock or a file.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TypeAlias
+
+from heg.model.plan import PlanInputs, StorageInputs
+from heg.model.regimes import Regime, RegimeOrder, StorageNow, power_kw
+from heg.planner.plan import plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """What a home drew and made, mean kW of each slot, and what energy cost; no gaps."""
+
+    start: datetime
+    slot_minutes: int
+    demand_kw: Sequence[float]
+    production_kw: Sequence[float]
+    import_eur_per_kwh: Sequence[float]
+    export_eur_per_kwh: Sequence[float]
+    co2_eur_per_kwh: Sequence[float] = ()
+
+    @property
+    def slots(self) -> int:
+        """How many slots there are."""
+        return len(self.demand_kw)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a span cost and what the battery did. `cost_eur` is energy alone, as the bill says it."""
+
+    cost_eur: float
+    co2_eur: float
+    import_kwh: float
+    export_kwh: float
+    peak_kw: float
+    discharged_kwh: float
+    soc_kwh: float
+
+    def valued_eur(self, eur_per_kwh: float) -> float:
+        """Return the cost less the worth of the energy that is left: the figure to compare."""
+        return self.cost_eur - eur_per_kwh * self.soc_kwh
+
+
+Lead: TypeAlias = Callable[[int, float], RegimeOrder]
+"""Who leads the battery: slot and energy at its start (kWh) in, the slot's order out."""
+
+Foresight: TypeAlias = Callable[[int, int], tuple[Sequence[float], Sequence[float]]]
+"""Demand and production (kW) of so many slots, as expected at the start of the first of them: (first, count)."""
+
+
+def live(recording: Recording, battery: StorageInputs, lead: Lead, slots: range) -> Outcome:
+    """Return what these slots of a recording cost with this battery, led so."""
+    hours = recording.slot_minutes / 60.0
+    soc_kwh = battery.soc_kwh
+    cost = co2 = imported = exported = peak = discharged = 0.0
+    for slot in slots:
+        net_kw = recording.demand_kw[slot] - recording.production_kw[slot]
+        kw = power_kw(lead(slot, soc_kwh), net_kw, _now(battery, soc_kwh), hours * 3600.0)
+        one_way = battery.round_trip_efficiency**0.5
+        soc_kwh += hours * (kw * one_way if kw > 0.0 else kw / one_way)
+        discharged += hours * max(0.0, -kw)
+        grid_kw = net_kw + kw
+        peak = max(peak, grid_kw)
+        imported += hours * max(grid_kw, 0.0)
+        exported += hours * max(-grid_kw, 0.0)
+        if grid_kw > 0.0:
+            cost += hours * grid_kw * recording.import_eur_per_kwh[slot]
+            co2 += hours * grid_kw * (recording.co2_eur_per_kwh[slot] if recording.co2_eur_per_kwh else 0.0)
+        else:
+            cost += hours * grid_kw * recording.export_eur_per_kwh[slot]
+    return Outcome(
+        cost_eur=cost,
+        co2_eur=co2,
+        import_kwh=imported,
+        export_kwh=exported,
+        peak_kw=peak,
+        discharged_kwh=discharged,
+        soc_kwh=soc_kwh,
+    )
+
+
+def idle(_slot: int, _soc_kwh: float) -> RegimeOrder:
+    """Lead nowhere: the house as if it had no battery."""
+    return RegimeOrder(Regime.HOLD)
+
+
+def self_consumption(_slot: int, _soc_kwh: float) -> RegimeOrder:
+    """Lead by the rule that every inverter knows: store what is left over, cover what is missing."""
+    return RegimeOrder(Regime.BALANCE)
+
+
+def planned(recording: Recording, battery: StorageInputs, foresight: Foresight, horizon: int) -> Lead:
+    """Lead by a plan that is made anew at the start of each slot, with the prices known."""
+
+    def lead(slot: int, soc_kwh: float) -> RegimeOrder:
+        ahead = slice(slot, min(slot + horizon, recording.slots))
+        demand_kw, production_kw = foresight(slot, ahead.stop - ahead.start)
+        made = plan(
+            PlanInputs(
+                slot_minutes=recording.slot_minutes,
+                start=recording.start + slot * timedelta(minutes=recording.slot_minutes),
+                demand_kw=tuple(demand_kw),
+                production_kw=tuple(production_kw),
+                import_eur_per_kwh=tuple(recording.import_eur_per_kwh[ahead]),
+                export_eur_per_kwh=tuple(recording.export_eur_per_kwh[ahead]),
+                ess=replace(battery, soc_kwh=soc_kwh),
+            )
+        )
+        return made.ess[0].order
+
+    return lead
+
+
+def perfect(recording: Recording) -> Foresight:
+    """Expect exactly what will come."""
+
+    def foresight(first: int, count: int) -> tuple[Sequence[float], Sequence[float]]:
+        return recording.demand_kw[first : first + count], recording.production_kw[first : first + count]
+
+    return foresight
+
+
+def _now(battery: StorageInputs, soc_kwh: float) -> StorageNow:
+    return StorageNow(
+        min_rate_kw=battery.min_rate_kw,
+        max_rate_kw=battery.max_rate_kw,
+        soc=soc_kwh / battery.capacity_kwh,
+        capacity_kwh=battery.capacity_kwh,
+        reserve_share=battery.reserve_kwh / battery.capacity_kwh,
+        round_trip_efficiency=battery.round_trip_efficiency,
+    )

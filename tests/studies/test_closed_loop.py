@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+import pytest
+
+from heg.model.plan import StorageInputs
+from heg.studies.closed_loop import Recording, idle, live, perfect, planned, self_consumption
+
+BATTERY = StorageInputs(capacity_kwh=10.0, min_rate_kw=-5.0, max_rate_kw=5.0, soc_kwh=0.0, round_trip_efficiency=0.81)
+
+
+def recording(days: int = 3) -> Recording:
+    sun = [max(0.0, 4.0 * math.sin(math.pi * (hour - 6) / 12)) for hour in range(24)] * days
+    return Recording(
+        start=datetime(2024, 6, 1, tzinfo=UTC),
+        slot_minutes=60,
+        demand_kw=(0.8,) * 24 * days,
+        production_kw=tuple(sun),
+        import_eur_per_kwh=((0.20,) * 6 + (0.40,) * 18) * days,
+        export_eur_per_kwh=(0.05,) * 24 * days,
+    )
+
+
+def test_without_battery_every_kwh_is_bought_and_sold_as_it_comes() -> None:
+    home = Recording(
+        start=datetime(2024, 6, 1, tzinfo=UTC),
+        slot_minutes=30,
+        demand_kw=(2.0, 0.0),
+        production_kw=(0.0, 3.0),
+        import_eur_per_kwh=(0.30, 0.30),
+        export_eur_per_kwh=(0.10, 0.10),
+        co2_eur_per_kwh=(0.02, 0.02),
+    )
+    lived = live(home, BATTERY, idle, range(2))
+    assert (lived.import_kwh, lived.export_kwh, lived.peak_kw) == (1.0, 1.5, 2.0)
+    assert lived.cost_eur == pytest.approx(0.30 - 0.15)
+    assert lived.co2_eur == pytest.approx(0.02)
+
+
+def test_the_rule_stores_surplus_with_its_loss() -> None:
+    home = recording(1)
+    lived = live(home, BATTERY, self_consumption, range(10, 12))
+    surplus_kwh = sum(home.production_kw[10:12]) - 1.6
+    assert lived.soc_kwh == pytest.approx(0.9 * surplus_kwh)
+    assert lived.export_kwh == 0.0
+
+
+def test_a_plan_that_knows_what_comes_beats_the_rule_and_the_rule_beats_nothing() -> None:
+    home, slots = recording(), range(48)
+    nothing = live(home, BATTERY, idle, slots).valued_eur(0.2)
+    rule = live(home, BATTERY, self_consumption, slots).valued_eur(0.2)
+    lead = planned(home, BATTERY, perfect(home), 24)
+    assert live(home, BATTERY, lead, slots).valued_eur(0.2) < rule < nothing
