@@ -93,7 +93,29 @@ def _parser() -> argparse.ArgumentParser:
     step.add_argument("device", help="name of the actuator, such as battery")
     step.add_argument("--power-kw", type=float, default=1.0, metavar="KW", help="size of the step (default: 1.0)")
     step.add_argument("--json", action="store_true", help="JSON on standard output")
+    _add_plug_in(add("plug-in", _plug_in, "say when the plugged car leaves, how full it is to be then, how full it is"))
     return parser
+
+
+def _add_plug_in(car: argparse.ArgumentParser) -> None:
+    car.add_argument("--charger", default="", metavar="NAME", help="where there are several")
+    car.add_argument("--departure", metavar="TIME", help="the next 07:30 by the house's clock, or 2026-06-02T05:30:00Z")
+    car.add_argument("--target", type=_share, metavar="SHARE", help="how full it is to be then, such as 80%%")
+    car.add_argument("--soc", type=_share, metavar="SHARE", help="how full it is now, such as 40%%")
+    car.add_argument("--capacity-kwh", type=float, metavar="KWH", help="what its battery holds")
+    car.add_argument("--forget", action="store_true", help="nothing of what was said holds any more")
+    car.add_argument("--json", action="store_true", help="JSON on standard output")
+
+
+def _share(text: str) -> float:
+    """Read `80%` or `0.8`; `80` alone would be either."""
+    try:
+        value = float(text.removesuffix("%")) / (100.0 if text.endswith("%") else 1.0)
+    except ValueError:
+        value = -1.0
+    if not 0.0 <= value <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a share such as 80% or 0.8")
+    return value
 
 
 # ---- commands that need no gateway -----------------------------------------------------------------------------------
@@ -274,6 +296,27 @@ def _try(options: argparse.Namespace) -> int:
             for name, value in (answer.detail or {}).items():
                 print(f"  {name}: {value}")
         return DONE if answer.outcome == "done" else FAILED
+
+    return _ask(options, asked)
+
+
+def _plug_in(options: argparse.Namespace) -> int:
+    order: dict[str, object] = {"charger": options.charger}
+    if options.departure is not None:
+        order["departure_utc" if "T" in options.departure else "departure"] = options.departure
+    for name in ("target", "soc", "capacity_kwh"):
+        if (value := getattr(options, name)) is not None:
+            order[name] = value
+    if options.forget:
+        order["forget"] = True
+
+    def asked(client: GatewayClient) -> int:
+        answer, body = client.order("plug-in", order, timeout_s=_ANSWER_ON_ITS_WAY_S)
+        if options.json:
+            _put(body)
+        else:
+            print(f"{answer.outcome}: {answer.text or answer.refusal or ''}")
+        return FAILED if answer.outcome == "refused" else DONE
 
     return _ask(options, asked)
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import heg
 from heg.config.reader import LoadedConfig
@@ -43,6 +44,7 @@ from heg.services.planning.loop import SlotLoop
 from heg.services.planning.planner import Planner
 from heg.services.planning.settings import PlanningSettings
 from heg.services.planning.worker_link import WorkerLink
+from heg.services.vehicle import VehicleService
 from heg.services.vitals import Vitals
 from heg.web.house import Home
 from heg.web.page import Page
@@ -127,6 +129,7 @@ class Unit:
             if (section := self._config.drivers.get(name)) is not None:
                 start(f"driver.{name}", partial(self._drive, spec, section))
         start("control", self.control.run, restart=_CONTROL_AGAIN, critical=True)
+        start("vehicle", self._vehicles().run)
         if self._config.unit.planning.enabled:
             start(PLANNING, self._plan_slots)
         start("accounting", self._keep_books)
@@ -176,6 +179,11 @@ class Unit:
     async def _keep_books(self) -> None:
         # Built anew at each start: it goes on from what it wrote last.
         await Accounting(self.data.admit(CUSTOMER, "accounting"), self._clock, _accounting(self._config)).run()
+
+    def _vehicles(self) -> VehicleService:
+        unit = self._config.unit
+        timings, zone = Timings.for_cycle(unit.control.cycle_s), ZoneInfo(unit.unit.time_zone)
+        return VehicleService(self.data.admit(CUSTOMER, "vehicle"), self._clock, unit.unit.id, timings, zone)
 
     def _control_settings(self) -> ControlSettings:
         contract, cycle_s = self._config.unit.contract, self._config.unit.control.cycle_s

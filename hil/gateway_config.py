@@ -72,7 +72,9 @@ def _owner_knows(handle: Handle) -> dict[str, Any]:
     if isinstance(handle, MeterHandle):
         return {**known, "role": "meter"}
     if isinstance(handle, ChargerHandle):
-        return {**known, "role": "vehicle", "capacity_kwh": handle.device.vehicle.config.capacity_kwh}
+        car = handle.device.vehicle.config
+        round_trip = max(0.5, round(car.charging_efficiency**2, 4))
+        return {**known, "role": "vehicle", "capacity_kwh": car.capacity_kwh, "round_trip_efficiency": round_trip}
     if not isinstance(handle, StorageHandle):
         return {**known, "role": "producer"}
     built = handle.device.battery.config

@@ -137,6 +137,18 @@ _INPUTS = (
         "charger-lost",
     ),
     LossRow(
+        "vehicle-soc-unknown",
+        LossKind.INPUT,
+        "nobody said how full the plugged car is, or its charger meters nothing",
+        Span(seconds=120.0),
+        "the owner is asked; with a departure the plan assumes a nearly empty car and says so",
+        Span(seconds=2.0, cycles=2),
+        "the car is charged rather too much than too little: at once where nobody plans for it; it ends by itself",
+        "when somebody says it (`heg plug-in`), or the car leaves",
+        "heg.services.vehicle",
+        "vehicle-soc-unknown",
+    ),
+    LossRow(
         "producer-lost",
         LossKind.INPUT,
         "a producer (PV) is gone",

@@ -112,7 +112,8 @@ class VehicleRecord:
     """Variable `vehicle` at a charger's location: what is known of the car that is plugged.
 
     `soc` is stated at plug-in plus metered energy; `soc_uncertainty` (share, plus or minus) grows with what was
-    metered. None: nobody said. `departure_utc` and `target_soc` are what the person asked for.
+    metered. None: nobody said. `departure_utc` and `target_soc` are what the person asked for. `counter_kwh` is the
+    charger's energy counter at which the record stands: what it meters later comes on top, also after a restart.
     """
 
     plugged: bool
@@ -124,6 +125,7 @@ class VehicleRecord:
     departure_utc: str = ""
     target_soc: float | None = None
     stated: bool = False
+    counter_kwh: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from heg.web.house import Home
 from heg.web.messages import Answer
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
+_Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 _Kilowatts = Annotated[float, msgspec.Meta(ge=-1000.0, le=1000.0)]
 
 
@@ -44,6 +45,19 @@ class Try(Order, frozen=True):
     power_kw: _Kilowatts = 1.0
 
 
+class PlugIn(Order, frozen=True):
+    """What a person says of the plugged car. Without `charger` the only one is meant; None: nothing is said of it."""
+
+    charger: Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[A-Za-z0-9._-]*$")] = ""
+    departure: Annotated[str, msgspec.Meta(max_length=16)] | None = None
+    departure_utc: Annotated[str, msgspec.Meta(max_length=40)] | None = None
+    target: _Share | None = None
+    soc: _Share | None = None
+    soc_kwh: Annotated[float, msgspec.Meta(ge=0.0, le=1000.0)] | None = None
+    capacity_kwh: Annotated[float, msgspec.Meta(ge=1.0, le=1000.0)] | None = None
+    forget: bool = False
+
+
 class Scan(Order, frozen=True):
     """Look for devices now."""
 
@@ -58,7 +72,14 @@ class Command:
     timeout_s: float = 30.0
 
 
-ORDERS: Mapping[str, type[Order]] = {"hands-off": HandsOff, "manual": Manual, "try": Try, "scan": Scan}
+_PLUG_IN = ("departure", "departure_utc", "target", "soc", "soc_kwh", "capacity_kwh")
+ORDERS: Mapping[str, type[Order]] = {
+    "hands-off": HandsOff,
+    "manual": Manual,
+    "try": Try,
+    "plug-in": PlugIn,
+    "scan": Scan,
+}
 
 
 def read_order(name: str, body: bytes) -> Order | Refusal:
@@ -87,6 +108,10 @@ def command_for(order: Order, home: Home) -> Command:
             return Command(
                 "command.try", Location(home.unit, order.device), {"power_kw": order.power_kw}, home.step_test_s
             )
+        case PlugIn():
+            said = {name: value for name in _PLUG_IN if (value := getattr(order, name)) is not None}
+            arguments = {"forget": True} if order.forget else said
+            return Command("command.plug_in", Location(home.unit, order.charger), arguments)
         case _:
             return Command("command.scan", home.here, {}, 120.0)
 

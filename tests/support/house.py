@@ -131,22 +131,38 @@ async def a_house(
     is planned unless a section says so, or `planner` makes what answers the slot loop in place of its own process.
     """
     chosen = {"weather": {"kind": "constant", "demand_kw": 1.0}, "house": {"batteries": LED}, **(tables or {})}
-    async with Rig(plan or rig_plan(chosen, NOON), clock) as rig:
-        with open_listener(WebSettings(port=0)) as listener:
-            port = listener.getsockname()[1]
-            path = folder / "heg.toml"
-            state_dir = folder / "state"
-            state_dir.mkdir(exist_ok=True)
-            said = {"planning": {"enabled": planner is not None}, **(sections or {})}
-            path.write_text(gateway_config(rig, state_dir=state_dir, port=port, sections=said))
-            drivers = installed_drivers()
-            config = load(path, drivers.config_types())
-            site = Site(state_dir, drivers.specs, ServiceManager(None), listener=listener, planner=planner)
-            unit = Unit(config, clock, site)
-            stop = asyncio.Event()
-            running = asyncio.ensure_future(unit.run(stop))
-            try:
-                yield House(rig, GatewayView(port), clock, unit.data)
-            finally:
-                stop.set()
-                await running
+    async with (
+        Rig(plan or rig_plan(chosen, NOON), clock) as rig,
+        a_gateway(rig, clock, folder, sections=sections, planner=planner) as house,
+    ):
+        yield house
+
+
+@contextlib.asynccontextmanager
+async def a_gateway(
+    rig: Rig,
+    clock: Clock,
+    folder: Path,
+    *,
+    sections: Mapping[str, Any] | None = None,
+    planner: Callable[[], Planner] | None = None,
+) -> AsyncIterator[House]:
+    """A gateway beside a rig that runs; another one on the same folder goes on with what this one kept."""
+    with open_listener(WebSettings(port=0)) as listener:
+        port = listener.getsockname()[1]
+        path = folder / "heg.toml"
+        state_dir = folder / "state"
+        state_dir.mkdir(exist_ok=True)
+        said = {"planning": {"enabled": planner is not None}, **(sections or {})}
+        path.write_text(gateway_config(rig, state_dir=state_dir, port=port, sections=said))
+        drivers = installed_drivers()
+        config = load(path, drivers.config_types())
+        site = Site(state_dir, drivers.specs, ServiceManager(None), listener=listener, planner=planner)
+        unit = Unit(config, clock, site)
+        stop = asyncio.Event()
+        running = asyncio.ensure_future(unit.run(stop))
+        try:
+            yield House(rig, GatewayView(port), clock, unit.data)
+        finally:
+            stop.set()
+            await running
