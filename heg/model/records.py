@@ -114,6 +114,7 @@ class VehicleRecord:
     `soc` is stated at plug-in plus metered energy; `soc_uncertainty` (share, plus or minus) grows with what was
     metered. None: nobody said. `departure_utc` and `target_soc` are what the person asked for. `counter_kwh` is the
     charger's energy counter at which the record stands: what it meters later comes on top, also after a restart.
+    `said_utc` is when a person spoke last.
     """
 
     plugged: bool
@@ -126,6 +127,7 @@ class VehicleRecord:
     target_soc: float | None = None
     stated: bool = False
     counter_kwh: float | None = None
+    said_utc: str = ""
 
 
 @dataclass(frozen=True, slots=True)

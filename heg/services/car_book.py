@@ -68,14 +68,20 @@ class CarBook:
         self._meter(sight.counter_kwh)
         return self._record
 
-    def say(self, said: Said) -> VehicleRecord:
+    def say(self, said: Said, now: datetime) -> VehicleRecord:
         """Take in what a person says of the car that is plugged."""
         if said.forget:
             self._record = replace(
-                self._record, soc=None, soc_uncertainty=1.0, departure_utc="", target_soc=None, stated=False
+                self._record,
+                soc=None,
+                soc_uncertainty=1.0,
+                departure_utc="",
+                target_soc=None,
+                stated=False,
+                said_utc=_iso(now),
             )
             return self._record
-        record = self._record
+        record = replace(self._record, said_utc=_iso(now))
         if said.capacity_kwh is not None:
             record = replace(record, capacity_kwh=said.capacity_kwh)
         if said.soc is not None:
@@ -105,7 +111,7 @@ class CarBook:
         announced, until = self._announced, self._announced_until
         self._announced = self._announced_until = None
         if announced is not None and until is not None and now <= until:
-            self.say(announced)
+            self.say(announced, now)
 
     def _meter(self, counter_kwh: float | None) -> None:
         """Add what came since: to what was charged, to the state of charge, and to its uncertainty."""

@@ -181,7 +181,7 @@ class VehicleService:
             kept.book.announce(said, now + _ANNOUNCED_FOR)
             text = f"Noted. No car is plugged at {kept.name}; it counts for the one that comes within 30 minutes."
             return CommandAnswer(Outcome.PARTLY, text)
-        record = kept.book.say(said)
+        record = kept.book.say(said, now)
         kept.soc_told_s = float("-inf")
         self._tell(kept, record)
         logger.info("%s: %s", kept.name, text := self._said(kept.name, said, record))

@@ -28,7 +28,7 @@ def a_book(said: Said | None = Said(soc=0.4, target=0.8, departure=LEAVES)) -> C
     book = CarBook(CAR)
     book.see(plugged(100.0), NOW)
     if said is not None:
-        book.say(said)
+        book.say(said, NOW)
     return book
 
 
@@ -52,7 +52,7 @@ def test_nobody_said_anything():
 def test_what_is_said_later_counts_from_then_on():
     book = a_book(said=None)
     book.see(plugged(110.0), NOW)
-    book.say(Said(soc=0.5))
+    book.say(Said(soc=0.5), NOW)
     record = book.see(plugged(116.0), NOW)
     assert record.soc == pytest.approx(0.5 + 6.0 * 0.9 / 60.0)
     assert record.charged_kwh == pytest.approx(16.0)
@@ -67,7 +67,7 @@ def test_a_departure_without_a_target_takes_the_usual_one():
     book = a_book(said=Said(target=0.65))
     book.see(AWAY, NOW)
     book.see(plugged(120.0), NOW)
-    assert book.say(Said(departure=LEAVES)).target_soc == 0.65, "what was asked for last time"
+    assert book.say(Said(departure=LEAVES), NOW).target_soc == 0.65, "what was asked for last time"
 
 
 def test_unplugged_everything_is_cleared():
@@ -81,7 +81,7 @@ def test_unplugged_everything_is_cleared():
 
 def test_forgotten_is_as_if_nothing_had_been_said():
     book = a_book()
-    record = book.say(Said(forget=True))
+    record = book.say(Said(forget=True), NOW)
     assert (record.soc, record.departure_utc, record.target_soc, record.stated) == (None, "", None, False)
     assert record.plugged
 
@@ -158,7 +158,7 @@ def test_energy_is_booked_once_whatever_happens(script):
             book.see(Sight(plugged=False, counter_kwh=counter_kwh), now)
             record = book.see(plugged(counter_kwh), now)
         elif what == "say":
-            record = book.say(Said(soc=min(amount / 15.0, 1.0)))
+            record = book.say(Said(soc=min(amount / 15.0, 1.0)), now)
         else:
             book = CarBook(CAR, record)
             record = book.see(plugged(counter_kwh), now)

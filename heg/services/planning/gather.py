@@ -202,6 +202,8 @@ def _vehicle(
         return None, "", ()
     limit_kw = outlook.limit("limit.charge", car.charger, now_s)
     inputs, lacks = inputs_of(car, start, settings.slot, settings.slots, limit_kw)
+    if any(one.code is DegradationCode.TARGET_PAST for one in lacks):
+        return None, "", lacks  # it is late: it charges as one that nobody planned for
     return replace(inputs, wear_eur_per_kwh=settings.wear_eur_per_kwh), car.charger, lacks
 
 

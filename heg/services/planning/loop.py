@@ -119,7 +119,7 @@ class SlotLoop:
     def _see(self) -> Seen:
         looked = self._look()
         vehicles = tuple(
-            (car.charger, car.record.since, car.record.departure_utc, car.record.target_soc, car.record.capacity_kwh)
+            (car.charger, car.record.since, car.record.said_utc, car.record.departure_utc, car.record.target_soc)
             for car in self._outlook.cars()
         )
         return Seen(

@@ -38,9 +38,13 @@ def moment_of(text: str) -> datetime | None:
 
 
 def first_to_leave(plugged: Sequence[Plugged]) -> Plugged | None:
-    """Return the car that is planned with: the planner knows one, and who leaves first has least time."""
-    far = datetime.max.replace(tzinfo=UTC)
-    return min(plugged, key=lambda one: (one.departure or far, one.charger), default=None)
+    """Return the car that is planned with: the planner knows one, and who leaves first has least time.
+
+    A car of which nobody said when it leaves and how full is not planned at all: a plan without a need would not buy a
+    kWh for it, and its person wants it charged (docs/users/car.md); control's idle rule charges it.
+    """
+    spoken = [(leaves, one.charger, one) for one in plugged if (leaves := one.departure) and one.record.target_soc]
+    return min(spoken, key=lambda one: one[:2])[2] if spoken else None
 
 
 def inputs_of(
@@ -83,6 +87,7 @@ def inputs_of(
             target_kwh=min(max(record.target_soc or 0.0, 0.0), 1.0) * capacity_kwh,
             target_slot=target_slot,
             min_charge_kw=min(capability.smallest_charge_kw, max_rate_kw),
+            round_trip_efficiency=capability.round_trip_efficiency,
         ),
         tuple(lacks),
     )

@@ -24,6 +24,7 @@ from heg.runtime.clock import Clock
 from heg.services.planning.gather import ASSUMED_IMPORT_EUR_PER_KWH, Gathered, gather
 from heg.services.planning.outlook import Outlook
 from heg.services.planning.settings import PlanningSettings
+from heg.services.planning.vehicle import moment_of
 from tests.support.stepped import stepped
 
 HOUR = timedelta(hours=1)
@@ -290,8 +291,9 @@ async def test_random_gaps_always_give_a_problem_and_every_gap_a_name(clock: Clo
     doubtful = any(soc is None or gaps.silent_s > 60 or index < gaps.lost for index, soc in enumerate(gaps.socs))
     assert doubtful == (Lack.SOC_UNKNOWN in found)
     car = gaps.car if gaps.car is not None and gaps.car.plugged else None
-    assert (gathered.request.problem.pev is not None) == (car is not None)
-    unsaid = car is not None and (car.soc is None or car.capacity_kwh is None)
+    spoken = car is not None and moment_of(car.departure_utc) is not None and bool(car.target_soc)
+    assert (gathered.request.problem.pev is not None) == (spoken and Lack.TARGET_PAST not in found)
+    unsaid = spoken and car is not None and (car.soc is None or car.capacity_kwh is None)
     assert unsaid == (Lack.VEHICLE_SOC_ASSUMED in found)
     await scene.close()
 

@@ -277,7 +277,9 @@ async def test_the_car_is_planned_for_as_soon_as_it_is_plugged(clock: Clock, tmp
         place = Location("demo", "charger")
         planned.door.write("device", place, charger)
         planned.door.write("power.active", place, 0.0)
-        planned.door.write("vehicle", place, VehicleRecord(True, "now", soc=0.4, capacity_kwh=60.0))
+        leaves = (clock.utc() + timedelta(hours=12)).isoformat()
+        said = VehicleRecord(True, "now", soc=0.4, capacity_kwh=60.0, departure_utc=leaves, target_soc=0.8)
+        planned.door.write("vehicle", place, said)
         took_s = await house.until(lambda: planned.planner.last.pev is not None, within_s=30)
         assert took_s <= GAP_S[Cause.VEHICLE] + 4
         claim = planned.door.latest("claim", Location("demo", "charger", "plan"))

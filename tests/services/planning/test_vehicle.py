@@ -58,6 +58,7 @@ def test_the_one_that_leaves_first_is_planned_with() -> None:
     early = Plugged("c", CHARGER, SAID)
     assert first_to_leave((late, silent, early)) is early
     assert first_to_leave((late, silent)) is late
+    assert first_to_leave((silent,)) is None, "it charges at once; a plan would not buy a kWh for it"
     assert first_to_leave(()) is None
 
 
