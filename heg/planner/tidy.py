@@ -16,6 +16,7 @@ MOST_KW = 10_000.0
 MOST_EUR_PER_KWH = 1_000.0
 NOMINAL_IMPORT_EUR_PER_KWH = 0.30
 NOMINAL_EXPORT_EUR_PER_KWH = 0.08
+USUAL_MINUTES = 15
 LONGEST_S = 3_600.0
 LEAST_SHARE = 1e-3
 
@@ -24,7 +25,8 @@ def tidy(inputs: PlanInputs) -> House:
     """Return the problem with every gap filled and every bound in order; what was done is in its `degradations`."""
     slots = _slots(inputs)
     mender = Mender(inputs.degradations)
-    hours = _hours(inputs, slots, mender)
+    minutes = round(mender.number(inputs.slot_minutes, 1, 24 * 60, USUAL_MINUTES, "slot_minutes"))
+    hours = _hours(inputs, slots, minutes, mender)
     demand_kw, production_kw = _powers(inputs, slots, mender)
     import_price, export_price, co2_price = _prices(inputs, slots, mender)
     low_kw, high_kw = _limits(inputs, slots, mender)
@@ -34,7 +36,7 @@ def tidy(inputs: PlanInputs) -> House:
     stores = (tidy_ess(inputs.ess, flows, mender), tidy_pev(inputs.pev, flows, mender))
     return House(
         start=inputs.start,
-        slot_minutes=inputs.slot_minutes,
+        slot_minutes=minutes,
         hours=hours,
         demand_kw=demand_kw,
         production_kw=production_kw,
@@ -63,8 +65,7 @@ def _slots(inputs: PlanInputs) -> int:
     return len(inputs.demand_kw) or max(len(inputs.import_eur_per_kwh), len(inputs.production_kw))
 
 
-def _hours(inputs: PlanInputs, slots: int, mender: Mender) -> Floats:
-    minutes = mender.number(inputs.slot_minutes, 1, 24 * 60, 15, "slot_minutes")
+def _hours(inputs: PlanInputs, slots: int, minutes: int, mender: Mender) -> Floats:
     hours = np.full(slots, minutes / 60.0)
     hours[:1] *= mender.number(inputs.first_slot_share, LEAST_SHARE, 1.0, 1.0, "first_slot_share")
     return hours
