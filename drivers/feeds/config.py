@@ -5,11 +5,13 @@ from __future__ import annotations
 import zoneinfo
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, field
 
 from drivers.feeds.bands import clock_time, weekdays
+from heg.runtime.secrets import SecretReference
 
 EurPerKwh = Annotated[float, Meta(ge=-10.0, le=10.0, description="EUR per kWh from -10 to 10, such as 0.28")]
 Clock = Annotated[str, Meta(max_length=5, description='a local time such as "06:00"')]
@@ -120,11 +122,45 @@ class TariffSection(_Section, frozen=True):
     co2: Co2Section | None = None
 
 
+class MarketSection(_Section, frozen=True):
+    """A day-ahead market, asked over HTTPS: `energy-charts` (no token) or `entso-e` (a token of its own).
+
+    `zone` is the bidding zone in the service's words: `DE-LU`, or an EIC code such as `10Y1001A1001A82H`. Tomorrow's
+    prices are asked for from `published` (local time) on, until they are there, within `calls_per_day`.
+    """
+
+    service: Annotated[str, Meta(pattern="^(energy-charts|entso-e)$", description='"energy-charts" or "entso-e"')]
+    zone: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{2,32}$", description='a bidding zone such as "DE-LU"')]
+    url: Annotated[str, Meta(max_length=512, description='an address such as "https://api.energy-charts.info"')] = ""
+    token: SecretReference | None = None
+    published: Clock = "13:00"
+    calls_per_day: Annotated[int, Meta(ge=2, le=288, description="calls a day from 2 to 288, such as 48")] = 48
+    timeout_s: Annotated[float, Meta(ge=1.0, le=120.0, description="seconds from 1 to 120, such as 30")] = 30.0
+    plain_http: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse an address without TLS elsewhere than on this machine, unless the owner says so; ask for a token."""
+        clock_time(self.published)
+        if self.service == "entso-e" and self.token is None:
+            raise ValueError('expected token = { file = "/path" }, the security token of your ENTSO-E account')
+        if not self.url:
+            return
+        address = urlsplit(self.url)
+        at_home = address.hostname in ("127.0.0.1", "::1", "localhost")
+        secure = address.scheme == "https" or (address.scheme == "http" and (self.plain_http or at_home))
+        if not (secure and address.hostname) or address.query or address.username:
+            raise ValueError(
+                f"expected url as https://host, came {self.url!r}; http needs plain_http = true, and a token never "
+                "stands in it"
+            )
+
+
 class FeedsConfig(_Section, frozen=True):
     """Prices, CO2 and forecasts. `time_zone` is the contract's where it differs from the house's."""
 
     time_zone: Annotated[str, Meta(max_length=64, description='a time zone such as "Europe/Rome"')] | None = None
     tariff: TariffSection | None = None
+    market: MarketSection | None = None
     forecast: ForecastSection | None = None
 
     def __post_init__(self) -> None:
@@ -134,7 +170,16 @@ class FeedsConfig(_Section, frozen=True):
         if self.tariff is not None:
             from drivers.feeds.templates import completed
 
-            completed(self.tariff)
+            if asks_market(completed(self.tariff)) and self.market is None:
+                raise ValueError(
+                    'expected [feeds.market] with service and zone, such as "energy-charts" and "DE-LU": the tariff '
+                    "follows the market"
+                )
+
+
+def asks_market(tariff: TariffSection) -> bool:
+    """Tell whether a price of a complete tariff follows the market."""
+    return any(section is not None and bool(section.market) for section in (tariff.import_, tariff.export))
 
 
 def zone_of(config: FeedsConfig, house_zone: str) -> zoneinfo.ZoneInfo:

@@ -8,9 +8,10 @@ import math
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from drivers.feeds import tariff as tariffs
-from drivers.feeds.config import FeedsConfig, ForecastSection, TariffSection, zone_of
+from drivers.feeds.config import FeedsConfig, ForecastSection, TariffSection, asks_market, zone_of
 from drivers.feeds.csv_file import CsvFile
 from drivers.feeds.feed import Feed
 from drivers.feeds.publication import window
@@ -19,6 +20,9 @@ from drivers.feeds.table import Wanted
 from drivers.feeds.templates import completed
 from heg.devices.contract import FEED, DeviceHandle, DeviceInfo, DriverContext
 from heg.model.slots import slot_start
+
+if TYPE_CHECKING:
+    from drivers.feeds.market.market import Market
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +41,8 @@ class FeedsDriver:
         self._clock = context.clock
         self._zone = zone_of(config, context.time_zone)
         self._files: list[CsvFile] = []
+        self._market: Market | None = None
+        self._market_section = config.market
         self._feeds: list[Feed] = []
         self._wake = asyncio.Event()
         if config.tariff is not None:
@@ -46,7 +52,14 @@ class FeedsDriver:
 
     async def run(self) -> None:
         """Look, tell, wait for the next slot, a change or the next look, until cancelled."""
+        async with asyncio.TaskGroup() as asking:
+            if self._market is not None:
+                asking.create_task(self._market.run(self._wake.set), name="feeds market")
+            await self._tell_for_ever()
+
+    async def _tell_for_ever(self) -> None:
         while True:
+            self._wake.clear()
             now = self._clock.utc()
             span = window(now, self._zone)
             for file in self._files:
@@ -56,7 +69,6 @@ class FeedsDriver:
             await self._wait(now)
 
     async def _wait(self, now: datetime) -> None:
-        self._wake.clear()
         next_slot_s = (slot_start(now, _GRAIN) + _GRAIN - now).total_seconds() + _SETTLE_S
         with suppress(TimeoutError):
             async with asyncio.timeout(min(next_slot_s, LOOK_EVERY_S)):
@@ -65,7 +77,11 @@ class FeedsDriver:
     def _tariff(self, tariff: TariffSection) -> Feed:
         handle = self._attach("tariff", tariff.csv.path if tariff.csv is not None else "heg.toml")
         file = None if tariff.csv is None else self._file(tariff.csv.path, tariffs.wanted_columns(tariff), handle)
-        sources = tariffs.sources_of(tariff, self._zone, file)
+        if self._market_section is not None and asks_market(tariff):
+            from drivers.feeds.market.market import Market  # loads the HTTP client: only where it is wanted
+
+            self._market = Market(self._market_section, self._zone, self._clock, handle.refused)
+        sources = tariffs.sources_of(tariff, self._zone, file, self._market)
         return Feed(handle, sources, needed=(tariffs.IMPORT,), now_too=sources)
 
     def _forecast(self, section: ForecastSection) -> Feed:

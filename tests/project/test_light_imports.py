@@ -16,7 +16,9 @@ def loaded_by(module: str) -> set[str]:
     return set(shown.stdout.split())
 
 
-@pytest.mark.parametrize("module", ["heg.cli", "heg.model", "heg.config", "heg.data.door", "heg.devices.contract"])
+@pytest.mark.parametrize(
+    "module", ["heg.cli", "heg.model", "heg.config", "heg.data.door", "heg.devices.contract", "drivers.feeds.driver"]
+)
 def test_importing_loads_nothing_heavy(module: str) -> None:
     assert loaded_by(module) & HEAVY == set()
 
