@@ -94,9 +94,12 @@ class SlotLoop:
         self._wake.clear()
 
     async def _read_past(self) -> None:
+        found = 0
         for variable in _SERIES:
-            found = await read_past(self._door, self._clock, self._here, variable, self._outlook.past[variable])
-            logger.info("planning: %d slots of %s read from the store", found, variable)
+            found += await read_past(self._door, self._clock, self._here, variable, self._outlook.past[variable])
+        logger.info("planning: %d slots of the past read from the store", found)
+        if found:
+            self._outlook.past_is_read()
 
     async def _plan_now(self, _place: Location, _arguments: Mapping[str, object]) -> CommandAnswer:
         made: asyncio.Future[Standing] = asyncio.get_running_loop().create_future()
@@ -148,14 +151,18 @@ class SlotLoop:
         return found
 
     def _band(self, name: str) -> Band | None:
+        """What was expected of the slot that runs: the plan's value, with the own forecast's width on each side."""
         made = self._made
         if made is None or made.forecast is None:
             return None
-        series = made.forecast.demand if name == "slot.demand" else made.forecast.production
+        demand = name == "slot.demand"
+        series = made.forecast.demand if demand else made.forecast.production
+        planned = made.plan.demand_kw if demand else made.plan.production_kw
         at = made.plan.index(self._clock.utc())
-        if series is None or at is None or at >= len(series.low_kw):
+        if series is None or at is None or at >= min(len(series.values_kw), len(planned)):
             return None
-        return Band(series.low_kw[at], series.high_kw[at])
+        shift_kw = planned[at] - series.values_kw[at]
+        return Band(series.low_kw[at] + shift_kw, series.high_kw[at] + shift_kw)
 
     # -- planning
 

@@ -76,6 +76,10 @@ class Outlook:
         self._heard = {}
         self.means = {name: SlotMean() for name in self.past}
 
+    def past_is_read(self) -> None:
+        """The store has told what it knows of the past: the forecasts are others now."""
+        self._words += 1
+
     def judged(self, now_s: float) -> dict[str, SocJudged]:
         """Return what is in each storage that answers."""
         return {

@@ -24,7 +24,7 @@ class Cause(StrEnum):
     HANDS_OFF = "the owner let control go on"
     DEVICES = "a storage came or went, or its word is doubted"
     ENVELOPE = "what is left to the connection point changed"
-    PRICES = "new prices or forecasts came"
+    PRICES = "new prices, forecasts or the past came"
     BAND = "the house does not do what was forecast"
     AGAIN = "the last plan could not be made"
 
@@ -43,6 +43,9 @@ GAP_S: Mapping[Cause, float] = {
     Cause.AGAIN: 60.0,
 }
 """The least time between any plan and one for this cause: what a person does is answered at once, drift can wait."""
+_MARGIN_KW = 0.3
+_MARGIN_SHARE = 0.5
+"""How far outside its band a slot must be: one in five lies outside by the band's own meaning, and that is no news."""
 _ENVELOPE_KW = 0.1
 _ENVELOPE_SHARE = 0.02
 
@@ -137,7 +140,7 @@ class BandWatch:
         if mean_kw is None or band is None or measured_s < self._patience_s / 2:
             self._outside_since_s = None
             return False
-        margin_kw = max(0.2, 0.25 * (band.high_kw - band.low_kw))
+        margin_kw = max(_MARGIN_KW, _MARGIN_SHARE * (band.high_kw - band.low_kw))
         if band.low_kw - margin_kw <= mean_kw <= band.high_kw + margin_kw:
             self._outside_since_s = None
             return False

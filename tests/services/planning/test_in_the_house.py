@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 
 from heg.data.door import CommandAnswer, Door, Function, Outcome
+from heg.data.interface import DataInterface
+from heg.data.store.settings import StoreSettings
+from heg.data.store.store import SqliteStore
 from heg.model.capabilities import VehicleCapability
 from heg.model.instance import Location
 from heg.model.leases import Claim, Claimant, Reason, ReasonCode
@@ -20,6 +23,7 @@ from heg.model.records import DeviceRecord, DeviceStatus, PlannedSlot, VehicleRe
 from heg.model.regimes import Regime, RegimeOrder
 from heg.model.slots import Profile, slot_start
 from heg.runtime.clock import Clock
+from heg.services.past import Past, bring_past
 from heg.services.planning.triggers import GAP_S, Cause
 from tests.services.planning.plain import PlainPlanner
 from tests.support.house import LED, House, a_house
@@ -223,6 +227,27 @@ async def test_a_step_of_the_clock_plans_the_slot_that_runs_now(clock: Clock, tm
         await house.after(seconds=1000)
         assert DegradationCode.CLOCK_STEPPED not in planned.lacks
         assert planned.plan.index(clock.utc()) == 0
+
+
+@stepped
+async def test_the_past_of_five_weeks_is_planned_with_as_soon_as_it_is_read(clock: Clock, tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    before = DataInterface(clock, "demo", SqliteStore(clock, StoreSettings(tmp_path / "state" / "store.sqlite")))
+    await before.open()
+    newest = slot_start(clock.utc(), timedelta(minutes=15)) - timedelta(minutes=15)
+    slots = {newest - back * timedelta(minutes=15): 0.5 for back in range(34 * 96)}
+    await bring_past(before.admit(CUSTOMER, "import"), "demo", Past({"slot.demand": slots}), 15)
+    await before.close()
+    async with a_planned_house(clock, tmp_path) as planned:
+        house = planned.house
+
+        def known() -> int:
+            asked = planned.planner.asked[-1].forecast
+            return 0 if asked is None or asked.demand is None else len(asked.demand.values_kw)
+
+        assert await house.until(planned.has_plan) < 5
+        await house.until(lambda: known() >= 33 * 96, within_s=60)
+        assert await planned.cycles() >= 10
 
 
 LOST = Degradation(DegradationCode.WORKER_LOST, "The planner's process has ended.")
