@@ -1,6 +1,7 @@
 """A house on paper: writes through real doors what drivers and control would, so that the web has something to show."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -13,7 +14,7 @@ from heg.model.leases import Claimant, LeaseRecord, LeaseState, Reason, ReasonCo
 from heg.model.policy import CUSTOMER
 from heg.model.records import AlarmRecord, DeviceRecord, DeviceStatus, HealthRecord, Severity, VehicleRecord
 from heg.model.refusals import Refusal, RefusalCode
-from heg.model.regimes import Regime
+from heg.model.regimes import Regime, RegimeOrder, StorageNow, power_kw
 from heg.runtime.clock import Clock
 from heg.web.house import Home
 
@@ -112,7 +113,10 @@ class PaperHouse:
         self._door: Door = data.admit(CUSTOMER, "paper")
         self._clock = clock
         self._soc = 0.35
+        self._charger = False
         self.hands_off = False
+        self.follow: Callable[[datetime], tuple[RegimeOrder, str] | None] = lambda _time: None
+        """What a plan would have the battery do at a time, and why; without one it balances."""
         self.orders: list[tuple[str, Location, dict[str, object]]] = []
 
     @property
@@ -149,7 +153,11 @@ class PaperHouse:
             self._door.write("current", Location("home", "meter", part), moment.grid_kw * share / 0.23)
         self._door.write("frequency", Location("home", "meter"), 50.01)
         self._door.write("energy.capacity", Location("home", "battery"), CAPACITY_KWH)
-        self.lease(replace(LEASE, set_kw=moment.battery_kw, read_back_kw=moment.battery_kw))
+        lease = replace(LEASE, set_kw=moment.battery_kw, read_back_kw=moment.battery_kw)
+        if (planned := self.follow(now)) is not None:
+            order, why = planned
+            lease = replace(lease, owner=Claimant.PLAN, regime=order.regime, reason=Reason(ReasonCode.PLAN, why))
+        self.lease(lease)
         self._door.write("lease", Location("home", "pv"), PV_LEASE)
         self._door.write("self.cycle_time", Location("home"), 0.0021)
         self._door.write("self.loop_lag", Location("home"), 0.0004)
@@ -165,10 +173,13 @@ class PaperHouse:
     def alarm(self, name: str, severity: Severity, text: str, mend: str, *, active: bool = True) -> None:
         self._door.write("alarm", Location("home", "pv", name), AlarmRecord(active, severity, text, mend))
 
+    def install_charger(self) -> None:
+        self._charger = True
+        self._door.write("device", Location("home", "charger"), CHARGER)
+
     def plug(self, now: datetime) -> None:
         """A car comes, and its person says when it leaves."""
-        self._door.write("device", Location("home", "charger"), CHARGER)
-        self._door.write("power.active", Location("home", "charger"), 0.0)
+        self.install_charger()
         car = VehicleRecord(
             plugged=True,
             since=now.isoformat(),
@@ -199,13 +210,15 @@ class PaperHouse:
         for device, value in (("meter", moment.grid_kw), ("pv", moment.pv_kw), ("battery", moment.battery_kw)):
             self._door.write("power.active", Location("home", device), round(value, 3), time=time)
         self._door.write("soc", Location("home", "battery"), moment.soc, time=time)
+        if self._charger:
+            self._door.write("power.active", Location("home", "charger"), 0.0, time=time)
 
     def _moment(self, time: datetime, seconds: float) -> Moment:
         house_kw, pv_kw = load_kw(time), sun_kw(time)
-        wish = max(-5.0, min(5.0, pv_kw - house_kw))
-        room_kw = (1.0 - self._soc) * CAPACITY_KWH / max(seconds / 3600.0, 1e-6)
-        left_kw = (self._soc - 0.1) * CAPACITY_KWH / max(seconds / 3600.0, 1e-6)
-        battery_kw = max(-left_kw, min(room_kw, wish))
+        planned = self.follow(time)
+        order = RegimeOrder(Regime.BALANCE) if planned is None else planned[0]
+        storage = StorageNow(-5.0, 5.0, self._soc, CAPACITY_KWH, reserve_share=0.1, round_trip_efficiency=1.0)
+        battery_kw = power_kw(order, house_kw - pv_kw, storage, max(seconds, 1e-3))
         self._soc = min(1.0, max(0.1, self._soc + battery_kw * seconds / 3600.0 / CAPACITY_KWH))
         return Moment(house_kw, pv_kw, battery_kw, round(self._soc, 4))
 

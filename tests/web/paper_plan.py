@@ -5,6 +5,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from heg.data.door import Door
+from heg.model import books
+from heg.model.books import Tariff
 from heg.model.instance import Location
 from heg.model.plan import (
     CostParts,
@@ -16,7 +18,7 @@ from heg.model.plan import (
     SlotReason,
     SlotReasonCode,
 )
-from heg.model.records import PlannedSlot
+from heg.model.records import BooksRecord, HouseBooks, PlannedSlot
 from heg.model.regimes import Regime, RegimeOrder
 from heg.model.slots import Profile, slot_start
 from tests.web.house import CAPACITY_KWH, load_kw, sun_kw
@@ -52,7 +54,7 @@ def forecast_sun_kw(time: datetime) -> float:
     return round(1.08 * sun_kw(time - timedelta(minutes=15)), 3)
 
 
-def plan_from(start: datetime, *, slots: int = 96, soc: float = 0.4, minutes: int = 15) -> Plan:
+def plan_from(start: datetime, *, slots: int = 96, soc: float = 0.4, minutes: int = 15, car: bool = False) -> Plan:
     """Charge where it costs least, cover where it costs most, serve the house in between."""
     slot = timedelta(minutes=minutes)
     times = [start + index * slot for index in range(slots)]
@@ -74,6 +76,7 @@ def plan_from(start: datetime, *, slots: int = 96, soc: float = 0.4, minutes: in
         grid_kw=tuple(grid),
         production_used_kw=tuple(map(forecast_sun_kw, times)),
         ess=tuple(decisions),
+        pev=tuple(map(_driven, times)) if car else (),
         ess_soc_kwh=tuple(stored),
         cost=CostParts(energy_eur=1.27, co2_eur=0.11, wear_eur=0.03, end_value_eur=-0.4),
         solve_ms=7.4,
@@ -81,7 +84,15 @@ def plan_from(start: datetime, *, slots: int = 96, soc: float = 0.4, minutes: in
 
 
 def degraded(plan: Plan, *lacks: Degradation) -> Plan:
-    return replace(plan, status=PlanStatus.DEGRADED, degradations=lacks or (NO_PRICES, YOUNG))
+    """Without prices: the flat one that is assumed then, and plain self-consumption."""
+    reason = SlotReason(SlotReasonCode.SELF_CONSUMPTION, "Follows the house.", price_now_eur_per_kwh=0.3)
+    return replace(
+        plan,
+        status=PlanStatus.DEGRADED,
+        degradations=lacks or (NO_PRICES, YOUNG),
+        import_eur_per_kwh=(0.3,) * plan.slots,
+        ess=tuple(replace(one, order=RegimeOrder(Regime.BALANCE), reason=reason) for one in plan.ess),
+    )
 
 
 def publish(door: Door, plan: Plan) -> None:
@@ -113,6 +124,36 @@ def remember(door: Door, now: datetime, *, hours: int = 24) -> None:
         door.write("plan.slot", HERE, planned_slot(one), time=time)
 
 
+def book(door: Door, now: datetime, *, priced: bool = True) -> None:
+    """Today and the month so far, as accounting would have booked them."""
+    hours = now.hour + now.minute / 60.0
+    days = now.day - 1 + hours / 24.0
+    known = Tariff(0.21, EXPORT, 0.02, 1.0, stored_eur_per_kwh=0.2) if priced else Tariff()
+    for name, start, factor in (
+        ("books.today", now.replace(hour=0, minute=0), hours / 24.0),
+        ("books.this_month", now.replace(day=1, hour=0, minute=0), days),
+    ):
+        door.write(name, HERE, books.priced(_books(factor), known), time=start)
+
+
+def _books(days: float) -> BooksRecord:
+    return BooksRecord(
+        minutes=days * 1440.0,
+        demand_kwh=19.0 * days,
+        production_kwh=26.0 * days,
+        charged_kwh=8.3 * days,
+        discharged_kwh=7.6 * days,
+        vehicle_kwh=0.0,
+        actual=HouseBooks(2.2 * days, 8.9 * days, 0.0, 0.0, 3.1, 7.6 * days, 7.4, 0.6),
+        no_battery=HouseBooks(11.3 * days, 18.2 * days, 0.0, 0.0, 4.4),
+        rule=HouseBooks(3.8 * days, 10.2 * days, 0.0, 0.0, 4.0, 6.9 * days, 7.0, 0.2),
+        self_consumption=0.66,
+        cycles=0.79 * days,
+        priced_share=0.0,
+        metered_share=1.0,
+    )
+
+
 def planned_slot(plan: Plan) -> PlannedSlot:
     decision = plan.ess[0]
     return PlannedSlot(
@@ -133,6 +174,23 @@ def planned_slot(plan: Plan) -> PlannedSlot:
         text=decision.reason.text,
         degradations=tuple(str(one.code) for one in plan.degradations),
     )
+
+
+def _driven(time: datetime) -> SlotDecision:
+    """The car waits for the small hours."""
+    night = time.replace(hour=1, minute=0)
+    if 1 <= time.hour < 4:
+        reason = SlotReason(SlotReasonCode.CHEAP_NOW, "Charges while it is cheap.", price_now_eur_per_kwh=price(time))
+        return SlotDecision(5.5, RegimeOrder(Regime.CHARGE, 5.5, ends_at_soc=0.8), reason, 0.17)
+    later = night if night > time else night + timedelta(days=1)
+    reason = SlotReason(
+        SlotReasonCode.SAVE_FOR_LATER,
+        "Waits.",
+        price_now_eur_per_kwh=price(time),
+        price_later_eur_per_kwh=price(later),
+        later=later,
+    )
+    return SlotDecision(0.0, RegimeOrder(Regime.HOLD), reason, 0.17)
 
 
 def _decided(time: datetime, stored_kwh: float, hours: float) -> SlotDecision:

@@ -8,11 +8,12 @@ import asyncio
 import sys
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from heg.data.interface import DataInterface
 from heg.model.policy import CUSTOMER
 from heg.model.records import Severity
+from heg.model.regimes import RegimeOrder
 from heg.model.slots import slot_start
 from heg.runtime.clock import Clock
 from heg.runtime.loops import ScaledTiming, run
@@ -24,11 +25,20 @@ from tests.web.house import HOME, PV, PaperHouse
 
 
 class _Planner:
-    """A new plan at each slot, and yesterday's of before."""
+    """A new plan at each slot, yesterday's of before, and the books; the house follows."""
 
-    def __init__(self, house: PaperHouse, what: str) -> None:
+    def __init__(self, house: PaperHouse, what: str, now: datetime) -> None:
         self._house, self._what = house, what
         self._slot: datetime | None = None
+        begins = slot_start(now, paper_plan.QUARTER) - timedelta(hours=48)
+        self._plan = paper_plan.plan_from(begins, slots=48 * 4 + 1, soc=0.35)
+        house.follow = self._order
+        if what == "car":
+            house.install_charger()
+
+    def _order(self, time: datetime) -> tuple[RegimeOrder, str] | None:
+        at = self._plan.index(time)
+        return None if at is None else (self._plan.ess[at].order, self._plan.ess[at].reason.text)
 
     def tick(self, now: datetime) -> None:
         slot = slot_start(now, paper_plan.QUARTER)
@@ -40,8 +50,10 @@ class _Planner:
             if self._what == "car":
                 self._house.plug(now)
         self._slot = slot
-        plan = paper_plan.plan_from(slot, soc=self._house.soc)
-        paper_plan.publish(door, paper_plan.degraded(plan) if self._what == "degraded" else plan)
+        self._plan = paper_plan.plan_from(slot, soc=self._house.soc, car=self._what == "car")
+        degraded = self._what == "degraded"
+        paper_plan.publish(door, paper_plan.degraded(self._plan) if degraded else self._plan)
+        paper_plan.book(door, slot, priced=not degraded)
 
 
 async def show(clock: Clock, port: int, what: str) -> None:
@@ -55,9 +67,9 @@ async def show(clock: Clock, port: int, what: str) -> None:
         house = PaperHouse(data, clock)
         if what != "empty":
             house.attach()
+        planner = _Planner(house, what, clock.utc()) if what in ("house", "car", "degraded") else None
         if what not in ("empty", "young"):
             house.remember()
-        planner = _Planner(house, what) if what in ("house", "car", "degraded") else None
         if what == "trouble":
             house.alarm(
                 "silent",

@@ -197,6 +197,7 @@ async def test_a_charger_shows_what_is_known_of_its_car(clock: Clock) -> None:
         served.house.report("device", "charger", CHARGER)
         unknown = (await served.get("/api/v1/state")).json["vehicles"]
         served.house.plug(MORNING)
+        served.house.tick()
         known = (await served.get("/api/v1/state")).json["vehicles"]
     assert before == []
     assert (unknown[0]["charger"], unknown[0]["known"], unknown[0]["plugged"]) == ("charger", False, False)

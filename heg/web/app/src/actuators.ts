@@ -77,6 +77,15 @@ function meaning(value: number | null, storage: boolean): string {
   return doing ? `${doing} ${kw(Math.abs(value))}` : "at rest";
 }
 
+/** The regime and what is measured, in one breath where they say the same. */
+function doing(actuator: Actuator, measured: number | null, storage: boolean): string {
+  const regime = words.regime(actuator);
+  if (measured === null) return regime;
+  const [verb, ...rest] = meaning(measured, storage).split(" ");
+  const same = { charge: "charging", discharge: "giving" }[actuator.regime] === verb && actuator.held;
+  return same ? [regime, ...rest].join(" ") : `${regime}, ${[verb, ...rest].join(" ")}`;
+}
+
 function update(card: Card, { actuator, storage }: Shown): void {
   const state = words.verdict(actuator);
   text(card.part("title"), words.capital(actuator.device));
@@ -86,7 +95,7 @@ function update(card: Card, { actuator, storage }: Shown): void {
   text(card.part("state"), state.text);
   card.part("state").className = `chip ${state.tone}`;
   const measured = actuator.measured_kw.value;
-  text(card.part("regime"), words.regime(actuator) + (measured === null ? "" : `, ${meaning(measured, storage)}`));
+  text(card.part("regime"), doing(actuator, measured, storage));
   text(card.part("why"), actuator.reason_text);
   text(card.part("told"), told(actuator, storage));
   text(card.part("read"), meaning(actuator.read_back_kw, storage));

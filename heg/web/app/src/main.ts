@@ -3,6 +3,7 @@
 import { ActuatorsView, sentence } from "./actuators";
 import { energy, type Link, LiveStream, order } from "./api";
 import { PastChart } from "./chart";
+import { CarsView } from "./car";
 import { DevicesView } from "./devices";
 import { byId, show, text } from "./dom";
 import { FlowView } from "./flow";
@@ -11,6 +12,7 @@ import { History, SPAN_S } from "./history";
 import type { State } from "./model";
 import { PlanView } from "./plan_view";
 import { AlarmsView, showEnvelope } from "./panels";
+import { showSavings } from "./savings";
 import { WhyView } from "./why";
 import * as words from "./words";
 
@@ -29,6 +31,7 @@ class Page {
   private readonly chart = new PastChart(this.history, this.clock);
   private readonly plan = new PlanView(this.clock);
   private readonly why = new WhyView();
+  private readonly cars = new CarsView();
   private state: State | null = null;
   private link: Link = "connecting";
   private frame = 0;
@@ -101,7 +104,7 @@ class Page {
     document.body.classList.remove("waiting");
     this.drawTop(state);
     show(byId("looking"), state.looking);
-    for (const id of ["now", "doing", "why", "past"]) show(byId(id), !state.looking);
+    for (const id of ["now", "doing", "why", "savings", "past"]) show(byId(id), !state.looking);
     const headline = words.headline(state.power);
     text(byId("headline"), headline);
     this.announce(headline, state);
@@ -111,6 +114,8 @@ class Page {
     this.alarms.show(state.alarms, this.clock);
     this.why.show(state, this.clock);
     this.plan.show(state);
+    showSavings(state.savings);
+    this.cars.show(state, this.clock);
     showEnvelope(state.envelope, state.power.grid_kw);
     if (performance.now() - this.chartDrawn > CHART_MS) this.drawPast();
   }

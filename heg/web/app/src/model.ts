@@ -143,6 +143,37 @@ export interface Vehicle {
   stated: boolean;
 }
 
+export interface SavedEur {
+  eur: number;
+  energy_eur: number;
+  co2_eur: number;
+  stored_eur: number;
+}
+
+export interface HouseCost {
+  import_kwh: number;
+  export_kwh: number;
+  energy_eur: number;
+  co2_eur: number;
+  peak_import_kw: number;
+  stored_kwh: number | null;
+}
+
+export interface Savings {
+  start_utc: string;
+  minutes: number;
+  actual: HouseCost;
+  no_battery: HouseCost;
+  rule: HouseCost;
+  saved_no_battery: SavedEur;
+  saved_rule: SavedEur;
+  self_consumption: number | null;
+  cycles: number;
+  priced_share: number;
+  metered_share: number;
+  integrated: string[];
+}
+
 export interface State {
   unit: string;
   version: string;
@@ -160,6 +191,7 @@ export interface State {
   planning: boolean;
   plan: PlanNow | null;
   vehicles: Vehicle[];
+  savings: { today: Savings; this_month: Savings } | null;
 }
 
 export type Column = (number | null)[];

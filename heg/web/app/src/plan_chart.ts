@@ -145,7 +145,7 @@ export class PlanChart {
         line(tone("muted"), { width: 1.2, dash: [2, 3], ...(step && { paths: step }) }),
       ],
       scales: { y: { range: (_plot, low, high) => spread(low, high, 0.02) } },
-      axes: [this.timeAxis(tone, false), this.valueAxis(tone, (value) => twoDigits.format(value))],
+      axes: [this.timeAxis(tone, false), { ...this.valueAxis(tone, (value) => twoDigits.format(value)), space: 24 }],
     };
   }
 
@@ -268,7 +268,7 @@ export class PlanChart {
       ticks: { show: false },
       font: FONT,
       size: labels ? 42 : 4,
-      space: 62,
+      space: 50,
       values: labels ? (_plot, splits) => splits.map((at, index) => this.timeLabel(at, index)) : () => [],
     };
   }

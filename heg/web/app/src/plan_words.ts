@@ -28,11 +28,13 @@ const REASONS: Record<string, Sentence> = {
   rule: () => "No plan can be made: the battery follows the rule, storing spare sun and giving it back.",
 };
 
-export function why(decision: Decision, clock: HouseClock, now: Date): string {
+/** `priced` is false where prices are only assumed: then it is told what is done, and no figure. */
+export function why(decision: Decision, clock: HouseClock, now: Date, priced = true): string {
+  if (!priced) return UNPRICED[decision.reason] ?? "Prices are not known: the battery stores spare sun and gives it back to the house.";
   const make = REASONS[decision.reason];
   const needs = ["cheap_now", "store_surplus", "save_for_later", "room_for_later"].includes(decision.reason);
-  const priced = decision.price_now !== null && (!needs || (decision.price_later ?? decision.worth) !== null);
-  if (make === undefined || (!priced && decision.text)) return decision.text || `The plan says: ${regimeName(decision.regime)}.`;
+  const figures = decision.price_now !== null && (!needs || (decision.price_later ?? decision.worth) !== null);
+  if (make === undefined || (!figures && decision.text)) return decision.text || `The plan says: ${regimeName(decision.regime)}.`;
   return make(
     {
       now: price(decision.price_now),
@@ -43,23 +45,48 @@ export function why(decision: Decision, clock: HouseClock, now: Date): string {
   ).replace(" for at ", " for ");
 }
 
-const LIMITS: Record<string, string> = {
-  contract_max: "the most the contract lets in",
-  contract_min: "the most the contract lets out",
-  grid_max: "the most that may be bought now",
-  grid_min: "the most that may be sold now",
-  tube_high: "the upper edge of the agreed profile",
-  tube_low: "the lower edge of the agreed profile",
-  soc_high: "the battery's size",
-  soc_low: "the battery's reserve",
-  rate_high: "how fast the battery charges",
-  rate_low: "how fast the battery gives",
+const CAR: Record<string, Sentence> = {
+  cheap_now: ({ now }) => `Energy costs ${now}, less than at other times until it leaves.`,
+  departure: ({ now }) => `It charges to be ready in time; energy costs ${now}.`,
+  store_surplus: () => "It takes the sun that the house has to spare.",
+  save_for_later: ({ later, when }) => `It waits: energy is cheaper${when && ` ${when}`}${later && ` (${later})`}.`,
+  nothing_to_gain: () => "It waits for a cheaper time.",
+  room_for_later: () => "It waits for a cheaper time.",
+  full: () => "It is as full as it is to be.",
 };
 
+/** Why the plan does with the car what it does. */
+export function carWhy(decision: Decision, clock: HouseClock, now: Date): string {
+  const make = CAR[decision.reason];
+  if (make === undefined) return decision.text;
+  const when = decision.later_utc === null ? "" : `at ${clock.near(new Date(decision.later_utc), now)}`;
+  return make({ now: price(decision.price_now), later: decision.price_later === null ? "" : price(decision.price_later), when }, decision);
+}
+
+const UNPRICED: Record<string, string> = {
+  full: "The battery is full.",
+  empty: "The battery is empty down to its reserve.",
+  rule: "No plan can be made: the battery follows the rule, storing spare sun and giving it back.",
+};
+
+const LIMITS: Record<string, string> = {
+  contract_max: "the contract, buying",
+  contract_min: "the contract, selling",
+  grid_max: "buying limit of now",
+  grid_min: "selling limit of now",
+  tube_high: "agreed profile, upper edge",
+  tube_low: "agreed profile, lower edge",
+  soc_high: "the battery's size",
+  soc_low: "the battery's reserve",
+  rate_high: "charging speed",
+  rate_low: "discharging speed",
+};
+
+/** The limit that binds, and what one more kWh of it would save. */
 export function limit(decision: Decision): string {
   if (!decision.binding) return "none";
   const name = LIMITS[decision.binding] ?? decision.binding.replaceAll("_", " ");
-  return decision.binding_worth > 0.0005 ? `${name} (one kWh more would save ${price(decision.binding_worth).replace("/kWh", "")})` : name;
+  return decision.binding_worth > 0.0005 ? `${name}; worth ${price(decision.binding_worth)}` : name;
 }
 
 export function nextChange(decision: Decision, clock: HouseClock, now: Date): string {

@@ -44,12 +44,16 @@ export class WhyView {
     text(byId("why-state"), status.text);
     byId("why-state").className = `chip ${status.tone}`;
     const { storage } = plan;
-    text(byId("why-text"), storage ? words.why(storage, clock, now) : "There is no battery to plan for; prices and forecast are shown.");
-    put("price", `${price(plan.prices.import_now)}`);
-    put("sold", price(plan.prices.export_now));
-    put("low", `${price(plan.prices.low)} at ${clock.near(new Date(plan.prices.low_utc), now)}`);
-    put("high", `${price(plan.prices.high)} at ${clock.near(new Date(plan.prices.high_utc), now)}`);
-    put("worth", storage ? price(storage.worth) : "–");
+    // Where prices are only assumed, no figure made of them is shown as if it were one.
+    const priced = !plan.lacks.some((lack) => lack.code === "prices_missing");
+    const money = (value: number | null) => (priced ? price(value) : "not known");
+    text(byId("why-text"), storage ? words.why(storage, clock, now, priced) : "There is no battery to plan for; prices and forecast are shown.");
+    const at = (value: number, utc: string) => (priced ? `${price(value)} at ${clock.near(new Date(utc), now)}` : "not known");
+    put("price", money(plan.prices.import_now));
+    put("sold", money(plan.prices.export_now));
+    put("low", at(plan.prices.low, plan.prices.low_utc));
+    put("high", at(plan.prices.high, plan.prices.high_utc));
+    put("worth", storage ? money(storage.worth) : "–");
     put("limit", storage ? words.limit(storage) : "none");
     put("expected", words.expected(plan));
     text(byId("why-hours"), `Expected in ${plan.expected.hours || 6} h`);
