@@ -85,6 +85,12 @@ class Page:
         await self.ask("Page.navigate", url=address)
         await self._loaded.wait()
 
+    async def key(self, name: str) -> None:
+        """Press a key and let go, where the focus is."""
+        codes = {"ArrowLeft": 37, "ArrowRight": 39, "End": 35, "Home": 36, "Tab": 9}
+        for kind in ("rawKeyDown", "keyUp"):
+            await self.ask("Input.dispatchKeyEvent", type=kind, key=name, code=name, windowsVirtualKeyCode=codes[name])
+
     async def picture(self, file: Path, *, whole: bool = False) -> None:
         answer = await self.ask("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
         await asyncio.to_thread(file.write_bytes, base64.b64decode(answer["data"]))

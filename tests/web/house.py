@@ -133,7 +133,7 @@ class PaperHouse:
         self._door.write("envelope", Location("home"), ENVELOPE)
         self._door.write("hands_off", Location("home"), "off")
         self._door.write("health", Location("home", "", "control"), HealthRecord("control", running=True, restarts=0))
-        for variable in ("command.hands_off", "command.manual", "command.try", "command.scan"):
+        for variable in ("command.hands_off", "command.manual", "command.try", "command.scan", "command.plug_in"):
             self._door.answer(variable, ANYWHERE, self._obey(variable))
 
     def remember(self, hours: int = 48) -> None:

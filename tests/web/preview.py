@@ -4,10 +4,14 @@ WHAT: `house` (with a plan), `car`, `degraded`, `unplanned` (no slot loop), `you
 `empty`.
 """
 
+from __future__ import annotations
+
 import asyncio
+import contextlib
 import sys
 import time
-from dataclasses import replace
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from heg.data.interface import DataInterface
@@ -56,43 +60,79 @@ class _Planner:
         paper_plan.book(door, slot, priced=not degraded)
 
 
-async def show(clock: Clock, port: int, what: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The house that is shown, and where."""
+
+    house: PaperHouse
+    address: str
+    serving: asyncio.Task[None]
+
+
+@contextlib.asynccontextmanager
+async def previewing(clock: Clock, port: int, what: str) -> AsyncIterator[Preview]:
+    """Show a house that lives; everything is gone afterwards."""
     data = DataInterface(clock, HOME.unit)
-    with open_listener(WebSettings(port=port)) as listener:
-        home = replace(HOME, planning=what != "unplanned")
-        web = WebServer(data.admit(CUSTOMER, "web"), clock, home, WebSettings(port=port), listener)
-        sys.stdout.write(f"{page_address(listener)}\n")
-        sys.stdout.flush()
-        serving = asyncio.create_task(web.run())
-        house = PaperHouse(data, clock)
+    settings = WebSettings(port=port)
+    home = replace(HOME, planning=what != "unplanned")
+    house = PaperHouse(data, clock)
+    planner = _prepare(house, clock, what)
+    with open_listener(settings) as listener:
+        web = WebServer(data.admit(CUSTOMER, "web"), clock, home, settings, listener)
+        serving = asyncio.create_task(web.run(), name="web")
+        living = asyncio.create_task(_live(house, clock, what, planner), name="house")
+        try:
+            yield Preview(house, page_address(listener), serving)
+        finally:
+            for task in (living, serving):
+                task.cancel()
+            await asyncio.gather(living, serving, return_exceptions=True)
+            await data.close()
+
+
+def _prepare(house: PaperHouse, clock: Clock, what: str) -> _Planner | None:
+    if what != "empty":
+        house.attach()
+    planner = _Planner(house, what, clock.utc()) if what in ("house", "car", "degraded") else None
+    if what not in ("empty", "young"):
+        house.remember()
+    if what == "trouble":
+        house.alarm(
+            "silent",
+            Severity.WARNING,
+            "The PV inverter does not answer.",
+            "See that it has power and network, then scan for devices.",
+        )
+    return planner
+
+
+async def _live(house: PaperHouse, clock: Clock, what: str, planner: _Planner | None) -> None:
+    while True:
         if what != "empty":
-            house.attach()
-        planner = _Planner(house, what, clock.utc()) if what in ("house", "car", "degraded") else None
-        if what not in ("empty", "young"):
-            house.remember()
+            house.tick()
+        if planner is not None:
+            planner.tick(clock.utc())
         if what == "trouble":
-            house.alarm(
-                "silent",
-                Severity.WARNING,
-                "The PV inverter does not answer.",
-                "See that it has power and network, then scan for devices.",
-            )
-        while not serving.done():
-            if what != "empty":
-                house.tick()
-            if planner is not None:
-                planner.tick(clock.utc())
-            if what == "trouble":
-                house.lose(PV)
-            await clock.sleep(1.0)
-        await serving
+            house.lose(PV)
+        await clock.sleep(1.0)
+
+
+async def show(clock: Clock, port: int, what: str) -> None:
+    async with previewing(clock, port, what) as preview:
+        sys.stdout.write(f"{preview.address}\n")
+        sys.stdout.flush()
+        await preview.serving
+
+
+def timing(utc: datetime, speed: float) -> ScaledTiming:
+    """House time that begins at `utc` now."""
+    return ScaledTiming(speed, utc, time.time())
 
 
 def main() -> None:
     port, speed = int(sys.argv[1] if len(sys.argv) > 1 else 8463), float(sys.argv[2] if len(sys.argv) > 2 else 60)
     what = sys.argv[3] if len(sys.argv) > 3 else "house"
-    timing = ScaledTiming(speed, datetime(2026, 6, 3, 10, 20, tzinfo=UTC), time.time())
-    run(lambda clock: show(clock, port, what), timing=timing)
+    run(lambda clock: show(clock, port, what), timing=timing(datetime(2026, 6, 3, 10, 20, tzinfo=UTC), speed))
 
 
 if __name__ == "__main__":

@@ -6,15 +6,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const folder = await mkdtemp(join(tmpdir(), "heg-page-"));
-const file = join(folder, "page.test.mjs");
 await build({
-  entryPoints: [new URL("./test/page.test.ts", import.meta.url).pathname],
-  outfile: file,
+  entryPoints: [new URL("./test/page.test.ts", import.meta.url).pathname, new URL("./test/plan.test.ts", import.meta.url).pathname],
+  outdir: folder,
+  outExtension: { ".js": ".mjs" },
   bundle: true,
   platform: "node",
   format: "esm",
   logLevel: "warning",
 });
-const { status } = spawnSync(process.execPath, ["--test", file], { stdio: "inherit" });
+const { status } = spawnSync(process.execPath, ["--test", join(folder, "page.test.mjs"), join(folder, "plan.test.mjs")], { stdio: "inherit" });
 await rm(folder, { recursive: true });
 process.exit(status ?? 1);

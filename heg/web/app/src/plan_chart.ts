@@ -4,8 +4,9 @@
 import uPlot from "uplot";
 
 import { byId, make, show, text } from "./dom";
-import { type HouseClock, kw, percent, price } from "./format";
-import { type NumberOf, type PlanSeries, type Quarter, STEP_S } from "./plan";
+import { type HouseClock, kw, percent } from "./format";
+import { type NumberOf, type PlanSeries, STEP_S } from "./plan";
+import { sentence, stretches } from "./plan_read";
 import { PlanTable } from "./plan_table";
 import * as words from "./words";
 
@@ -383,39 +384,6 @@ type Tone = (name: string) => string;
 
 const FONT = '12px system-ui, -apple-system, "Segoe UI", "Noto Sans", "DejaVu Sans", sans-serif';
 const twoDigits = new Intl.NumberFormat(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-
-/** What a quarter hour was or will be, as people say it. */
-export function sentence(one: Quarter, time: Date, clock: HouseClock): string {
-  const pieces: string[] = [];
-  if (one.buy !== null) pieces.push(`price ${price(one.buy)}`);
-  pieces.push(...both("house", one.dLoad, one.pLoad), ...both("sun", one.dSun, one.pSun));
-  pieces.push(...both("battery", one.dBattery, one.pBattery), ...both("car", one.dCar, one.pCar));
-  const soc = one.dSoc ?? one.pSoc;
-  if (soc !== null) pieces.push(`${one.dSoc === null ? "will be " : ""}${percent(soc)} full`);
-  if (one.regime) pieces.push(`plan: ${words.regimeName(one.regime)}`);
-  return `${clock.time(time)}, ${clock.day(time)}: ${pieces.join(", ") || "nothing is known"}`;
-}
-
-function both(name: string, done: number | null, planned: number | null): string[] {
-  if (done === null && planned === null) return [];
-  if (done === null) return [`${name} ${kw(planned)} expected`];
-  return [`${name} ${kw(done)}${planned === null ? "" : ` (expected ${kw(planned)})`}`];
-}
-
-/** Stretches of equal regime: from, to, regime. */
-function* stretches(series: PlanSeries): Generator<[number, number, string]> {
-  let from = 0;
-  let regime: string | null = null;
-  const end = (series.times[series.times.length - 1] ?? 0) + STEP_S;
-  for (let index = 0; index <= series.quarters.length; index++) {
-    const next = series.quarters[index]?.regime ?? null;
-    if (index > 0 && next === regime) continue;
-    const time = series.times[index] ?? end;
-    if (regime !== null) yield [from, time, regime];
-    from = time;
-    regime = next;
-  }
-}
 
 function spread(low: number | null, high: number | null, least: number): [number, number] {
   const room = Math.max(((high ?? 0) - (low ?? 0)) * 0.08, least);

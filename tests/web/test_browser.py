@@ -1,0 +1,210 @@
+"""The page in a real browser beside the house on paper: planned, lacking, unplanned, young, with a car; at
+any width."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heg.runtime.clock import Clock
+from heg.runtime.loops import run
+from heg.web.assets import load_assets
+from tests.support.chromium import Page, browsing, chromium
+from tests.web.preview import Preview, previewing, timing
+
+APP = Path(__file__).parents[2] / "heg" / "web" / "app"
+AXE = APP / "node_modules" / "axe-core" / "axe.min.js"
+PHONE, DESK = (360, 800), (1280, 900)
+NOON = datetime(2026, 6, 3, 10, 20, tzinfo=UTC)
+NIGHT_OF_THE_LONG_DAY = datetime(2026, 10, 24, 20, 0, tzinfo=UTC)
+"""In Rome the clocks go back the night after: the coming 24 hours hold 03:00 twice."""
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine: ./dev test brings it"),
+    pytest.mark.skipif("/app.js" not in load_assets(), reason="the page is not built: ./dev build-web"),
+]
+
+Scene = Callable[[Page, Preview], Awaitable[None]]
+
+
+def look(what: str, folder: Path, scene: Scene, *, utc: datetime = NOON, speed: float = 60.0) -> None:
+    """Show a house and look at it; the page may only ask its own gateway, and nothing may complain."""
+
+    async def main(clock: Clock) -> None:
+        async with previewing(clock, 0, what) as preview, _page(folder) as page:
+            await page.open(preview.address)
+            await page.until("!document.body.classList.contains('waiting') && document.body.dataset.past === 'loaded'")
+            await scene(page, preview)
+            assert page.complaints == []
+            assert {url for url in page.requested if not url.startswith((preview.address, "about:", "data:"))} == set()
+
+    run(main, timing=timing(utc, speed))
+
+
+@contextlib.asynccontextmanager
+async def _page(folder: Path) -> AsyncIterator[Page]:
+    async with browsing(folder) as page:
+        await page.size(*DESK, calm=True)
+        yield page
+
+
+async def words(page: Page, part: str) -> str:
+    found = await page.evaluate(f"document.querySelector({json.dumps(part)}).innerText")
+    return str(found).replace("\u00a0", " ")
+
+
+async def fits(page: Page, width: int, height: int, *, dark: bool) -> None:
+    await page.size(width, height, dark=dark, calm=True)
+    await page.rest(0.3)
+    wide = await page.evaluate(
+        "[...document.querySelectorAll('main *')].filter((one) => !one.closest('.scroll, .hush, svg') &&"
+        " one.getBoundingClientRect().right > document.documentElement.clientWidth + 1)"
+        ".map((one) => one.outerHTML.slice(0, 90))"
+    )
+    assert wide == []
+    if AXE.is_file():
+        assert await violations(page) == []
+
+
+async def violations(page: Page) -> list[Any]:
+    """What axe-core finds, each rule with the places that break it."""
+    if not await page.evaluate("typeof axe === 'object'"):
+        await page.evaluate(await asyncio.to_thread(AXE.read_text, "utf-8") + "; 0")
+    found = await page.evaluate(
+        "axe.run(document, { resultTypes: ['violations'] }).then((said) => said.violations.map((rule) =>"
+        " [rule.id, rule.help, rule.nodes.slice(0, 4).map((node) => node.html.slice(0, 120))]))"
+    )
+    return list(found)
+
+
+def test_the_plan_is_shown_with_its_reason_and_what_became_of_it(tmp_path: Path) -> None:
+    async def scene(page: Page, preview: Preview) -> None:
+        await page.until("document.body.dataset.plan === 'loaded'")
+        assert "the battery is charged for 19:30" in await words(page, "#why-text")
+        assert await words(page, "#why-state") == "Planned"
+        assert "0.360 EUR/kWh at 19:30" in await words(page, "#why-facts")
+        assert "take spare sun" in await words(page, "#why-facts [data-part=next]")
+        assert float((await words(page, "#savings [data-part=none-today]")).removesuffix(" EUR")) > 0
+        for size, dark in ((DESK, False), (PHONE, True), (PHONE, False), (DESK, True)):
+            await fits(page, *size, dark=dark)
+
+    look("house", tmp_path, scene)
+
+
+def test_the_chart_is_read_by_keyboard_and_as_a_table(tmp_path: Path) -> None:
+    async def scene(page: Page, preview: Preview) -> None:
+        await page.until(
+            "document.body.dataset.plan === 'loaded' && document.querySelector('#plan-time').max === '191'"
+        )
+        await page.evaluate("document.querySelector('#plan-time').focus()")
+        await page.rest(0.2)
+        for _ in range(4):
+            await page.key("ArrowLeft")
+        said = await words(page, "#plan-readout")
+        assert said.startswith(("11:15", "11:30", "11:45")), said
+        assert said == (await page.evaluate("document.querySelector('#plan-time').ariaValueText")).replace(
+            "\u00a0", " "
+        )
+        await page.key("End")
+        assert "Thu, Jun 4" in await words(page, "#plan-readout")
+        assert "expected" in await words(page, "#plan-readout")
+        await page.evaluate("document.querySelector('#plan-details').open = true")
+        count = "document.querySelectorAll('#plan-rows tr').length"
+        rows = await page.until(f"{count} > 40 && {count}")
+        assert rows in (48, 49)
+        table = await words(page, "#plan-rows")
+        assert "-0.01" in table or "-0.02" in table
+        await page.evaluate("document.querySelector('#plan-zoom [data-hours=\"8\"]').click()")
+        assert await page.evaluate("document.querySelector('#plan-zoom [aria-pressed=true]').innerText") == "8 h"
+        await fits(page, *PHONE, dark=False)
+
+    look("house", tmp_path, scene)
+
+
+def test_without_prices_no_price_is_made_up_and_the_mending_is_said(tmp_path: Path) -> None:
+    async def scene(page: Page, preview: Preview) -> None:
+        await page.until("document.body.dataset.plan === 'loaded'")
+        assert await words(page, "#why-state") == "Planned with a lack"
+        assert "Name a price feed" in await words(page, "#lacks")
+        assert "0.300" not in await words(page, "#why-facts")
+        assert "not known" in await words(page, "#why-facts [data-part=price]")
+        assert "no money can be told" in await words(page, "#savings-lack")
+        for size in (DESK, PHONE):
+            await fits(page, *size, dark=True)
+
+    look("degraded", tmp_path, scene)
+
+
+@pytest.mark.parametrize(
+    ("what", "why", "help_"),
+    [("unplanned", "No plan is made here.", "[planning]"), ("young", "The first plan is being made.", "grid meter")],
+)
+def test_a_house_without_a_plan_says_why(tmp_path: Path, what: str, why: str, help_: str) -> None:
+    async def scene(page: Page, preview: Preview) -> None:
+        assert await words(page, "#why-text") == why
+        assert help_ in await words(page, "#why-help")
+        assert "Nothing is booked yet" in await words(page, "#savings-none")
+        assert await page.evaluate(
+            "document.querySelector('#plan').hidden && document.querySelector('#cars').children.length === 0"
+        )
+        await fits(page, *PHONE, dark=False)
+
+    look(what, tmp_path, scene)
+
+
+def test_what_a_person_says_of_the_car_is_ordered(tmp_path: Path) -> None:
+    async def scene(page: Page, preview: Preview) -> None:
+        await page.until("document.querySelector('#cars .car') !== null")
+        assert "42 % ± 3 %" in await words(page, "#cars .car")
+        assert "energy is cheaper at 03:00" in await words(page, "#cars .car")
+        for size in (DESK, PHONE):
+            await fits(page, *size, dark=False)
+        await page.evaluate(
+            "(() => { const form = document.querySelector('#cars .car form'); form.departure.value = '07:30';"
+            " form.target.value = '80'; form.soc.value = '35'; form.requestSubmit(); })()"
+        )
+        await page.until("document.querySelector('#cars [role=status]').innerText.startsWith('Done')")
+        variable, place, arguments = preview.house.orders[-1]
+        assert (variable, place.device) == ("command.plug_in", "charger")
+        assert arguments == {"departure": "07:30", "target": 0.8, "soc": 0.35}
+        wrong = (
+            "const form = document.querySelector('#cars .car form'); form.target.value = '180'; form.requestSubmit()"
+        )
+        await page.evaluate(f"(() => {{ {wrong} }})()")
+        await page.rest(0.3)
+        assert len(preview.house.orders) == 1
+
+    look("car", tmp_path, scene)
+
+
+def test_at_sixty_times_real_time_the_page_asks_little(tmp_path: Path) -> None:
+    async def scene(page: Page, preview: Preview) -> None:
+        await page.until("document.body.dataset.plan === 'loaded'")
+        page.requested.clear()
+        await page.rest(8.0)
+        asked = [url.partition("/api/v1/")[2].partition("?")[0] for url in page.requested]
+        assert asked.count("plan") in (1, 2)
+        assert asked.count("plan/past") <= 2
+        assert len(asked) <= 4
+
+    # Five seconds before a slot begins.
+    look("house", tmp_path, scene, utc=NOON + timedelta(minutes=5))
+
+
+def test_a_day_of_twenty_five_hours_is_told_in_house_time(tmp_path: Path) -> None:
+    async def scene(page: Page, preview: Preview) -> None:
+        await page.until("document.body.dataset.plan === 'loaded'")
+        await page.evaluate("document.querySelector('#plan-details').open = true")
+        await page.until("document.querySelectorAll('#plan-rows tr').length > 40")
+        hours = await page.evaluate("[...document.querySelectorAll('#plan-rows th')].map((one) => one.innerText)")
+        assert [hour for hour in hours if "Oct 25" in hour].count("02:00 Sun, Oct 25") == 2
+
+    look("house", tmp_path, scene, utc=NIGHT_OF_THE_LONG_DAY)
