@@ -105,6 +105,9 @@ GATEWAY_FAULTS: dict[str, Mapping[str, type | tuple[type, ...]]] = {
     "take_port": {},
     "free_port": {},
     "jump_clock": {"seconds": _NUMBER},
+    "planner_freeze": {},
+    "planner_kill": {},
+    "planner_garble": {},
 }
 """What a gateway can suffer, with arguments."""
 

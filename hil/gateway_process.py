@@ -18,6 +18,7 @@ from heg.runtime.clock import Clock
 from hil.faults import FaultError
 from hil.gateway import GatewayView
 from hil.gateway_config import gateway_config, write_prices_of
+from hil.planner_process import hurt, planner_of
 from hil.rig import Rig
 
 _MARK = ".made-by-hil"
@@ -207,6 +208,8 @@ class GatewayProcess:
                 self._blocker = socket.create_server(("127.0.0.1", self.plan.port))
             case "free_port" if self._blocker is not None:
                 self._blocker.close()
+            case "planner_freeze" | "planner_kill" | "planner_garble" if self._process is not None:
+                hurt(planner_of(self._process.pid), what)
             case _:
                 raise FaultError(f"fault {what!r}: a gateway in a process of its own cannot suffer it")
 

@@ -323,6 +323,44 @@ _LINKS = (
         "device-moved",
     ),
 )
+_PLANNER = (
+    LossRow(
+        "planner-lost",
+        LossKind.RESOURCE,
+        "the planner's process ends: a crash, a kill, no memory",
+        None,
+        "the plan that stands is followed for up to two hours, then self-consumption; the plan names the lack",
+        Span(seconds=240.0),
+        "control goes on all the while, and another process has been asked",
+        "with its first answer",
+        "heg.services.planning.worker_link",
+        "planner-lost",
+    ),
+    LossRow(
+        "planner-stalled",
+        LossKind.RESOURCE,
+        "the planner's process gives no answer",
+        None,
+        "it is killed at its limit of real time; then as planner-lost",
+        Span(seconds=10.0),
+        "control goes on all the while; nobody waits for the process any more",
+        "with the first answer of another process",
+        "heg.services.planning.settings",
+        "planner-stalled",
+    ),
+    LossRow(
+        "answer-refused",
+        LossKind.LINK,
+        "the planner's answer is corrupted, or makes no sense",
+        None,
+        "nothing of it is used and its process is ended; then as planner-lost",
+        _ONE_CYCLE,
+        "control goes on by the plan that stands",
+        "with the first sound answer of another process",
+        "heg.services.planning.answer",
+        "answer-refused",
+    ),
+)
 _RESOURCES = (
     LossRow(
         "clock-jump",
@@ -430,7 +468,7 @@ def _index(rows: tuple[LossRow, ...]) -> Mapping[str, LossRow]:
     return MappingProxyType(index)
 
 
-LOSSES: Mapping[str, LossRow] = _index((*_INPUTS, *_PLANNED, *_ACTUATORS, *_LINKS, *_RESOURCES))
+LOSSES: Mapping[str, LossRow] = _index((*_INPUTS, *_PLANNED, *_ACTUATORS, *_LINKS, *_RESOURCES, *_PLANNER))
 
 
 def loss(row_id: str) -> LossRow:

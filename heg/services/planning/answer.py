@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import astuple
 from math import inf, isfinite
 
+from heg.model.losses import loss
 from heg.model.plan import (
     Forecast,
     ForecastRequest,
@@ -23,6 +24,13 @@ from heg.model.plan import (
 
 _SLACK = 1e-3
 """kW, kWh and shares: what a solver's tolerance may add, a tenth of a watt-hour's worth of harm at most."""
+
+_REFUSED = loss("answer-refused")
+
+
+def refusal(why: str) -> str:
+    """Return what a person is told of an answer that was refused."""
+    return f"The planner's answer was refused: {why}. In its place, {_REFUSED.safe}."
 
 
 def doubt(request: PlanRequest, reply: PlanReply) -> str:

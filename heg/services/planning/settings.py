@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from heg.model.losses import loss
 from heg.model.plan import Objective, Site
 from heg.model.timings import Timings
 
@@ -29,7 +30,7 @@ class PlanningSettings:
     outside_tube_eur_per_kwh: float = 0.0
     site: Site = field(default_factory=Site)
     phases: int = 3
-    ask_limit_s: float = 10.0
+    ask_limit_s: float = loss("planner-stalled").within.seconds
 
     @property
     def slot(self) -> timedelta:

@@ -15,11 +15,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
+from heg.model.losses import loss
 from heg.model.plan import Degradation, DegradationCode, PlanReply, PlanRequest
 from heg.model.planner_wire import Failure, MessageTooLongError
 from heg.runtime.clock import Clock
 from heg.runtime.supervisor import Backoff
-from heg.services.planning.answer import doubt
+from heg.services.planning.answer import doubt, refusal
 from heg.services.planning.worker_process import (
     LostError,
     RefusedAnswerError,
@@ -33,7 +34,7 @@ logger = logging.getLogger(__name__)
 COMMAND = (sys.executable, "-m", "heg.planner.worker")
 START_LIMIT_S = 30.0
 """Real seconds a start may take: a cold card on a small machine loads the solver slowly."""
-AGAIN = Backoff(first_s=1.0, longest_s=240.0, forgiven_after_s=0.0)
+AGAIN = Backoff(first_s=1.0, longest_s=loss("planner-lost").within.seconds)
 """House seconds between starts after failures: below the shortest slot, so that each slot has its try."""
 
 
@@ -205,7 +206,7 @@ class _Desk:
         except StalledError as stalled:
             return self._failed(DegradationCode.WORKER_STALLED, f"The planner {stalled}; it was ended.")
         except RefusedAnswerError as refused:
-            return self._failed(DegradationCode.ANSWER_REFUSED, f"The planner's answer was refused: {refused}.")
+            return self._failed(DegradationCode.ANSWER_REFUSED, refusal(str(refused)))
         except MessageTooLongError as too_long:
             lack = Degradation(DegradationCode.SOLVER_FAILED, f"The planner could not be asked: {too_long}.")
             return self._outcome(lack)
