@@ -32,7 +32,7 @@ class Answer:
     values: Floats
     duals: Floats
     seconds: float
-    gap: float = 0.0
+    gap_eur: float = 0.0
 
     @property
     def solved(self) -> bool:
@@ -40,14 +40,14 @@ class Answer:
         return self.outcome in (Outcome.OPTIMAL, Outcome.STOPPED)
 
 
-def run(arrays: Arrays, *, time_limit_s: float, gap: float) -> Answer:
-    """Minimise. Never raises: what the solver cannot do is an outcome."""
+def run(arrays: Arrays, *, time_limit_s: float, gap_eur: float = 0.0) -> Answer:
+    """Minimise, binaries to within `gap_eur`. Never raises: what the solver cannot do is an outcome."""
     solver = highspy.Highs()  # type: ignore[no-untyped-call]  # the package is typed but for its constructor
     solver.setOptionValue("output_flag", False)
     solver.setOptionValue("threads", 1)
     solver.setOptionValue("time_limit", time_limit_s)
-    solver.setOptionValue("mip_rel_gap", gap)
-    solver.setOptionValue("mip_abs_gap", 1e-9)
+    solver.setOptionValue("mip_rel_gap", 0.0)
+    solver.setOptionValue("mip_abs_gap", gap_eur)
     solver.setOptionValue("mip_feasibility_tolerance", INTEGRALITY_TOLERANCE)
     solver.setOptionValue("dual_feasibility_tolerance", DUAL_TOLERANCE)
     status = solver.passModel(
@@ -79,9 +79,13 @@ def _answer(solver: highspy.Highs, *, mixed: bool) -> Answer:
     info = solver.getInfo()
     seconds = solver.getRunTime()
     if status == highspy.HighsModelStatus.kOptimal:
-        return Answer(Outcome.OPTIMAL, values, duals, seconds, max(0.0, info.mip_gap) if mixed else 0.0)
+        return Answer(Outcome.OPTIMAL, values, duals, seconds, _gap_eur(info) if mixed else 0.0)
     if status in {highspy.HighsModelStatus.kInfeasible, highspy.HighsModelStatus.kUnboundedOrInfeasible}:
         return Answer(Outcome.INFEASIBLE, values, duals, seconds)
     feasible = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
     outcome = Outcome.STOPPED if mixed and feasible else Outcome.FAILED
-    return Answer(outcome, values, duals, seconds, max(0.0, info.mip_gap) if mixed else 0.0)
+    return Answer(outcome, values, duals, seconds, _gap_eur(info) if mixed else 0.0)
+
+
+def _gap_eur(info: highspy.HighsInfo) -> float:
+    return max(0.0, float(info.objective_function_value - info.mip_dual_bound))

@@ -25,7 +25,7 @@ from heg.planner.solve import Solution, UnsolvedError, solve
 from heg.planner.tidy import tidy
 
 NEAR_KWH = 1e-3
-PROVEN_GAP = 1e-9
+PROVEN_EUR = 1e-7
 _NOT_A_LACK = frozenset({DegradationCode.TARGET_UNREACHABLE})
 
 
@@ -51,7 +51,7 @@ def _by_solution(house: House, solution: Solution) -> Plan:
         reasons = explain(house, number, solution, choice)
         decisions.append(_decisions(power_kw, choice.orders, reasons, choice.worth))
     said = [*house.degradations, *_findings(solution)]
-    status = PlanStatus.FEASIBLE if solution.gap > PROVEN_GAP else PlanStatus.OPTIMAL
+    status = PlanStatus.FEASIBLE if solution.gap_eur > PROVEN_EUR else PlanStatus.OPTIMAL
     if any(lack.code not in _NOT_A_LACK for lack in said):
         status = PlanStatus.DEGRADED
     return _assembled(
@@ -100,7 +100,9 @@ def _findings(solution: Solution) -> Iterable[Degradation]:
             DegradationCode.NETTED, "No time to settle directions: each storage keeps the one it had on balance."
         )
     elif solution.stopped:
-        yield Degradation(DegradationCode.TIME_LIMIT, f"Stopped at the time limit, within {solution.gap:.2%} of best.")
+        yield Degradation(
+            DegradationCode.TIME_LIMIT, f"Stopped at the time limit, at most {solution.gap_eur:.3f} EUR from the best."
+        )
 
 
 def _assembled(

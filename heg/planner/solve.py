@@ -23,7 +23,9 @@ BEYOND_EUR_PER_KWH = 1e4
 """What a kWh beyond the limits costs where a time-out leaves no second pass: more than any price may be."""
 
 LEAST_TIME_S = 0.02
-LEAST_EUR = 1e-6
+LEAST_EUR = 1.0
+"""The gap is a share of what is bought and sold over the horizon, and of no less than this."""
+
 NET_TIME_S = 0.5
 
 
@@ -42,7 +44,7 @@ class Shadows:
 class Solution:
     """A plan in figures. `worth` is the marginal worth of energy in each storage at each slot's end, EUR/kWh.
 
-    `beyond_kwh` is the least energy outside the limits, `gap` how far from proven it may be.
+    `beyond_kwh` is the least energy outside the limits, `gap_eur` by how much a better plan could be cheaper.
     """
 
     power_kw: tuple[Floats, ...]
@@ -51,7 +53,7 @@ class Solution:
     worth: tuple[Floats, ...]
     shadows: Shadows
     beyond_kwh: float
-    gap: float
+    gap_eur: float
     stopped: bool
     netted: bool
     seconds: float
@@ -93,6 +95,8 @@ class _Search:
         self._exclusive = exclusive
         self._seconds = 0.0
         self._beyond_kwh = 0.0
+        self._gap_eur = house.gap * LEAST_EUR
+        self._nearest: _Found | None = None
 
     def solution(self) -> Solution:
         found = self._best(_Aim.WITHIN_LIMITS) or self._beyond_limits()
@@ -101,12 +105,13 @@ class _Search:
         if found.mixed:
             return self._netted(found)
         if not len(found.problem.binaries):
-            return self._solution(found.problem, found.answer, gap=found.answer.gap)
+            stopped = found.answer.outcome is Outcome.STOPPED
+            return self._solution(found.problem, found.answer, gap_eur=found.answer.gap_eur, stopped=stopped)
         final = self._run(_with_binaries_fixed(found), NET_TIME_S)
         if final.outcome is not Outcome.OPTIMAL:
             return self._netted(found)
         stopped = found.answer.outcome is Outcome.STOPPED
-        return self._solution(found.problem, final, gap=found.answer.gap, stopped=stopped)
+        return self._solution(found.problem, final, gap_eur=found.answer.gap_eur, stopped=stopped)
 
     def _beyond_limits(self) -> _Found | None:
         """Find the least energy beyond the limits, then the cheapest plan that has no more."""
@@ -120,6 +125,7 @@ class _Search:
     def _best(self, aim: _Aim) -> _Found | None:
         """Return the least answer that keeps each slot to one direction; None where the limits cannot be kept."""
         relaxed: _Found | None = None
+        self._nearest = None
         for number in range(ROUNDS + 2):
             problem = build(self._house, self._exclusive)
             arrays = self._aimed(problem, aim)
@@ -131,12 +137,16 @@ class _Search:
             mixed = _mixed(self._house, problem, answer.values, priced=aim is not _Aim.LEAST_BEYOND)
             if not mixed:
                 return _Found(problem, arrays, answer)
+            if relaxed is None and aim is not _Aim.LEAST_BEYOND:
+                self._gap_eur = self._house.gap * max(LEAST_EUR, _turnover_eur(self._house, problem, answer.values))
             relaxed = _Found(problem, arrays, answer, mixed=True)
             if not len(problem.binaries) and (nearly := self._nearly(relaxed, aim)) is not None:
                 return nearly
             if self._left_s() <= LEAST_TIME_S:
                 break
             self._exclusive |= mixed if number < ROUNDS else Exclusive.everywhere(self._house)
+        if self._nearest is not None:
+            return self._nearest
         if relaxed is None:
             raise UnsolvedError(
                 "the solver found nothing in its time", stopped=self._left_s() <= 0, seconds=self._seconds
@@ -164,43 +174,53 @@ class _Search:
         return self._house.time_limit_s - self._seconds
 
     def _run(self, arrays: Arrays, least_s: float = LEAST_TIME_S) -> Answer:
-        answer = run(arrays, time_limit_s=max(self._left_s(), least_s), gap=self._house.gap)
+        answer = run(arrays, time_limit_s=max(self._left_s(), least_s), gap_eur=self._gap_eur)
         self._seconds += answer.seconds
         return answer
 
     def _nearly(self, found: _Found, aim: _Aim) -> _Found | None:
         """Return the answer with each storage in the direction it had on balance, if that is within the gap.
 
-        A linear program instead of a search: where losses pay a little, as with exports at a negative price, it does.
+        Else the better of them is kept for the case that the search finds nothing in its time.
+
+        A linear program or two instead of a search: where losses pay a little, as with exports at a negative price, or
+        a car's last kWh need less than its least power, it does.
         """
-        problem, arrays = self._one_way(found)
-        arrays = self._aimed(replace(problem, arrays=arrays), aim)
-        answer = self._run(arrays)
-        if answer.outcome is not Outcome.OPTIMAL:
-            return None
-        bound, value = float(found.arrays.cost @ found.answer.values), float(arrays.cost @ answer.values)
-        gap = max(0.0, value - bound) / max(abs(value), LEAST_EUR)
-        return _Found(problem, arrays, replace(answer, gap=gap)) if gap <= self._house.gap else None
+        bound_eur = float(found.arrays.cost @ found.answer.values)
+        for up in (True, False):
+            problem, arrays = self._one_way(found, up=up)
+            arrays = self._aimed(replace(problem, arrays=arrays), aim)
+            answer = self._run(arrays)
+            if answer.outcome is Outcome.OPTIMAL:
+                gap_eur = max(0.0, float(arrays.cost @ answer.values) - bound_eur)
+                if gap_eur <= self._gap_eur:
+                    return _Found(problem, arrays, replace(answer, gap_eur=gap_eur))
+                if self._nearest is None or gap_eur < self._nearest.answer.gap_eur:
+                    stopped = replace(answer, outcome=Outcome.STOPPED, gap_eur=gap_eur)
+                    self._nearest = _Found(problem, arrays, stopped)
+            if not any(store.least_charge_kw for store in self._house.stores):
+                break  # both ways of rounding are one
+        return None
 
     def _netted(self, found: _Found) -> Solution:
         """Keep to the direction that each storage had on balance, the limits as well as they can then be kept."""
-        problem, arrays = self._one_way(found)
+        problem, arrays = self._one_way(found, up=False)
         final = self._run(_with_limits_priced(self._house, problem, arrays), NET_TIME_S)
         if final.outcome is not Outcome.OPTIMAL:
             raise UnsolvedError("the solver found nothing in its time", stopped=True, seconds=self._seconds)
         if len(problem.above):
             beyond_kw = final.values[problem.above] + final.values[problem.below]
             self._beyond_kwh = float(self._house.hours @ beyond_kw)
-        return self._solution(problem, final, gap=np.inf, stopped=True, netted=True)
+        return self._solution(problem, final, gap_eur=np.inf, stopped=True, netted=True)
 
-    def _one_way(self, found: _Found) -> tuple[Problem, Arrays]:
+    def _one_way(self, found: _Found, *, up: bool) -> tuple[Problem, Arrays]:
         """Return the linear program in which each slot of each storage has one direction, and exports earn no more
         than imports cost.
         """
         stores, least_kw = [], []
         for store, columns in zip(self._house.stores, found.problem.stores, strict=True):
             net_kw = found.answer.values[columns.charge] - found.answer.values[columns.discharge]
-            narrowed, floor_kw = _one_direction(store, net_kw, self._house)
+            narrowed, floor_kw = _one_direction(store, net_kw, self._house, up=up)
             stores.append(narrowed)
             least_kw.append(floor_kw)
         house = replace(self._house, stores=tuple(stores))
@@ -212,7 +232,7 @@ class _Search:
         return problem, replace(problem.arrays, cost=cost, lower=lower)
 
     def _solution(
-        self, problem: Problem, answer: Answer, *, gap: float = 0.0, stopped: bool = False, netted: bool = False
+        self, problem: Problem, answer: Answer, *, gap_eur: float = 0.0, stopped: bool = False, netted: bool = False
     ) -> Solution:
         house, values = self._house, answer.values
         power_kw = tuple(
@@ -227,7 +247,7 @@ class _Search:
             worth=tuple(-answer.duals[columns.soc_rows] for columns in problem.stores),
             shadows=_shadows(house, problem, answer.duals),
             beyond_kwh=self._beyond_kwh,
-            gap=gap,
+            gap_eur=gap_eur,
             stopped=stopped,
             netted=netted,
             seconds=self._seconds,
@@ -265,23 +285,30 @@ def _with_limits_priced(house: House, problem: Problem, arrays: Arrays) -> Array
     return replace(arrays, cost=cost, upper=upper)
 
 
-def _one_direction(store: Store, net_kw: Floats, house: House) -> tuple[Store, Floats]:
+def _one_direction(store: Store, net_kw: Floats, house: House, *, up: bool) -> tuple[Store, Floats]:
     """Return the storage with one direction left in each slot, and the least it then charges.
 
-    Where charging has a least power, slots are switched on as the energy of the mixed answer adds up, so that no more
-    is ever charged than that answer could hold.
+    Where charging has a least power, slots below it are switched on (`up`), or as the energy of the mixed answer adds
+    up, so that no more is ever charged than that answer could hold.
     """
     idle = np.abs(net_kw) <= TOLERANCE_KW
     charging = (net_kw > TOLERANCE_KW) | (idle & (house.net_kw < 0.0))
     if store.least_charge_kw > 0.0:
         able, hours = store.charge_kw > 0.0, house.hours
-        charging = _switched(np.maximum(net_kw, 0.0) * hours, store.least_charge_kw * hours, able)
+        charging = (net_kw > TOLERANCE_KW) & able
+        if not up:
+            charging = _switched(np.maximum(net_kw, 0.0) * hours, store.least_charge_kw * hours, able)
     narrowed = replace(
         store,
         charge_kw=np.where(charging, store.charge_kw, 0.0),
         discharge_kw=np.where((net_kw <= TOLERANCE_KW) & ~charging, store.discharge_kw, 0.0),
     )
     return narrowed, np.where(charging, store.least_charge_kw, 0.0)
+
+
+def _turnover_eur(house: House, problem: Problem, values: Floats) -> float:
+    bought_eur = values[problem.imported] * np.abs(house.buy_price)
+    return float(house.hours @ (bought_eur + values[problem.exported] * np.abs(house.sell_price)))
 
 
 def _switched(wanted_kwh: Floats, least_kwh: Floats, able: Bools) -> Bools:

@@ -14,6 +14,7 @@ Flows: TypeAlias = tuple[Floats, Floats, Floats, Floats]
 """Hours, price in, price out and net load of the slots: what the planner's own end value is made of."""
 
 MOST_KWH = 100_000.0
+LEAST_KWH = 1e-3
 MOST_RATE_KW = 10_000.0
 MOST_EUR_PER_KWH = 1_000.0
 LEAST_EFFICIENCY = 0.1
@@ -43,6 +44,8 @@ def _store(name: str, inputs: StorageInputs, plugged: Bools, flows: Flows, mende
     hours = flows[0]
     capacity_kwh = mender.number(inputs.capacity_kwh, 0.0, MOST_KWH, 0.0, f"{name}.capacity_kwh")
     efficiency = _efficiency(name, inputs.round_trip_efficiency, mender)
+    if capacity_kwh < LEAST_KWH:
+        capacity_kwh = 0.0
     charge_kw = mender.number(inputs.max_rate_kw, 0.0, MOST_RATE_KW, 0.0, f"{name}.max_rate_kw")
     discharge_kw = -mender.number(inputs.min_rate_kw, -MOST_RATE_KW, 0.0, 0.0, f"{name}.min_rate_kw")
     soc_kwh = _soc(name, inputs.soc_kwh, capacity_kwh, mender)
