@@ -62,6 +62,14 @@ class Scan(Order, frozen=True):
     """Look for devices now."""
 
 
+class PlanAgain(Order, frozen=True):
+    """Plan again now."""
+
+
+_PLANNED_WITHIN_S = 300.0
+"""House time: at 60 times real time a planner's process that starts takes a minute of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """What goes through the door. `timeout_s` is house time."""
@@ -78,6 +86,7 @@ ORDERS: Mapping[str, type[Order]] = {
     "manual": Manual,
     "try": Try,
     "plug-in": PlugIn,
+    "plan": PlanAgain,
     "scan": Scan,
 }
 
@@ -112,6 +121,8 @@ def command_for(order: Order, home: Home) -> Command:
             said = {name: value for name in _PLUG_IN if (value := getattr(order, name)) is not None}
             arguments = {"forget": True} if order.forget else said
             return Command("command.plug_in", Location(home.unit, order.charger), arguments)
+        case PlanAgain():
+            return Command("command.plan", home.here, {}, _PLANNED_WITHIN_S)
         case _:
             return Command("command.scan", home.here, {}, 120.0)
 

@@ -250,6 +250,22 @@ async def test_the_past_of_five_weeks_is_planned_with_as_soon_as_it_is_read(cloc
         assert await planned.cycles() >= 10
 
 
+@stepped
+async def test_a_person_can_have_it_planned_again(clock: Clock, tmp_path: Path) -> None:
+    async with a_planned_house(clock, tmp_path) as planned:
+        house = planned.house
+        await house.until(planned.has_plan)
+        await house.after(seconds=60)
+        before = len(planned.planner.asked)
+        answer = await house.view.command("plan")
+        assert answer["outcome"] == "done"
+        assert "No prices are known" in answer["text"]
+        assert len(planned.planner.asked) == before + 1
+        planned.planner.fails = LOST
+        await house.after(seconds=5)
+        assert (await house.view.command("plan"))["outcome"] == "partly"
+
+
 LOST = Degradation(DegradationCode.WORKER_LOST, "The planner's process has ended.")
 
 
