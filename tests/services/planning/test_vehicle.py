@@ -37,10 +37,11 @@ def test_a_departure_beyond_the_horizon_is_no_target_yet() -> None:
     assert car.max_rate_kw == 7.0
 
 
-def test_a_car_that_should_have_left_has_no_target_and_it_is_said() -> None:
+def test_a_car_that_should_have_left_is_charged_at_once_and_it_is_said() -> None:
     car, lacks = inputs_of(Plugged("charger", CHARGER, SAID), NOON + timedelta(hours=7), QUARTER, 8, None)
     assert all(car.plugged)
-    assert car.target_slot is None
+    assert car.target_slot == 1
+    assert car.target_kwh == pytest.approx(48.0)
     assert [one.code for one in lacks] == [DegradationCode.TARGET_PAST]
 
 
