@@ -1,6 +1,7 @@
 """The communication manager through a real data interface: names, ages, loss and return, moves, actuators, scans."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -14,6 +15,7 @@ from heg.model.leases import SetPoint
 from heg.model.policy import CUSTOMER
 from heg.model.records import AlarmRecord, DeviceRecord, DeviceStatus
 from heg.model.refusals import Refusal, RefusalCode, RefusedError
+from heg.model.slots import Profile
 from heg.runtime.clock import Clock
 from tests.support.stepped import stepped
 
@@ -295,3 +297,37 @@ async def test_scan_asks_every_driver_and_one_fault_hides_nothing(clock: Clock) 
     answer = await unit.manager._scan(Location("home"), {})
     assert answer.outcome is Outcome.PARTLY
     assert answer.detail == {"modbus": "found 2 devices", "zigbee": "failed: no bus"}
+
+
+@stepped
+async def test_a_feed_asks_for_its_name_and_its_profiles_hold(clock: Clock) -> None:
+    feed = replace(info("", METER), identity="feed:tariff", protocol="feed", capabilities=(), name="tariff")
+    unit = Unit(clock)
+    handle = unit.manager.attach(feed, interval_s=math.inf)
+    assert handle.name == "tariff"
+    profile = Profile(clock.utc(), 60, (0.1, 0.2))
+    handle.report("profile.price.import", profile)
+    handle.report("price.import", 0.1, interval_s=3600)
+    await unit.after(100_000)
+    assert unit.newest("profile.price.import", "tariff").quality is Quality.GOOD
+    assert unit.newest("price.import", "tariff").quality is Quality.STALE
+    assert unit.record("tariff").status is DeviceStatus.ATTACHED, "a feed says itself when it is lost"
+    handle.report("profile.price.import", 0.3)
+    await unit.after(1)
+    assert unit.newest("self.refusals", "tariff", str(RefusalCode.WRONG_TYPE)).value == 1.0
+    assert (
+        unit.again(OwnerSettings(name="power", identity="feed:tariff")).manager.attach(feed, interval_s=math.inf).name
+        == "power"
+    )
+
+
+@stepped
+async def test_a_feed_that_is_configured_no_more_is_missed_by_nobody(clock: Clock) -> None:
+    feed = replace(info("", METER), identity="feed:forecast", protocol="feed", capabilities=(), name="forecast")
+    unit = Unit(clock)
+    unit.manager.attach(feed, interval_s=math.inf)
+    unit.manager.attach(info("S", STORAGE), interval_s=1.0)
+    again = unit.again()
+    await again.after(60)
+    assert again.record("battery").status is DeviceStatus.LOST
+    assert again.record("forecast").status is DeviceStatus.ATTACHED

@@ -57,6 +57,8 @@ class Service:
             return await self._truncated(request)
         if self.trouble == "moved" and request.path == "/price":
             return web.Response(status=307, headers={"Location": f"/new?{request.query_string}"})
+        if request.path == "/api":
+            return self._document()
         return web.Response(body=self.body(), content_type="application/json")
 
     def body(self) -> bytes:
@@ -65,6 +67,27 @@ class Service:
         prices = [None if index in self.holes else self.price(time) for index, time in enumerate(times)]
         seconds = [round(time.timestamp()) for time in times]
         return json.dumps({"unix_seconds": seconds, "price": prices, "unit": self.unit}).encode()
+
+    def _document(self) -> web.Response:
+        """As ENTSO-E answers: hours that repeat are left out; nothing at all is an acknowledgement."""
+        if self.published <= self.first:
+            told = "<Acknowledgement_MarketDocument><Reason><code>999</code></Reason></Acknowledgement_MarketDocument>"
+            return web.Response(status=400, text=told, content_type="text/xml")
+        count = (self.published - self.first) // HOUR
+        prices = [self.price(self.first + index * HOUR) for index in range(count)]
+        changed = [index for index in range(count) if index == 0 or prices[index] != prices[index - 1]]
+        points = "".join(
+            f"<Point><position>{index + 1}</position><price.amount>{prices[index]}</price.amount></Point>"
+            for index in changed
+        )
+        span = f"<start>{self.first:%Y-%m-%dT%H:%MZ}</start><end>{self.published:%Y-%m-%dT%H:%MZ}</end>"
+        text = (
+            "<Publication_MarketDocument><TimeSeries><currency_Unit.name>EUR</currency_Unit.name>"
+            "<price_Measure_Unit.name>MWH</price_Measure_Unit.name><curveType>A03</curveType>"
+            f"<Period><timeInterval>{span}</timeInterval><resolution>PT60M</resolution>{points}</Period>"
+            "</TimeSeries></Publication_MarketDocument>"
+        )
+        return web.Response(text=text, content_type="application/xml")
 
     async def _truncated(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Length": "4000", "Content-Type": "application/json"})

@@ -141,6 +141,26 @@ async def test_a_broken_service_is_not_asked_more_often_than_agreed(clock: Clock
         assert len(service.asked) == 6
 
 
+@stepped(start_utc=FRIDAY)
+async def test_entsoe_from_nothing_yet_to_a_day(clock: Clock, tmp_path: Path) -> None:
+    secret = tmp_path / "token"
+    secret.write_text(TOKEN)
+    secret.chmod(0o600)
+    market = {"service": "entso-e", "zone": "10Y1001A1001A82H", "token": {"file": str(secret)}}
+    start = Service(MIDNIGHT, MIDNIGHT)
+    async with serving(start) as service, feeds(clock, tmp_path, section(service, **market)) as place:
+        await place.until(lambda: place.record().status is DeviceStatus.LOST, within_s=300)
+        assert "nothing is said of this time" in place.record().detail
+        service.published = TOMORROW
+        await place.until(lambda: told(place), within_s=3700, every_s=30)
+        bought = place.profile("profile.price.import")
+        assert (bought.start, bought.end) == (MIDNIGHT, TOMORROW)
+        known = [paid(service.price(MIDNIGHT + hour * HOUR)) for hour in range(24)]
+        assert list(bought.values) == pytest.approx(known)
+        assert service.asked[0]["in_Domain"] == "10Y1001A1001A82H"
+        assert service.asked[0]["periodStart"] == "202408082200"
+
+
 TOKEN = "correct-horse-battery-staple"
 
 
