@@ -68,8 +68,8 @@ def inputs_of(
             # Its person may come any moment: what is not in it yet is wanted now.
             target_slot = 1 if record.target_soc is not None else None
             text = (
-                f"The car at {car.charger} was to leave at {departure:%H:%M} UTC and is still plugged: what is missing is "
-                "charged at once."
+                f"The car at {car.charger} was to leave at {departure:%H:%M} UTC and is still plugged: what is "
+                "missing is charged at once."
             )
             lacks.append(Degradation(DegradationCode.TARGET_PAST, text))
         else:
