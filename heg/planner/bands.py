@@ -4,7 +4,7 @@ import numpy as np
 
 from heg.planner.calendar import Indices, Values
 
-LOW, HIGH = 0.1, 0.9
+LOW, HIGH = 0.09, 0.91
 HOURS = 24
 
 

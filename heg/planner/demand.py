@@ -22,9 +22,10 @@ _TYPICAL_DAYS = 0.25
 """The typical household weighs as much as this many days of each slot."""
 _TYPICAL_SCALE_HOURS = 3.0
 _FEATURE_HOURS = (0.0, 3.0, 24.0)
-_RIDGE = 0.1
+_TRUST_DAYS = 6.0
 _RUNNING = 0.6
 """How much of what the running slot's mean misses the rest of the slot misses too."""
+_BAND_DAYS = 1.5
 _TYPICAL_BAND = (-0.6, 1.0)
 _HOME = np.array(
     (
@@ -104,8 +105,14 @@ def _features(residual: Values, known: Values, a_day: int) -> Values:
 def _lasting(residual: Values, weights: Values, a_day: int) -> tuple[Correction, Values]:
     known = (weights > 0.0).astype(np.float64)
     features = _features(residual, known, a_day)
-    correction = fitted(np.ones(len(residual)), residual, features, weights, a_day, ridge=_RIDGE)
+    correction = fitted(np.ones(len(residual)), residual, features, weights, _usual(a_day), trust=_TRUST_DAYS * a_day)
     return correction, features[-1]
+
+
+def _usual(a_day: int) -> Values:
+    """What lasts of a miss, as the recorded homes have it: half of the last slot's for an hour or two, a quarter day."""
+    hours = np.arange(a_day) * 24.0 / a_day
+    return np.stack((0.55 * np.exp(-hours / 1.3), np.full(a_day, 0.04), np.full(a_day, 0.25)), axis=1)
 
 
 def _with_running(
@@ -130,6 +137,6 @@ def _band(
         before.weekend,
         other_kind=OTHER_DAY_TYPE,
         typical=(_TYPICAL_BAND[0] * mean_kw, _TYPICAL_BAND[1] * mean_kw),
-        typical_weight=_TYPICAL_DAYS * 60.0 / slot_minutes,
+        typical_weight=_BAND_DAYS * 60.0 / slot_minutes,
     )
     return at_slots(by_hour, ahead.hours(slot_minutes), ahead.weekend)

@@ -21,11 +21,12 @@ TYPICAL_CLEARNESS = 0.5
 """What a sky lets through in the mean of many days, as long as nothing was measured."""
 _TYPICAL_DAYS = 0.25
 _FEATURE_HOURS = (1.0, 6.0, 24.0)
-_RIDGE = 0.1
+_TRUST_DAYS = 6.0
 _FEATURE_BOUND = (-1.0, 1.5)
 _ASSUMED_LATITUDE = 45.0
 _ENOUGH_DAYS = 5.0
 _NIGHT_KW_PER_M2 = 1e-4
+_BAND_DAYS = 1.5
 _TYPICAL_BAND = (-0.7, 0.7)
 
 
@@ -54,7 +55,7 @@ def forecast_production(past: Past, start: datetime, slot_minutes: int, slots: i
     base, honest = np.minimum(lately.ahead, most_kw), lately.before
     residual = np.where(known, values_kw - honest, 0.0)
     features = _features(residual, np.where(known, honest, 0.0), a_day)
-    correction = fitted(honest, residual, features, weights, a_day, ridge=_RIDGE)
+    correction = fitted(honest, residual, features, weights, _usual(a_day), trust=_TRUST_DAYS * a_day)
     value_kw = base + correction.apply(base, features[-1])
     if past.running_kw is not None and base[0] > 0.0:
         value_kw[0] = 0.5 * (value_kw[0] + past.running_kw)
@@ -159,6 +160,13 @@ def _features(residual: Values, honest: Values, a_day: int) -> Values:
     return np.clip(np.stack(found, axis=1), *_FEATURE_BOUND)
 
 
+def _usual(a_day: int) -> Values:
+    """How the sky lasts, as the recorded homes have it: the last hour's for an afternoon, the day's until tomorrow."""
+    hours = np.arange(a_day) * 24.0 / a_day
+    day = np.where(hours < 16.0, 0.1 + 0.2 * np.minimum(hours / 5.0, 1.0), 0.1)
+    return np.stack((0.7 * np.exp(-hours / 5.0), np.full(a_day, 0.12), day), axis=1)
+
+
 def _band(
     residual: Values, honest: Values, weights: Values, before: Calendar, ahead: Calendar, slot_minutes: int
 ) -> tuple[Values, Values]:
@@ -172,6 +180,6 @@ def _band(
         np.zeros(len(before), dtype=np.int64),
         other_kind=0.0,
         typical=_TYPICAL_BAND,
-        typical_weight=_TYPICAL_DAYS * 60.0 / slot_minutes,
+        typical_weight=_BAND_DAYS * 60.0 / slot_minutes,
     )
     return at_slots(by_hour, ahead.hours(slot_minutes), np.zeros(len(ahead), dtype=np.int64))

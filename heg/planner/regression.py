@@ -12,6 +12,7 @@ import numpy as np
 from heg.planner.calendar import Values
 
 _MOMENTS_A_DAY = 48
+_LEAST_LEFT = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +43,19 @@ def means_before(numerator: Values, denominator: Values, slots: int, at_least: f
 
 
 def fitted(
-    base: Values, residual: Values, features: Values, weights: Values, ahead: int, *, ridge: float
+    base: Values, residual: Values, features: Values, weights: Values, usual: Values, *, trust: float
 ) -> Correction:
-    """Fit the correction for `ahead` slots.
+    """Fit the correction for as many slots ahead as `usual` has rows.
 
     `base`, `residual` and `weights` have one value a slot of the past (nothing known: weight 0), `features` one row a
-    moment, the last being now. Too short a past gives no correction.
+    moment, the last being now. `usual` are the weights that other houses' pasts gave: they count as much as slots of the
+    past whose `weights` sum to `trust`, so a short past differs little from them.
     """
-    n, count = len(base), features.shape[1]
+    n, (ahead, count) = len(base), usual.shape
     stride = max(1, ahead // _MOMENTS_A_DAY)
     moments = np.arange((n - ahead) % stride, n - ahead + 1, stride) if n > ahead else np.empty(0, dtype=np.int64)
     if len(moments) < 8:
-        return Correction(np.zeros((ahead, count)), np.ones(ahead))
+        return Correction(usual, np.ones(ahead))
     known = features[moments]
     window = np.lib.stride_tricks.sliding_window_view
     weight = window(weights, ahead)[moments]
@@ -63,10 +65,11 @@ def fitted(
     squares = (known[:, :, None] * known[:, None, :]).reshape(len(known), -1)
     gram = ((weighted * basis).T @ squares).reshape(ahead, count, count)
     told = (weighted * missed).T @ known
-    mean_gram = np.einsum("kii->i", gram) / ahead
-    gram += np.diag(ridge * mean_gram + 1e-9)
-    solved = np.asarray(np.linalg.solve(gram, told[:, :, None])[:, :, 0], dtype=np.float64)
+    share = trust / max(float(weight.sum()) / ahead * stride, 1e-9)
+    pull = share * np.einsum("kii->i", gram) / ahead + 1e-9
+    found = np.linalg.solve(gram + np.diag(pull), (told + pull * usual)[:, :, None])[:, :, 0]
+    solved = np.asarray(found, dtype=np.float64)
     before = np.einsum("nk,nk->k", weight * missed, missed)
-    gain = np.einsum("kq,kq->k", solved, told)
-    left = np.sqrt(np.clip(1.0 - gain / np.maximum(before, 1e-12), 0.05, 1.0))
+    gain = 2.0 * np.einsum("kq,kq->k", solved, told) - np.einsum("kq,kqr,kr->k", solved, gram, solved)
+    left = np.sqrt(np.clip(1.0 - gain / np.maximum(before, 1e-12), _LEAST_LEFT, 1.0))
     return Correction(solved, left)
