@@ -23,20 +23,22 @@ def offsets_by_hour(
     `hours` is the local time of day of each slot of the past, `typical` what is assumed of an hour without a past, with
     the weight of that many days.
     """
-    order = np.argsort(missed, kind="stable")
-    sorted_missed = missed[order]
-    sorted_hours, sorted_kinds, sorted_weights = hours[order], kinds[order], weights[order]
-    distance = np.abs((np.arange(HOURS)[:, None] + 0.5 - sorted_hours[None, :] + 12.0) % 24.0 - 12.0)
-    near = np.maximum(0.0, 1.5 - distance) * sorted_weights
+    counted = np.flatnonzero(weights > 0.0)
+    order = counted[np.argsort(missed[counted], kind="stable")]
     found = np.empty((2, HOURS, 2))
-    for kind in (0, 1):
-        cumulated = np.cumsum(near * np.where(sorted_kinds == kind, 1.0, other_kind), axis=1)
-        total = cumulated[:, -1] if cumulated.shape[1] else np.zeros(HOURS)
-        for side, share in enumerate((LOW, HIGH)):
-            at = (cumulated < share * total[:, None]).sum(axis=1)
-            empirical = sorted_missed[np.minimum(at, len(missed) - 1)] if len(missed) else np.zeros(HOURS)
+    for hour in range(HOURS):
+        nearness = 1.5 - np.abs((hours[order] - (hour + 0.5) + 12.0) % HOURS - 12.0)
+        near = np.flatnonzero(nearness > 0.0)
+        slots = order[near]
+        weight = nearness[near] * weights[slots]
+        for kind in (0, 1):
+            cumulated = np.cumsum(weight * np.where(kinds[slots] == kind, 1.0, other_kind))
+            total = float(cumulated[-1]) if len(near) else 0.0
             known = total / (total + typical_weight)
-            found[kind, :, side] = known * empirical + (1.0 - known) * typical[side]
+            for side, share in enumerate((LOW, HIGH)):
+                at = min(int(np.searchsorted(cumulated, share * total)), len(near) - 1)
+                empirical = float(missed[slots[at]]) if len(near) else 0.0
+                found[kind, hour, side] = known * empirical + (1.0 - known) * typical[side]
     return found
 
 

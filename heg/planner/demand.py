@@ -110,7 +110,7 @@ def _lasting(residual: Values, weights: Values, a_day: int) -> tuple[Correction,
 
 
 def _usual(a_day: int) -> Values:
-    """What lasts of a miss, as the recorded homes have it: half of the last slot's for an hour or two, a quarter day."""
+    """What lasts of a miss, as the recorded homes have it: half of the last slot's for an hour, a quarter of a day."""
     hours = np.arange(a_day) * 24.0 / a_day
     return np.stack((0.55 * np.exp(-hours / 1.3), np.full(a_day, 0.04), np.full(a_day, 0.25)), axis=1)
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heg.model.plan import DegradationCode, Forecast, ForecastRequest, SeriesForecast, SeriesHistory, Site
+from heg.model.plan import DegradationCode, ForecastRequest, SeriesForecast, SeriesHistory, Site
 from heg.planner.forecast import ForecastError, forecast
 
 NOON = datetime(2025, 3, 12, 12, tzinfo=UTC)
@@ -170,7 +170,3 @@ def _holds(series: SeriesForecast, slots: int) -> None:
         assert isfinite(low)
         assert isfinite(high)
         assert 0.0 <= low <= kw <= high
-
-
-def _is_forecast(found: object) -> bool:
-    return isinstance(found, Forecast)

@@ -1,0 +1,53 @@
+"""Forecasts of the recorded homes: error at 1 h, 1-6 h and 24 h ahead beside simpler ones, bands, time per call."""
+
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+
+from bench.rows import Row, median_s
+from heg.planner.forecast import forecast
+from tests.planner.recorded import HOMES, UCI, Backtest, RecordedHome, backtests, moments, quarter_hours, recorded
+
+_EVERY_H = 7
+_MOST = 900
+
+
+def run() -> list[Row]:
+    """All homes that are there; the time per call needs none of them."""
+    found = [home for name in (*HOMES, UCI) if (home := recorded(name)) is not None]
+    if not found:
+        print("forecast: no recorded homes beside the project: only the time per call is measured", file=sys.stderr)
+    rows = [row for home in found for row in _home(home)]
+    return [*rows, *_times()]
+
+
+def _home(home: RecordedHome) -> Iterator[Row]:
+    demand, production = backtests(home, moments(home, every_h=_EVERY_H, most=_MOST))
+    name = home.name.removesuffix("min").rsplit("_", 1)[0] if home.name != UCI else "uci"
+    naive = np.abs(home.demand_kw[home.a_day :] - home.demand_kw[: -home.a_day])
+    yield from _errors(f"{name} demand", demand, home.a_day, "14-day slot mean", "naive day")
+    yield Row(f"{name} demand MASE", demand.mae_kw(demand.ours, 0, home.a_day) / float(np.nanmean(naive)), "", "24 h")
+    yield Row(f"{name} demand in the band", demand.held(), "share", "four of five wanted")
+    if production is not None:
+        yield from _errors(f"{name} production", production, home.a_day, "truth with noise", "3-day mean")
+        yield Row(f"{name} production in the band", production.held(0.02), "share", "daylight; four of five wanted")
+
+
+def _errors(name: str, test: Backtest, a_day: int, beside: str, baseline: str) -> Iterator[Row]:
+    hour = a_day // 24
+    for label, first, last in (("1 h", 0, hour), ("1-6 h", 0, 6 * hour), ("24 h", 0, a_day)):
+        other = f"{beside} {test.mae_kw(test.others[beside], first, last):.3f}; baseline: {baseline}"
+        ours, against = (test.mae_kw(whose, first, last) for whose in (test.ours, test.others[baseline]))
+        yield Row(f"{name} MAE {label}", ours, "kW", other, baseline=against)
+    against = test.rmse_kw(test.others[baseline])
+    other = f"{beside} {test.rmse_kw(test.others[beside]):.3f}; baseline: {baseline}"
+    yield Row(f"{name} RMSE 24 h", test.rmse_kw(test.ours), "kW", other, baseline=against)
+
+
+def _times() -> Iterator[Row]:
+    request = quarter_hours(35)
+    forecast(request)
+    spent_s = min(median_s(lambda: forecast(request), repeat=1) for _ in range(21))
+    note = "demand and production, 35 days known; least of 21"
+    yield Row("a forecast of 96 quarter hours", 1000 * spent_s, "ms", note, 50.0)
