@@ -1,14 +1,13 @@
 """Why: a code for programs and a sentence with the figures for people, for each storage and slot (spec ebr.md)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
 
 from heg.model.plan import SlotReason, SlotReasonCode
-from heg.model.regimes import Regime, StorageNow
-from heg.model.regimes import power_kw as regime_kw
+from heg.model.regimes import Regime, wanted_kw
 from heg.planner.house import Floats, House, Store
 from heg.planner.regimes import TOLERANCE_KW, Choice
 from heg.planner.solve import Solution
@@ -29,57 +28,32 @@ _LIMIT_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class _Slot:
-    """What is known of one storage in one slot."""
+    """What is known of one storage in one slot; `power_kw` is what the regime makes of the slot as it is forecast."""
 
     store: Store
-    power_kw: float  # what the regime makes of the slot as it is forecast
+    power_kw: float
     alone_kw: float
     regime: Regime
+    plugged: bool
     absorbs: bool
     covers: bool
-    soc_kwh: float
     soc_after_kwh: float
     buy: float
     sell: float
     worth: float
-    later_price: float | None
-    later_hours: float | None
     binding: str
     shadow: float
     departing: bool
+    later_price: float | None
+    later_hours: float | None
 
 
 def explain(house: House, number: int, solution: Solution, choice: Choice) -> tuple[SlotReason, ...]:
     """Return the reason of each slot for the storage with this number."""
-    store, power_kw = house.stores[number], solution.power_kw[number]
-    soc_kwh = store.soc_after_kwh(power_kw, house.hours)
-    worth = solution.worth[number]
-    later = _realised(power_kw, worth)
-    names, shadows = _binding(house, store, solution, soc_kwh, worth)
-    alone_kw = solution.grid_kw - power_kw
-    begins_h = np.concatenate(([0.0], np.cumsum(house.hours)))
+    later = _realised(solution.power_kw[number], solution.worth[number])
     reasons = []
-    for slot in range(house.slots):
-        at = later[slot]
-        facts = _Slot(
-            store=store,
-            power_kw=_expected_kw(store, choice, slot, float(soc_kwh[slot]), float(alone_kw[slot]), house),
-            alone_kw=float(alone_kw[slot]),
-            regime=choice.orders[slot].regime,
-            absorbs=bool(choice.absorbs[slot]),
-            covers=bool(choice.covers[slot]),
-            soc_kwh=float(soc_kwh[slot]),
-            soc_after_kwh=float(soc_kwh[slot + 1]),
-            buy=float(house.buy_price[slot]),
-            sell=float(house.sell_price[slot]),
-            worth=float(choice.worth[slot]),
-            later_price=None if at is None else float(_price_at(house, solution, at)),
-            later_hours=None if at is None else float(begins_h[at] - begins_h[slot]),
-            binding=names[slot],
-            shadow=shadows[slot],
-            departing=store.target is not None and slot < store.target.slot,
-        )
-        code = _code(facts) if store.plugged[slot] else SlotReasonCode.NOT_PLUGGED
+    for at, facts in zip(later, _slots(house, number, solution, choice, later), strict=True):
+        code = _code(facts) if facts.plugged else SlotReasonCode.NOT_PLUGGED
         buys = facts.power_kw > max(0.0, -facts.alone_kw) + TOLERANCE_KW or facts.alone_kw > 0.0
         reasons.append(
             SlotReason(
@@ -95,26 +69,49 @@ def explain(house: House, number: int, solution: Solution, choice: Choice) -> tu
     return tuple(reasons)
 
 
-def _expected_kw(store: Store, choice: Choice, slot: int, soc_kwh: float, alone_kw: float, house: House) -> float:
-    if store.capacity_kwh <= 0.0:
-        return 0.0
-    now = StorageNow(
-        min_rate_kw=-float(store.discharge_kw[slot]),
-        max_rate_kw=float(store.charge_kw[slot]),
-        soc=min(max(soc_kwh / store.capacity_kwh, 0.0), 1.0),
-        capacity_kwh=store.capacity_kwh,
-        reserve_share=store.floor_kwh / store.capacity_kwh,
-        round_trip_efficiency=store.round_trip_efficiency,
+def _slots(house: House, number: int, solution: Solution, choice: Choice, later: list[int | None]) -> Iterator[_Slot]:
+    store, power_kw = house.stores[number], solution.power_kw[number]
+    soc_kwh = store.soc_after_kwh(power_kw, house.hours)
+    alone_kw = (solution.grid_kw - power_kw).tolist()
+    prices = np.where(solution.grid_kw >= -TOLERANCE_KW, house.buy_price, house.sell_price).tolist()
+    begins_h = np.concatenate(([0.0], np.cumsum(house.hours))).tolist()
+    leaves = 0 if store.target is None else store.target.slot
+    names, shadows = _binding(house, store, solution, soc_kwh, solution.worth[number])
+    columns = zip(
+        _expected_kw(house, store, choice, soc_kwh, alone_kw),
+        alone_kw,
+        (order.regime for order in choice.orders),
+        store.plugged.tolist(),
+        choice.absorbs.tolist(),
+        choice.covers.tolist(),
+        soc_kwh[1:].tolist(),
+        house.buy_price.tolist(),
+        house.sell_price.tolist(),
+        choice.worth.tolist(),
+        names,
+        shadows,
+        (slot < leaves for slot in range(house.slots)),
+        (None if at is None else prices[at] for at in later),
+        (None if at is None else begins_h[at] - begins_h[slot] for slot, at in enumerate(later)),
+        strict=True,
     )
-    return regime_kw(choice.orders[slot], alone_kw, now, float(house.hours[slot]) * 3600.0)
+    return (_Slot(store, *values) for values in columns)
+
+
+def _expected_kw(house: House, store: Store, choice: Choice, soc_kwh: Floats, alone_kw: list[float]) -> list[float]:
+    """Return what the regimes make of the slots as they are forecast."""
+    spare_kw = np.maximum(soc_kwh[:-1] - store.floor_kwh, 0.0) * store.one_way / house.hours
+    room_kw = np.maximum(store.capacity_kwh - soc_kwh[:-1], 0.0) / store.one_way / house.hours
+    lowest_kw = (-np.minimum(store.discharge_kw, spare_kw)).tolist()
+    highest_kw = np.minimum(store.charge_kw, room_kw).tolist()
+    return [
+        min(max(wanted_kw(order, alone), lowest), highest)
+        for order, alone, lowest, highest in zip(choice.orders, alone_kw, lowest_kw, highest_kw, strict=True)
+    ]
 
 
 def _start(house: House, slot: int) -> datetime:
     return house.start + timedelta(minutes=house.slot_minutes * slot)
-
-
-def _price_at(house: House, solution: Solution, slot: int) -> float:
-    return float(house.buy_price[slot] if solution.grid_kw[slot] >= -TOLERANCE_KW else house.sell_price[slot])
 
 
 def _realised(power_kw: Floats, worth: Floats) -> list[int | None]:
