@@ -138,10 +138,14 @@ class SlotLoop:
         )
 
     def _stored(self) -> Iterator[tuple[str, str]]:
-        """Which storages can be planned with, and whether by their own word."""
+        """Which storages can be planned with, and whether their word was found wrong: then what was planned is, too.
+
+        One that is silent for a while is reckoned on from where it was: that is no news.
+        """
         for name, one in self._outlook.judged(self._clock.monotonic_s()).items():
             if one.share is not None:
-                yield name, "" if one.degradation is None else str(one.degradation.code)
+                frozen = one.degradation is not None and one.degradation.code is DegradationCode.SOC_FROZEN
+                yield name, "frozen" if frozen else ""
 
     def _outside(self) -> bool:
         now_s, found = self._clock.monotonic_s(), False

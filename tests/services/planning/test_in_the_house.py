@@ -181,7 +181,9 @@ async def test_a_state_of_charge_that_cannot_be_is_named_and_reckoned(clock: Clo
         house.rig.battery.lies("713.SoC", 250.0)
         house.rig.battery.lies("802.SoC", 250.0)
         before = await planned.cycles()
+        plans = len(planned.planner.asked)
         await house.after(seconds=90)
+        assert len(planned.planner.asked) == plans, "that it is silent for a minute calls for no other plan"
         answer = await planned.ask()
         assert answer.outcome is Outcome.DONE
         assert DegradationCode.SOC_OUT_OF_BOUNDS in planned.lacks
