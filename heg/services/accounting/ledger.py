@@ -22,6 +22,8 @@ STEP_S = 30.0
 """A label that lies so far from where it should be was set by somebody."""
 _WAIT_S = 3600.0
 """How long a cut waits for a storage or charger that does not answer; then the books go on without it."""
+_COUNTER_S = 600.0
+"""How long a device that answers again is waited for until its counter comes too."""
 _AWAKE_KW = 0.05
 """A producer that made less when it was last heard sleeps: nobody waits for it until the sun rises."""
 
@@ -68,6 +70,8 @@ class Ledger:
         self._cut: tuple[float | None, datetime] | None = (None, left.booked_until) if left is not None else None
         self._waiting_since_s: float | None = None
         self._heard_kw: dict[str, float] = {}
+        self._silent: dict[str, tuple[float, dict[str, int]]] = {}
+        self._stamps: dict[str, dict[str, int]] = {}
         self._stored_kwh: float | None = None
         self._sums = left.sums if left is not None and left.sums.until > left.sums.start else None
         self._debt_kwh = left.debt_kwh if left is not None else 0.0
@@ -141,7 +145,7 @@ class Ledger:
             return False
         if (look.awaited or not ready) and look.at_s - began_s < self._ready_within_s:
             return False
-        missing = [one for one in look.devices if one.silent and self._matters(one)]
+        missing = [one for one in look.devices if self._matters(one) and self._is_missing(one, look.at_s)]
         if not missing:
             self._waiting_since_s = None
             return True
@@ -151,6 +155,21 @@ class Ledger:
             return False
         self._levels.forget(one.name for one in missing)
         return True
+
+    def _is_missing(self, one: DeviceSeen, now_s: float) -> bool:
+        """Silent, or back but without a counter of after its silence: that tells what flowed meanwhile."""
+        stamps = {variable: reading.stamp for variable, reading in (one.counters or {}).items()}
+        if one.silent:
+            before = self._silent.get(one.name)
+            self._silent[one.name] = (now_s, self._stamps.get(one.name, {}) if before is None else before[1])
+            return True
+        heard_s, known = self._silent.get(one.name, (now_s, {}))
+        old = bool(known) and (not stamps or bool(stamps.items() & known.items()))
+        if old and now_s - heard_s < max(_COUNTER_S, self._ready_within_s):
+            return True
+        self._silent.pop(one.name, None)
+        self._stamps[one.name] = stamps or self._stamps.get(one.name, {})
+        return False
 
     def _matters(self, one: DeviceSeen) -> bool:
         return one.role is not Role.PRODUCER or self._heard_kw.get(one.name, 0.0) > _AWAKE_KW
@@ -230,10 +249,8 @@ class Ledger:
         return closed
 
     def _book(self, booked: "_Booked", look: Look) -> None:
-        if self._rule is None and look.stored_kwh is not None and look.battery is not None:
-            self._rule = RuleBattery(look.stored_kwh)
-            assert self._sums is not None
-            self._sums = replace(self._sums, rule_before_kwh=look.stored_kwh)
+        if self._rule is None and look.battery is not None:
+            self._equal_start(look)
         hours = max(booked.seconds, 1e-3) / 3600.0
         car_kwh = booked.car_kwh * booked.share
         self._car, at_once_kwh = self._car.step(look.car, booked.seconds, car_kwh)
@@ -244,6 +261,13 @@ class Ledger:
             self._rule, rule = self._rule.through(steps, look.battery)
         assert self._sums is not None
         self._sums = _plus(self._sums, booked, none, rule, at_once_kwh - car_kwh)
+
+    def _equal_start(self, look: Look) -> None:
+        """The rule's battery begins with what the real one holds."""
+        stored_kwh = look.stored_kwh if self._stored_kwh is None else self._stored_kwh
+        if stored_kwh is not None and self._sums is not None:
+            self._rule = RuleBattery(stored_kwh)
+            self._sums = replace(self._sums, rule_before_kwh=stored_kwh)
 
     def _leave(self, look: Look) -> list[Closed]:
         """Close the span that runs when time has left it."""
