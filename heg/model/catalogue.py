@@ -20,6 +20,7 @@ from heg.model.records import (
     EvidenceRecord,
     HealthRecord,
     PlannedSlot,
+    RecentBooks,
     VehicleRecord,
 )
 from heg.model.slots import Profile
@@ -191,6 +192,7 @@ _RECORDS = (
     _record("books.month", "the same of a local month that is over", BooksRecord, Durability.KEPT),
     _record("books.today", "the same of the local day so far", BooksRecord, Durability.MEMORY),
     _record("books.this_month", "the same of the local month so far", BooksRecord, Durability.MEMORY),
+    _record("books.recent", "the last months' books by day, the last years' by month", RecentBooks, Durability.FLUSHED),
     _record("books.open", "what the books need to go on after a restart", OpenBooks, Durability.FLUSHED),
     _record("evidence", "a change of envelope or lease with the meter before and after", EvidenceRecord),
     _record("configuration", "the configuration that came into force", ConfigurationRecord),

@@ -1,6 +1,7 @@
 """Record instances: typed values that are more than a number. Each is the value of one catalogued variable."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from heg.model.capabilities import Capability
@@ -178,3 +179,22 @@ class BooksRecord:
     ahead_kwh: float = 0.0
     stored_eur_per_kwh: float | None = None
     integrated: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StartedBooks:
+    """The books of a span with its start."""
+
+    start: datetime
+    books: BooksRecord
+
+
+@dataclass(frozen=True, slots=True)
+class RecentBooks:
+    """Variable `books.recent`: the days of this and the last month, the months of the last years, oldest first.
+
+    What people look at most is at hand after a restart, and is not looked for among weeks of measurements.
+    """
+
+    days: tuple[StartedBooks, ...] = ()
+    months: tuple[StartedBooks, ...] = ()

@@ -8,7 +8,7 @@ from enum import StrEnum
 from heg.data.door import Door, Resolution
 from heg.model.books import saved
 from heg.model.instance import Location
-from heg.model.records import BooksRecord, HouseBooks
+from heg.model.records import BooksRecord, HouseBooks, RecentBooks
 from heg.model.refusals import Refusal, RefusalCode, RefusedError
 from heg.web.messages import CostColumns, HouseCost, SavedEur, Savings, SavingsNow, SavingsTable, iso
 
@@ -58,7 +58,12 @@ async def savings_table(door: Door, here: Location, start: datetime, end: dateti
     if (end - start) / source.shortest > MOST_ROWS:
         expected = f"at most {MOST_ROWS} rows"
         return Refusal(RefusalCode.TOO_LARGE, expected, f"{iso(start)} to {iso(end)}", "ask for a shorter span")
-    found = await _stored(door, here, source.over, start, end)
+    at_hand = _recent(door, here, by)
+    # Whole and sorted from its first on: only what is older must be looked for in the store.
+    until = min(end, *at_hand) if at_hand else end
+    found = {one: record for one, record in at_hand.items() if start <= one < end}
+    if start < until:
+        found |= await _stored(door, here, source.over, start, until)
     running = _newest(door, here, source.running) if source.running else None
     if running is not None and start <= running[0] < end:
         found[running[0]] = running[1]
@@ -82,6 +87,13 @@ async def _stored(
         cursor = page.next_cursor
         if cursor is None:
             return found
+
+
+def _recent(door: Door, here: Location, by: By) -> dict[datetime, BooksRecord]:
+    one = door.latest("books.recent", here)
+    if by is By.SLOT or one is None or not isinstance(one.value, RecentBooks):
+        return {}
+    return {each.start: each.books for each in (one.value.days if by is By.DAY else one.value.months)}
 
 
 def _newest(door: Door, here: Location, variable: str) -> tuple[datetime, BooksRecord] | None:

@@ -20,6 +20,8 @@ from tests.support.processes import GatewayProcess, HouseProcess, wait_until, wo
 SPEED = 30.0
 FLUSH_S = 30.0
 """House seconds: one real second at this speed."""
+EDGE_KWH = 0.03
+"""What the house uses in a minute at most, about: the first one and the last one are not booked whole."""
 COMES_BACK_S = 20.0
 """Real seconds within which a killed gateway controls again."""
 
@@ -79,13 +81,29 @@ def kill_and_come_back(gateway: GatewayProcess, house: HouseProcess, seen: list[
     assert not lost, f"acknowledged before {killed_at} and gone: {lost[:3]}"
 
 
+def booked_kwh(gateway: GatewayProcess) -> float:
+    """The demand of all days in the books, the running one included."""
+    days: list[float] = gateway.read("/api/v1/savings?by=day")["demand_kwh"]
+    return sum(days)
+
+
+def demand_booked_once(gateway: GatewayProcess, house: HouseProcess, before_kwh: float) -> None:
+    """Whatever was killed: all that the house used is in the books, once, but for the minute that is still open."""
+    used_kwh = house.ask(ask="status")["consumed_kwh"] - before_kwh
+    wait_until(
+        lambda: booked_kwh(gateway) >= used_kwh - EDGE_KWH, f"{used_kwh:.3f} kWh are booked", limit_s=COMES_BACK_S
+    )
+    now_kwh = house.ask(ask="status")["consumed_kwh"] - before_kwh
+    assert booked_kwh(gateway) <= now_kwh + EDGE_KWH
+
+
 def kills(folder: Path, times: int, seed: int) -> None:
     chance = random.Random(seed)
     with ExitStack() as stack:
         house, gateway = world(stack, folder, speed=SPEED, flush_s=FLUSH_S)
         gateway.start()
         wait_until(gateway.controls, f"the battery is controlled; see {gateway.log}")
-        began = house_time(gateway)
+        began, used_kwh = house_time(gateway), house.ask(ask="status")["consumed_kwh"]
         seen: list[Seen] = []
         for _ in range(times):
             until_s = time.monotonic() + chance.uniform(0.2, 6.0)
@@ -95,6 +113,7 @@ def kills(folder: Path, times: int, seed: int) -> None:
                 time.sleep(0.1)
             kill_and_come_back(gateway, house, seen, began)
         assert len(seen) > times
+        demand_booked_once(gateway, house, used_kwh)
         assert gateway.terminate() == 0
 
 

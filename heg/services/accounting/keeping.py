@@ -1,17 +1,20 @@
 """What has been booked lately, so that a day is the sum of its slots and late prices still reach them. Pure.
 
-Of the last days every span's record is kept in memory, of the running month every day's. What leaves memory is in the
-store. A span that is booked twice over, because the clock was set back, becomes the sum of both.
+Of the last days every span's record is kept in memory, of the last two months every day's, of the last years every
+month's. What leaves memory is in the store. A span that is booked twice over, because the clock was set back, becomes
+the sum of both.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from heg.model.books import priced, together
-from heg.model.records import BooksRecord
+from heg.model.records import BooksRecord, RecentBooks, StartedBooks
 from heg.services.accounting.spans import Calendar
 from heg.services.accounting.tariff import TariffBook
 
+KEPT_MONTHS = 25
 KEPT_DAYS = 3
 """Local days whose slots are kept: prices that come later than that are too late."""
 
@@ -24,29 +27,40 @@ class Changed:
     days: dict[datetime, BooksRecord] = field(default_factory=dict)
     months: dict[datetime, BooksRecord] = field(default_factory=dict)
 
+    @property
+    def recent(self) -> bool:
+        """Tell whether the days or months are others now."""
+        return bool(self.days or self.months)
+
 
 class Keeping:
     """Slots of the last days and days of the last months, by start."""
 
-    def __init__(self, calendar: Calendar) -> None:
+    def __init__(self, calendar: Calendar, recent: RecentBooks | None = None) -> None:
+        recent = RecentBooks() if recent is None else recent
         self._calendar = calendar
         self._slots: dict[datetime, BooksRecord] = {}
-        self._days: dict[datetime, BooksRecord] = {}
+        self._days = {one.start: one.books for one in recent.days}
+        self._months = {one.start: one.books for one in recent.months}
         self._running: tuple[datetime, datetime] | None = None
 
-    def restore(self, slots: dict[datetime, BooksRecord], days: dict[datetime, BooksRecord], now: datetime) -> Changed:
-        """Take what the store has of an earlier run; what is newer here stays. Days that it lacks are summed up."""
-        self._slots = {**slots, **self._slots}
-        self._days = {**days, **self._days}
+    def restore(self, slots: Mapping[datetime, BooksRecord], now: datetime) -> Changed:
+        """Take the slots that the store has of an earlier run. A day among them that was not summed up yet is now."""
+        for start, record in slots.items():
+            self._slots.setdefault(start, record)
         changed = Changed()
         today = self._calendar.day(self._calendar.slot_of(now))
-        for start in sorted({self._calendar.day(slot) for slot in slots}):
-            if start < today and start not in days and (whole := self._sum_of_day(start)) is not None:
-                self._days[start] = changed.days[start] = whole
+        for day in sorted({self._calendar.day(slot) for slot in slots}):
+            if day < today and day not in self._days and (whole := self._sum_of_day(day)) is not None:
+                self._days[day] = changed.days[day] = whole
         for month in {self._calendar.month(day) for day in changed.days} - {self._calendar.month(today)}:
-            if (sum_of_month := self._sum_of_month(month)) is not None:
-                changed.months[month] = sum_of_month
+            self._sum_up(month, changed)
         return changed
+
+    @property
+    def recent(self) -> RecentBooks:
+        """The days and months that are kept."""
+        return RecentBooks(_started(self._days), _started(self._months))
 
     def put(self, start: datetime, record: BooksRecord) -> Changed:
         """Keep a span's record; return what has to be written: it, and the day and month that it ended."""
@@ -62,6 +76,8 @@ class Keeping:
             # A day that was over gets one more span: the clock was set back, or a gap is booked that began in it.
             more = together([self._days[day], record])
             self._days[day] = changed.days[day] = more if more is not None else record
+            if month in self._months:
+                self._sum_up(month, changed)
         self._forget(start)
         return changed
 
@@ -115,8 +131,8 @@ class Keeping:
         if whole is None:
             return
         self._days[day] = changed.days[day] = whole
-        if month_over and (sum_of_month := self._sum_of_month(month)) is not None:
-            changed.months[month] = sum_of_month
+        if month_over:
+            self._sum_up(month, changed)
 
     def _renew(self, day: datetime, changed: Changed) -> None:
         """Slots of a day that was over have a price now."""
@@ -124,9 +140,8 @@ class Keeping:
             return
         self._days[day] = changed.days[day] = whole
         month = self._calendar.month(day)
-        over = self._running is not None and self._running[1] != month
-        if over and (sum_of_month := self._sum_of_month(month)) is not None:
-            changed.months[month] = sum_of_month
+        if month in self._months:
+            self._sum_up(month, changed)
 
     def _slots_of(self, day: datetime) -> list[BooksRecord]:
         end = self._calendar.next_day(day)
@@ -135,9 +150,11 @@ class Keeping:
     def _sum_of_day(self, day: datetime) -> BooksRecord | None:
         return together(self._slots_of(day))
 
-    def _sum_of_month(self, month: datetime) -> BooksRecord | None:
+    def _sum_up(self, month: datetime, changed: Changed) -> None:
         days = sorted(self._days.items())
-        return together([one for start, one in days if self._calendar.month(start) == month])
+        whole = together([one for start, one in days if self._calendar.month(start) == month])
+        if whole is not None:
+            self._months[month] = changed.months[month] = whole
 
     def _forget(self, newest: datetime) -> None:
         oldest = self.first_kept(newest)
@@ -146,7 +163,13 @@ class Keeping:
         first = self.first_day_kept(newest)
         for start in [one for one in self._days if one < first]:
             del self._days[start]
+        for start in sorted(self._months)[:-KEPT_MONTHS]:
+            del self._months[start]
 
 
 def _lacks_price(record: BooksRecord) -> bool:
     return record.priced_share < 1.0 or record.export_eur_per_kwh is None
+
+
+def _started(books: Mapping[datetime, BooksRecord]) -> tuple[StartedBooks, ...]:
+    return tuple(StartedBooks(start, one) for start, one in sorted(books.items()))

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from heg.data.door import Door, Resolution
 from heg.model.books import OpenBooks
 from heg.model.instance import ANY, Location, Quality
-from heg.model.records import BooksRecord
+from heg.model.records import BooksRecord, RecentBooks
 from heg.model.refusals import RefusalCode
 from heg.model.slots import Profile
 from heg.runtime.clock import Clock
@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 _AGAIN_S = 5.0
 _TRIES = 60
 _ROWS = 1000
+_PAGE = timedelta(hours=6)
+_BREATH_S = 0.05
 _ONE_WAY = 0.95
 
 
@@ -44,12 +46,14 @@ class Accounting:
         self._calendar = Calendar(settings.time_zone, settings.slot_minutes)
         self._view = HouseView(door, settings)
         self._tariffs = TariffBook(settings.slot_minutes)
-        self._keeping = Keeping(self._calendar)
+        recent = self._before("books.recent")
+        self._keeping = Keeping(self._calendar, recent if isinstance(recent, RecentBooks) else None)
+        self._remembers = False
         self._ledger = Ledger(
             self._calendar,
             span_s=settings.span_s,
             ready_within_s=settings.timings.found_within_s,
-            left=self._left_before(),
+            left=left if isinstance(left := self._before("books.open"), OpenBooks) else None,
         )
         self._heard: dict[tuple[str, Location], int] = {}
         self._written: OpenBooks | None = None
@@ -131,9 +135,13 @@ class Accounting:
                 receipt = self._door.write(variable, self._here, record, time=start)
                 if receipt.refusal is not None:
                     logger.error("%s of %s was refused: %s", variable, start.isoformat(), receipt.refusal)
+        if changed.recent:
+            self._door.write("books.recent", self._here, self._keeping.recent)
 
     def _tell_running(self, now: datetime) -> None:
-        """The day and the month so far, with the slot that runs."""
+        """The day and the month so far, with the slot that runs; not before it is known what the day began with."""
+        if not self._remembers:
+            return
         running = self._ledger.running
         open_record = None if running is None else self._record(running)
         slot = self._calendar.slot_of(now)
@@ -153,38 +161,36 @@ class Accounting:
             self._written = left
             self._door.write("books.open", self._here, left)
 
-    def _left_before(self) -> OpenBooks | None:
-        before = self._door.latest("books.open", self._here)
-        return before.value if before is not None and isinstance(before.value, OpenBooks) else None
+    def _before(self, variable: str) -> object:
+        found = self._door.latest(variable, self._here)
+        return None if found is None else found.value
 
     async def _read_kept(self) -> None:
-        """What the store has of the last days: behind the running books, which do not wait for it."""
+        """What the store has of the last days' slots: behind the running books, which do not wait for it."""
         now = self._clock.utc()
-        slot = self._calendar.slot_of(now)
-        end = now + timedelta(days=1)
-        slots = await self._stored("books.slot", self._keeping.first_kept(slot), end)
-        days = await self._stored("books.day", self._keeping.first_day_kept(slot), end)
-        if slots is None or days is None:
-            return
-        self._write(self._keeping.restore(dict(slots), dict(days), self._clock.utc()))
-        logger.info("accounting: %d spans and %d days read from the store", len(slots), len(days))
+        start, end = self._keeping.first_kept(self._calendar.slot_of(now)), now + timedelta(days=1)
+        slots: dict[datetime, BooksRecord] = {}
+        # The newest first, a few hours a page: the store's thread has other things to do.
+        while end > start:
+            begin = max(start, end - _PAGE)
+            found = await self._stored(begin, end)
+            if found is None:
+                break
+            slots.update(found)
+            end = begin
+            await self._clock.sleep(_BREATH_S)
+        else:
+            self._write(self._keeping.restore(slots, self._clock.utc()))
+        self._remembers = True
+        logger.info("accounting: %d spans read from the store", len(slots))
 
-    async def _stored(self, variable: str, start: datetime, end: datetime) -> Mapping[datetime, BooksRecord] | None:
-        found: dict[datetime, BooksRecord] = {}
-        cursor: str | None = None
-        tries = 0
-        while True:
-            page = await self._door.history(
-                variable, self._here, start, end, Resolution.RAW, cursor=cursor, limit=_ROWS
-            )
-            if page.refusal is not None:
-                tries += 1
-                if page.refusal.code is not RefusalCode.NOT_READY or tries > _TRIES:
-                    logger.warning("%s cannot be read, sums begin anew: %s", variable, page.refusal)
-                    return None
-                await self._clock.sleep(_AGAIN_S)
-                continue
-            found.update({row.time: row.value for row in page.rows if isinstance(row.value, BooksRecord)})
-            cursor = page.next_cursor
-            if cursor is None:
-                return found
+    async def _stored(self, start: datetime, end: datetime) -> Mapping[datetime, BooksRecord] | None:
+        for _ in range(_TRIES):
+            page = await self._door.history("books.slot", self._here, start, end, Resolution.RAW, limit=_ROWS)
+            if page.refusal is None:
+                return {row.time: row.value for row in page.rows if isinstance(row.value, BooksRecord)}
+            if page.refusal.code is not RefusalCode.NOT_READY:
+                break
+            await self._clock.sleep(_AGAIN_S)
+        logger.warning("books.slot cannot be read, the day's sum begins anew: %s", page.refusal)
+        return None

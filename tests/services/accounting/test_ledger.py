@@ -250,7 +250,7 @@ def test_energy_is_booked_once_whatever_happens(
     for what, much in moments:
         happens(kept, what, much)
     house.silent = set()
-    # Power that changed while nobody looked was carried on too long or too short: everything flows once more, both ways.
+    # Power that changed while nobody looked was carried on too long: everything flows once more, both ways.
     for flows in ((4.0, 1.0, 2.0), (0.0, 4.0, -2.0), (0.0, 0.0, 0.0)):
         happens(kept, "house", flows)
         kept.lives(400)
