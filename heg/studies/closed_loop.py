@@ -119,15 +119,6 @@ def planned(recording: Recording, battery: StorageInputs, foresight: Foresight, 
     return lead
 
 
-def perfect(recording: Recording) -> Foresight:
-    """Expect exactly what will come."""
-
-    def foresight(first: int, count: int) -> tuple[Sequence[float], Sequence[float]]:
-        return recording.demand_kw[first : first + count], recording.production_kw[first : first + count]
-
-    return foresight
-
-
 def _now(battery: StorageInputs, soc_kwh: float) -> StorageNow:
     return StorageNow(
         min_rate_kw=battery.min_rate_kw,

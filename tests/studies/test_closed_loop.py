@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from heg.model.plan import StorageInputs
-from heg.studies.closed_loop import Recording, idle, live, perfect, planned, self_consumption
+from heg.model.plan import Site, StorageInputs
+from heg.studies.closed_loop import Recording, idle, live, planned, self_consumption
+from heg.studies.foresight import own, perfect, with_noisy_sun
 
 BATTERY = StorageInputs(capacity_kwh=10.0, min_rate_kw=-5.0, max_rate_kw=5.0, soc_kwh=0.0, round_trip_efficiency=0.81)
 
@@ -53,3 +54,20 @@ def test_a_plan_that_knows_what_comes_beats_the_rule_and_the_rule_beats_nothing(
     rule = live(home, BATTERY, self_consumption, slots).valued_eur(0.2)
     lead = planned(home, BATTERY, perfect(home), 24)
     assert live(home, BATTERY, lead, slots).valued_eur(0.2) < rule < nothing
+
+
+def test_a_noisy_sun_errs_the_same_each_time_and_not_much_on_average() -> None:
+    home = recording(30)
+    noisy = with_noisy_sun(home, perfect(home), seed=1)
+    assert noisy(10, 30)[1][5] == noisy(15, 3)[1][0]
+    assert noisy(10, 30)[0] == perfect(home)(10, 30)[0]
+    ratio = sum(noisy(0, 720)[1]) / sum(home.production_kw)
+    assert ratio == pytest.approx(1.0, abs=0.15)
+    assert ratio != 1.0
+
+
+def test_own_forecasts_of_a_steady_home_are_what_it_does() -> None:
+    home = recording(21)
+    demand_kw, production_kw = own(home, Site())(20 * 24, 24)
+    assert demand_kw == pytest.approx((0.8,) * 24, abs=0.1)
+    assert production_kw == pytest.approx(home.production_kw[-24:], abs=0.5)
