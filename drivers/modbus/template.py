@@ -52,10 +52,14 @@ class Register(_Table, frozen=True):
 
 
 class Identity(_Table, frozen=True):
-    """Registers by which a device is known again at another address or after another run."""
+    """Registers by which a device is known again at another address or after another run.
+
+    `version_bytes`: each byte of the version is a part of it, the last one left out (0x030A2A00 is 3.10.42).
+    """
 
     serial: RegisterName
     version: RegisterName | None = None
+    version_bytes: bool = False
 
 
 class MeasureLine(_Table, frozen=True):

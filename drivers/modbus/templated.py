@@ -93,7 +93,7 @@ class TemplatedDevice:
             maker=self._template.maker,
             model=self._template.model,
             serial=serial,
-            version=self._text(self._template.identity.version),
+            version=self._version(),
             protocol="modbus",
             address=self.address,
             capabilities=(capability,),
@@ -167,6 +167,13 @@ class TemplatedDevice:
     def _rated_a(self) -> float:
         shown = self._registers.value(self._template.charger.rated) or self._template.charger.smallest_a
         return shown if self._entry.max_a is None else min(shown, self._entry.max_a)
+
+    def _version(self) -> str:
+        identity = self._template.identity
+        value = None if identity.version is None else self._registers.value(identity.version)
+        if value is None or not identity.version_bytes:
+            return self._text(identity.version)
+        return ".".join(str(part) for part in (round(value) & 0xFFFFFFFF).to_bytes(4, "big")[:3])
 
     def _text(self, name: str | None) -> str:
         value = None if name is None else self._registers.value(name)

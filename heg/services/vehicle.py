@@ -31,6 +31,7 @@ _UNPLUGGED = "unplugged"
 _CLAIM_S = 900.0
 _CLAIM_AGAIN_S = 300.0
 _ENDED_S = 1e-3
+_SOC_STEP = 0.002
 
 
 @dataclass(slots=True)
@@ -41,6 +42,7 @@ class _Kept:
     capability: VehicleCapability
     book: CarBook
     written: VehicleRecord | None = None
+    soc_told: float = -1.0
     soc_told_s: float = float("-inf")
     claimed: RegimeOrder | None = None
     claimed_s: float = float("-inf")
@@ -112,9 +114,11 @@ class VehicleService:
         if worth_writing(kept.written, record):
             kept.written = record
             self._door.write("vehicle", place, rounded(record))
-        if record.plugged and record.soc is not None and now_s - kept.soc_told_s >= self._soc_every_s:
-            kept.soc_told_s = now_s
-            self._door.write("soc", place, round(record.soc, 4))
+        if record.plugged and record.soc is not None:
+            moved = abs(record.soc - kept.soc_told) >= _SOC_STEP
+            if moved or now_s - kept.soc_told_s >= self._soc_every_s:
+                kept.soc_told, kept.soc_told_s = record.soc, now_s
+                self._door.write("soc", place, round(record.soc, 4))
         self._claim(kept, record)
 
     def _claim(self, kept: _Kept, record: VehicleRecord) -> None:

@@ -114,7 +114,16 @@ def test_a_house_time_beyond_the_calendar_is_said(config: Path, epoch: str) -> N
     assert "Traceback" not in said.stderr
 
 
-@pytest.mark.parametrize("command", [["status"], ["devices"], ["try", "battery"]])
+@pytest.mark.parametrize("share", ["80", "120%", "much", "-1%"])
+def test_a_share_that_could_mean_two_things_is_asked_for_again(config: Path, share: str) -> None:
+    said = heg("plug-in", f"--target={share}", "--config", config)
+    assert said.returncode == 2
+    assert "expected a share such as 80% or 0.8" in said.stderr
+
+
+@pytest.mark.parametrize(
+    "command", [["status"], ["devices"], ["try", "battery"], ["plug-in", "--departure", "07:30", "--target", "80%"]]
+)
 def test_without_a_gateway_the_answer_says_how_to_start_one(config: Path, command: list[str]) -> None:
     said = heg(*command, "--config", config)
     assert said.returncode == 69
@@ -132,6 +141,9 @@ def test_the_gateway_runs_answers_and_ends_gracefully_when_told(config: Path, po
         tried = heg("try", "nothing-of-this-name", "--config", config)
         assert tried.returncode == 1
         assert "refused" in tried.stdout
+        car = heg("plug-in", "--departure", "07:30", "--target", "80%", "--config", config)
+        assert car.returncode == 1
+        assert "expected a charger among none" in car.stdout
         process.send_signal(signal.SIGTERM)
         _, log = process.communicate(timeout=20)
     assert process.returncode == 0

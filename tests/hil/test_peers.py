@@ -11,11 +11,13 @@ from sunspec2.modbus.client import SunSpecModbusClientDeviceTCP
 
 from heg.runtime.clock import Clock
 from heg.runtime.loops import RealTiming, run
+from hil.devices.charger import ChargerSettings
 from hil.devices.meter import MeterSettings
 from hil.devices.pv import PvSettings
 from hil.devices.storage import StorageSettings
 from hil.house.battery import BatteryConfig
 from hil.house.house import Constant, HouseConfig
+from hil.house.vehicle import VehicleConfig
 from hil.rig import DeviceSettings, Handle, Rig, RigPlan, SerialBus
 
 pytestmark = pytest.mark.system
@@ -172,3 +174,32 @@ def test_mbpoll_reads_two_devices_on_one_serial_line() -> None:
         ),
         scene,
     )
+
+
+@needs_mbpoll
+def test_mbpoll_reads_and_commands_the_charge_point() -> None:
+    """Function 3 for each value of two registers, function 6 for what is set: nothing else is understood."""
+
+    async def scene(rig: Rig) -> None:
+        host, _, port = rig.charger.address.rpartition(":")
+        common = ["mbpoll", "-m", "tcp", "-p", port, "-a", "255", "-0", "-1", "-o", "5"]
+
+        async def asked(*arguments: str) -> str:
+            process = await asyncio.create_subprocess_exec(
+                *common, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+            )
+            said, _ = await process.communicate()
+            return said.decode()
+
+        read = ["-t", "4:int", "-B", host]
+        assert re.search(r"\[1014\]:\s+18416854", await asked("-r", "1014", *read))
+        assert re.search(r"\[1110\]:\s+16000", await asked("-r", "1110", *read))
+        assert "Written 1 references" in await asked("-r", "5004", "-t", "4", host, "9000")
+        assert re.search(r"\[1100\]:\s+9000", await asked("-r", "1100", *read))
+        assert rig.charger.writes("set_current") == 1
+        assert "failed" in await asked("-r", "5004", "-t", "4", host, "5000")
+        assert "failed" in await asked("-r", "1000", "-c", "4", *read)
+
+    vehicles = {"car": VehicleConfig(plugged=True)}
+    house = HouseConfig(batteries={}, producers={}, vehicles=vehicles)
+    live(RigPlan(house, Constant(0.5), devices={"charger": ChargerSettings()}), scene)

@@ -10,6 +10,7 @@ from heg.runtime.clock import Clock
 from hil.plan import rig_plan
 from hil.rig import Rig
 from tests.scenarios.test_car import UNPLANNED, tables
+from tests.services.planning.test_in_the_house import paced
 from tests.support.house import NOON, House, a_gateway, a_house
 from tests.support.stepped import stepped
 
@@ -25,9 +26,12 @@ async def known_soc(house: House) -> float:
     return float(rows["rows"][-1]["value"])
 
 
+PACED = {**UNPLANNED, **paced(10.0)["sections"]}
+
+
 @stepped
 async def test_said_and_metered_is_what_the_car_has(clock: Clock, tmp_path: Path) -> None:
-    async with a_house(clock, tmp_path, tables=tables(**CAR), sections=UNPLANNED) as house:
+    async with a_house(clock, tmp_path, tables=tables(**CAR), sections=PACED) as house:
         await house.until(lambda: house.reason_for("charger") == "unplanned")
         answer = await say(house, soc=0.4, target=0.8, departure="07:30")
         assert answer["outcome"] == "done"
@@ -46,12 +50,12 @@ async def test_said_and_metered_is_what_the_car_has(clock: Clock, tmp_path: Path
 async def test_a_restart_goes_on_in_the_same_stay(clock: Clock, tmp_path: Path) -> None:
     """Unit after unit on one folder, the rig's car charging on meanwhile."""
     async with Rig(rig_plan(tables(**CAR), NOON), clock) as rig:
-        async with a_gateway(rig, clock, tmp_path, sections=UNPLANNED) as house:
+        async with a_gateway(rig, clock, tmp_path, sections=PACED) as house:
             await house.until(lambda: house.reason_for("charger") == "unplanned")
             assert (await say(house, soc=0.4, target=0.9))["outcome"] == "done"
             await house.after(1800)
         await rig.after(600)
-        async with a_gateway(rig, clock, tmp_path, sections=UNPLANNED) as house:
+        async with a_gateway(rig, clock, tmp_path, sections=PACED) as house:
             await house.after(1200)
             assert await known_soc(house) == pytest.approx(rig.charger.soc, abs=0.01)
             assert rig.charger.soc > 0.5

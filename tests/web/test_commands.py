@@ -70,6 +70,10 @@ async def test_an_order_that_nobody_answers_says_so(clock: Clock) -> None:
         ("manual", b'{"device": "../meter"}'),
         ("manual", b'{"device": "*"}'),
         ("try", b'{"device": ""}'),
+        ("plug-in", b'{"target": 80}'),
+        ("plug-in", b'{"soc": "half"}'),
+        ("plug-in", b'{"charger": "../x"}'),
+        ("plug-in", b'{"capacity_kwh": 0}'),
         ("permit-join", b"{}"),
         ("../../x", b"{}"),
     ],
@@ -88,3 +92,15 @@ def test_no_body_breaks_the_decoder(name: str, body: bytes) -> None:
 def test_minutes_become_seconds_of_house_time() -> None:
     command = command_for(Manual(device="battery", minutes=1.5), HOME)
     assert command.arguments["valid_s"] == 90.0
+
+
+def test_what_is_said_of_a_car_is_passed_on_and_what_is_not_said_is_left_out() -> None:
+    order = read_order("plug-in", b'{"charger": "garage", "departure": "07:30", "target": 0.8}')
+    assert not isinstance(order, Refusal)
+    command = command_for(order, HOME)
+    assert (command.variable, command.place) == ("command.plug_in", Location("home", "garage"))
+    assert command.arguments == {"departure": "07:30", "target": 0.8}
+    order = read_order("plug-in", b'{"forget": true}')
+    assert not isinstance(order, Refusal)
+    command = command_for(order, HOME)
+    assert (command.place, command.arguments) == (Location("home"), {"forget": True})

@@ -13,6 +13,7 @@ from heg.model.instance import Location
 from heg.model.leases import Claim, Claimant, Reason, ReasonCode
 from heg.model.plan import Forecast, Plan, SeriesForecast, SlotDecision, SlotReason
 from heg.model.records import PlannedSlot
+from heg.model.regimes import Regime, RegimeOrder
 from heg.model.slots import Profile
 from heg.services.planning.settings import PlanningSettings
 from heg.services.planning.standing import Standing
@@ -71,7 +72,8 @@ class Publisher:
                 claims[name] = Claim(Claimant.PLAN, _reason(decision), valid_s, order=order)
         if plan.pev and stands.charger:
             decision = plan.pev[at]
-            claims[stands.charger] = Claim(Claimant.PLAN, _reason(decision), valid_s, order=decision.order)
+            order = _until_enough(decision.order, stands.enough)
+            claims[stands.charger] = Claim(Claimant.PLAN, _reason(decision), valid_s, order=order)
         self.withdraw(self._claimed.keys() - claims.keys())
         for name, claim in claims.items():
             self._claim(name, claim, now_s + valid_s)
@@ -114,6 +116,13 @@ class Publisher:
     def _profile(self, variable: str, plan: Plan, values: Sequence[float]) -> None:
         rounded = tuple(round(value, 3) for value in values)
         self._door.write(variable, self._here, Profile(plan.start, plan.slot_minutes, rounded))
+
+
+def _until_enough(order: RegimeOrder, enough: float | None) -> RegimeOrder:
+    """A charger's least power may bring more than the rest of the need within a slot: it ends where that is met."""
+    if order.regime is not Regime.CHARGE or order.ends_at_soc is not None:
+        return order
+    return replace(order, ends_at_soc=enough)
 
 
 def _reason(decision: SlotDecision) -> Reason:

@@ -25,7 +25,10 @@ _RULE_TEXT = "No plan can be made: stores the house's surplus and covers its nee
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A plan as it stands, whose it is, and when it was made (monotonic seconds, label). `rule`: nothing is claimed."""
+    """A plan as it stands, whose it is, and when it was made (monotonic seconds, label). `rule`: nothing is claimed.
+
+    `enough` is the state of charge that the car's person wants.
+    """
 
     plan: Plan
     members: tuple[Member, ...]
@@ -35,6 +38,7 @@ class Standing:
     forecast: Forecast | None = None
     rule: bool = False
     good: bool = True
+    enough: float | None = None
 
 
 def standing(
@@ -43,7 +47,8 @@ def standing(
     """Return what stands after this answer; `before` is the last plan that an answer gave."""
     if isinstance(reply, PlanReply):
         plan = _with_all(reply.plan, gathered.lacks)
-        fresh = Standing(plan, gathered.members, gathered.charger, now_s, now, reply.forecast)
+        enough = _enough(gathered.request.problem)
+        fresh = Standing(plan, gathered.members, gathered.charger, now_s, now, reply.forecast, enough=enough)
         if plan.status is not PlanStatus.FALLBACK:
             return fresh
         # The planner could not solve it and gave the rule: an older plan is worth more, if there is one.
@@ -53,6 +58,11 @@ def standing(
         return old
     plan = _rule_plan(gathered.request.problem, None if before is None else before.forecast, lacks)
     return Standing(plan, gathered.members, gathered.charger, now_s, now, None, rule=True, good=False)
+
+
+def _enough(problem: PlanInputs) -> float | None:
+    car = problem.pev
+    return car.target_kwh / car.capacity_kwh if car is not None and car.target_kwh > 0 < car.capacity_kwh else None
 
 
 def _old(before: Standing | None, lacks: tuple[Degradation, ...], now_s: float, now: datetime) -> Standing | None:

@@ -56,6 +56,7 @@ async def test_it_is_attached_with_what_it_can_do_and_reports(clock: Clock) -> N
     async with a_charger(clock) as place:
         record = place.record("charger")
         assert (record.maker, record.model, record.serial) == ("KEBA", "KeContact P30", "18416854")
+        assert record.version == "3.10.42"
         (capability,) = record.capabilities
         assert isinstance(capability, VehicleCapability)
         assert capability.max_rate_kw == pytest.approx(11.04)
@@ -205,3 +206,28 @@ async def test_figures_that_cannot_be_are_refused_and_the_others_stand(clock: Cl
         assert place.instance("current", "charger", "phase.a").quality == "stale"
         assert place.value("current", "charger", "phase.b") == pytest.approx(16, rel=0.02)
         assert place.record("charger").status == "attached"
+
+
+@stepped
+async def test_garbage_of_a_charger_that_is_attached_stays_with_it(clock: Clock) -> None:
+    async with a_charger(clock) as place:
+        await place.after(10)
+        for spoil in ("talks_garbage", "answers_half", "mixes_up_transactions", "hangs_up", "refuses"):
+            getattr(place.rig.charger, spoil)()
+            await place.after(40)
+            assert place.value("power.active", "charger") <= 11.5
+            place.rig.charger.behaves()
+            await place.until(lambda: place.record("charger").status == "attached", within_s=40)
+        await place.until(lambda: place.value("state.connection", "charger") == "charging", within_s=20)
+        assert await stands(place, 6.9) == pytest.approx(6.9)
+
+
+@stepped
+async def test_a_charger_that_hangs_up_after_each_answer_is_steered_all_the_same(clock: Clock) -> None:
+    async with a_charger(clock) as place:
+        place.rig.charger.hangs_up()
+        await place.after(20)
+        assert place.record("charger").status == "attached"
+        assert await stands(place, 6.9) == pytest.approx(6.9)
+        await place.after(20)
+        assert place.rig.charger.device.allowed_a == 10

@@ -8,8 +8,13 @@ import tracemalloc
 import pytest
 
 from drivers.modbus.bus import Bus
+from drivers.modbus.config import ModbusConfig, TemplatedEntry
 from drivers.modbus.discovery import explore
+from drivers.modbus.driver import ModbusDriver
 from drivers.modbus.link import Failure, tcp_link
+from heg.data.interface import DataInterface
+from heg.devices.manager import DeviceManager
+from heg.model.policy import CUSTOMER
 from heg.runtime.clock import Clock
 from tests.support.stepped import run_stepped, stepped
 
@@ -71,6 +76,30 @@ def test_every_request_ends_in_time(manner: str) -> None:
             bus.close()
             server.close()
             await clock.sleep(1)
+
+    run_stepped(scene)
+
+
+@pytest.mark.parametrize("manner", MANNERS)
+def test_a_templated_device_is_never_made_of_noise(manner: str) -> None:
+    """Whatever answers where the charger should be: nothing is attached, and nothing ends."""
+
+    async def scene(clock: Clock) -> None:
+        noise = random.Random(manner)
+        server = await asyncio.get_running_loop().create_server(lambda: Hostile(noise, manner), "127.0.0.1", 0)
+        host = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        data = DataInterface(clock, "home")
+        manager = DeviceManager(data.admit(CUSTOMER, "devices"), clock)
+        config = ModbusConfig(device=(TemplatedEntry(template="keba-p30", host=host),))
+        running = asyncio.ensure_future(ModbusDriver(config, manager).run())
+        await clock.sleep(180)
+        assert not running.done()
+        assert manager.devices() == ()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await data.close()
+        server.close()
+        await clock.sleep(1)
 
     run_stepped(scene)
 
