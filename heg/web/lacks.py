@@ -6,7 +6,7 @@ from heg.model.plan import Degradation, DegradationCode
 from heg.web.messages import Lack
 
 MOST_LACKS = 12
-"""A plan names each lack once; what is more than this says nothing more."""
+"""A plan lacks a few things; what is more than this helps nobody."""
 _LONGEST = 400
 
 _FEED = "Name a price feed in the configuration ([feeds]), and see that it can be reached."
@@ -42,9 +42,9 @@ MENDING: Mapping[DegradationCode, str] = {
 
 
 def as_lacks(degradations: Iterable[Degradation]) -> tuple[Lack, ...]:
-    """Return the lacks as messages, each code once, the first sentence of it."""
-    first = {one.code: one for one in reversed(tuple(degradations))}
-    told = sorted(first.values(), key=lambda one: list(DegradationCode).index(one.code))
+    """Return the lacks as messages, in the order of their codes, what is said twice once."""
+    order = list(DegradationCode)
+    told = sorted(dict.fromkeys(degradations), key=lambda one: order.index(one.code))
     return tuple(
         Lack(code=one.code, text=one.text[:_LONGEST] or _plain(one.code), mend=MENDING.get(one.code, _AGAIN))
         for one in told[:MOST_LACKS]

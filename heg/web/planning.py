@@ -197,12 +197,17 @@ def _next_change(plan: Plan, decisions: Sequence[SlotDecision], at: int) -> Next
 
 
 def _energy(plan: Plan, kilowatts: Sequence[float], start: datetime, end: datetime) -> float:
-    total = 0.0
-    for index, kw in enumerate(kilowatts):
-        begins = plan.start + index * plan.slot
-        hours = (min(end, begins + plan.slot) - max(start, begins)) / timedelta(hours=1)
-        total += kw * max(hours, 0.0)
-    return round(total, 2)
+    """Energy of the slots between two times, of those at the edges their part."""
+    slot_h = plan.slot_minutes / 60.0
+    begins_h, ends_h = ((moment - plan.start).total_seconds() / 3600.0 for moment in (start, end))
+    first, last = int(begins_h // slot_h), int(-(-ends_h // slot_h))
+    return round(
+        sum(
+            kw * max(min(ends_h, (index + 1) * slot_h) - max(begins_h, index * slot_h), 0.0)
+            for index, kw in enumerate(kilowatts[first:last], first)
+        ),
+        2,
+    )
 
 
 def _kilowatts(values: Sequence[float]) -> tuple[float, ...]:

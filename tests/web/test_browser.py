@@ -208,3 +208,32 @@ def test_a_day_of_twenty_five_hours_is_told_in_house_time(tmp_path: Path) -> Non
         assert [hour for hour in hours if "Oct 25" in hour].count("02:00 Sun, Oct 25") == 2
 
     look("house", tmp_path, scene, utc=NIGHT_OF_THE_LONG_DAY)
+
+
+def test_the_first_start_looks_for_devices_and_shows_them_when_they_come(tmp_path: Path) -> None:
+    async def scene(page: Page, preview: Preview) -> None:
+        assert await words(page, "#looking-title") == "Looking for devices"
+        assert await page.evaluate(
+            "['now', 'why', 'savings', 'plan', 'past'].every((id) => document.getElementById(id).hidden)"
+        )
+        await fits(page, *PHONE, dark=False)
+        preview.house.attach()
+        preview.house.tick()
+        await page.until("document.getElementById('looking').hidden && !document.getElementById('why').hidden")
+
+    look("empty", tmp_path, scene)
+
+
+def test_orders_reach_the_house_and_a_broken_connection_is_said(tmp_path: Path) -> None:
+    async def scene(page: Page, preview: Preview) -> None:
+        assert "does not answer" in await words(page, "#alarms")
+        await page.evaluate("document.getElementById('hands-off').click()")
+        await page.until("document.getElementById('hands-off').ariaChecked === 'true'")
+        assert preview.house.orders[-1][0] == "command.hands_off"
+        assert "Hands off is on" in await words(page, "#banner-hands-off")
+        preview.serving.cancel()
+        await page.until("!document.getElementById('banner-lost').hidden")
+        assert "comes back by itself" in await words(page, "#banner-lost")
+        page.complaints.clear()  # the browser's own word on connections that are refused
+
+    look("trouble", tmp_path, scene)

@@ -8,6 +8,8 @@ import pytest
 from heg.model.plan import Degradation, DegradationCode
 from heg.runtime.clock import Clock
 from heg.web.lacks import MENDING, MOST_LACKS, as_lacks
+from heg.web.messages import Expected
+from heg.web.planning import expected
 from tests.support.stepped import stepped
 from tests.web import paper_plan
 from tests.web.house import CHARGER
@@ -43,6 +45,18 @@ async def test_the_picture_says_what_is_planned_now_and_when_it_changes(clock: C
     assert plan["prices"]["low"] < 0 < plan["prices"]["high"]
     assert plan["expected"]["hours"] == 6.0
     assert plan["expected"]["production_kwh"] > plan["expected"]["demand_kwh"] > 0
+
+
+def test_what_is_expected_counts_a_slot_that_has_begun_by_what_is_left_of_it() -> None:
+    plan = replace(
+        paper_plan.plan_from(MORNING, slots=8),
+        demand_kw=(4.0, 1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0),
+        production_kw=(0.0,) * 7 + (8.0,),
+    )
+    found = expected(plan, MORNING + timedelta(minutes=10))
+    assert found == Expected(hours=1.8, demand_kwh=round(4 / 12 + 0.75 + 2.0, 2), production_kwh=2.0)
+    assert expected(plan, MORNING - timedelta(hours=5)).demand_kwh == 1.0 + 0.75 + 2.0
+    assert expected(plan, MORNING + timedelta(days=3)).hours == 0.0
 
 
 @stepped(start_utc=MORNING)
@@ -101,8 +115,10 @@ def test_every_lack_has_a_mending_and_is_told_once() -> None:
     assert set(MENDING) == set(DegradationCode)
     many = [Degradation(code, "x" * 5000) for code in DegradationCode] * 3
     lacks = as_lacks(many)
-    assert len(lacks) == len({lack.code for lack in lacks}) == MOST_LACKS
+    assert [lack.code for lack in lacks] == list(DegradationCode)[:MOST_LACKS]
     assert all(len(lack.text) <= 400 for lack in lacks)
+    short = [Degradation(DegradationCode.HISTORY_SHORT, text) for text in ("load", "sun", "load")]
+    assert [lack.text for lack in as_lacks(short)] == ["load", "sun"]
     assert as_lacks([Degradation(DegradationCode.NETTED)])[0].text == "Netted."
 
 

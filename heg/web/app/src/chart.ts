@@ -3,6 +3,7 @@
 import uPlot from "uplot";
 
 import { byId, make, text } from "./dom";
+import { FONT, zeroLine } from "./draw";
 import { type HouseClock, kw, percent } from "./format";
 import type { Curve, History } from "./history";
 import { SPAN_S } from "./history";
@@ -197,19 +198,4 @@ export class PastChart {
       this.soc?.setSize({ width, height: 96 });
     }
   }
-}
-
-const FONT = '12px system-ui, -apple-system, "Segoe UI", "Noto Sans", "DejaVu Sans", sans-serif';
-
-function zeroLine(plot: uPlot, stroke: string): void {
-  const y = Math.round(plot.valToPos(0, "y", true)) + 0.5;
-  const { ctx, bbox } = plot;
-  ctx.save();
-  ctx.strokeStyle = stroke;
-  ctx.globalAlpha = 0.55;
-  ctx.beginPath();
-  ctx.moveTo(bbox.left, y);
-  ctx.lineTo(bbox.left + bbox.width, y);
-  ctx.stroke();
-  ctx.restore();
 }

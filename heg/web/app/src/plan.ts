@@ -99,6 +99,12 @@ export class PlanSeries {
     return Math.min(this.times.length - 1, Math.max(0, Math.round((floor(time_s) - (this.times[0] ?? 0)) / STEP_S)));
   }
 
+  /** The first quarter of which anything is known. */
+  knownSince(): number {
+    const first = this.quarters.findIndex((one) => Object.values(one).some((value) => value !== null));
+    return this.times[Math.max(0, first)] ?? 0;
+  }
+
   has(...names: NumberOf[]): boolean {
     return this.quarters.some((one) => names.some((name) => one[name] !== null));
   }

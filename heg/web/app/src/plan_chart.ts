@@ -4,11 +4,11 @@
 import uPlot from "uplot";
 
 import { byId, make, show, text } from "./dom";
+import { FONT, ground, spread, strip, STRIP_PX, type Tone } from "./draw";
 import { type HouseClock, kw, percent } from "./format";
 import { type NumberOf, type PlanSeries, STEP_S } from "./plan";
-import { sentence, stretches } from "./plan_read";
+import { sentence } from "./plan_read";
 import { PlanTable } from "./plan_table";
-import * as words from "./words";
 
 interface Pair {
   id: string;
@@ -31,7 +31,6 @@ const BANDS: readonly [NumberOf, NumberOf, string][] = [
 ];
 const SYNC = "plan";
 const DASH = [5, 4];
-const STRIP_PX = 18;
 const HEIGHTS = { price: 118, power: 250, soc: 92 };
 
 export class PlanChart {
@@ -104,7 +103,8 @@ export class PlanChart {
 
   private range(): { min: number; max: number } {
     if (this.zoomed) return this.zoomed;
-    const first = this.series.times[0] ?? 0;
+    // A young house's hours fill the chart; what lies ahead keeps its day.
+    const first = Math.max(this.series.times[0] ?? 0, this.series.knownSince() - 3600);
     const last = (this.series.times[this.series.times.length - 1] ?? 0) + STEP_S;
     const half = (this.span_h * 3600) / 2;
     return { min: Math.max(first, this.now_s - half), max: Math.min(last, this.now_s + half) };
@@ -163,12 +163,12 @@ export class PlanChart {
     const common = this.common(tone, HEIGHTS.power);
     return {
       ...common,
-      padding: [STRIP_PX + 12, 4, 0, 0],
+      padding: [STRIP_PX + 12, 16, 0, 0],
       series: [{}, ...series, ...edges],
       bands: BANDS.map(([, , name], index) => ({ series: [first + 2 * index, first + 2 * index + 1], fill: `${tone(name)}1f` })),
       scales: { y: { range: (_plot, low, high) => spread(Math.min(low, 0), Math.max(high, 0.5), 0.1) } },
       axes: [this.timeAxis(tone, true), this.valueAxis(tone, (value) => `${value} kW`)],
-      hooks: { ...common.hooks, drawAxes: [(plot) => this.strip(plot, tone)] },
+      hooks: { ...common.hooks, drawAxes: [(plot) => strip(plot, this.series, tone)] },
     };
   }
 
@@ -204,7 +204,7 @@ export class PlanChart {
       width: this.width(),
       height,
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), this.clock.zone),
-      padding: [8, 4, 0, 0],
+      padding: [8, 16, 0, 0],
       legend: { show: false },
       cursor: {
         sync: { key: SYNC, setSeries: false },
@@ -213,53 +213,12 @@ export class PlanChart {
         y: false,
       },
       hooks: {
-        drawClear: [(plot) => this.ground(plot, tone)],
+        drawClear: [(plot) => ground(plot, this.now_s, tone)],
         setCursor: [(plot) => this.hovered(plot)],
         setSelect: [(plot) => this.selected(plot)],
         ready: [(plot) => plot.over.addEventListener("dblclick", () => this.zoom(null))],
       },
     };
-  }
-
-  /** What lies ahead has another ground, and now is a line. */
-  private ground(plot: uPlot, tone: Tone): void {
-    const { ctx, bbox } = plot;
-    const at = Math.round(plot.valToPos(this.now_s, "x", true));
-    if (at < bbox.left || at > bbox.left + bbox.width) return;
-    ctx.save();
-    ctx.fillStyle = tone("soft");
-    ctx.globalAlpha = 0.6;
-    ctx.fillRect(at, bbox.top, bbox.left + bbox.width - at, bbox.height);
-    ctx.globalAlpha = 1;
-    ctx.fillStyle = tone("ink");
-    ctx.fillRect(at, bbox.top, Math.max(1, Math.round(1.5 * uPlot.pxRatio)), bbox.height);
-    ctx.restore();
-  }
-
-  /** The regimes as a strip of colours with their signs, above the power. */
-  private strip(plot: uPlot, tone: Tone): void {
-    zeroLine(plot, tone("muted"));
-    const { ctx, bbox } = plot;
-    const height = STRIP_PX * uPlot.pxRatio;
-    const top = bbox.top - height - 5 * uPlot.pxRatio;
-    ctx.save();
-    ctx.beginPath();
-    ctx.rect(bbox.left, top, bbox.width, height);
-    ctx.clip();
-    ctx.font = `600 ${Math.round(11 * uPlot.pxRatio)}px system-ui, "Noto Sans", "DejaVu Sans", sans-serif`;
-    ctx.textAlign = "center";
-    ctx.textBaseline = "middle";
-    for (const [from, to, regime] of stretches(this.series)) {
-      const look = words.look(regime);
-      const left = plot.valToPos(from, "x", true);
-      const right = plot.valToPos(to, "x", true);
-      ctx.fillStyle = tone(look.tone);
-      ctx.fillRect(left, top, Math.max(1, right - left - uPlot.pxRatio), height);
-      if (right - left < 15 * uPlot.pxRatio) continue;
-      ctx.fillStyle = tone("card");
-      ctx.fillText(look.sign, (left + right) / 2, top + height / 2 + uPlot.pxRatio);
-    }
-    ctx.restore();
   }
 
   private timeAxis(tone: Tone, labels: boolean): uPlot.Axis {
@@ -380,25 +339,4 @@ export class PlanChart {
   }
 }
 
-type Tone = (name: string) => string;
-
-const FONT = '12px system-ui, -apple-system, "Segoe UI", "Noto Sans", "DejaVu Sans", sans-serif';
 const twoDigits = new Intl.NumberFormat(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-
-function spread(low: number | null, high: number | null, least: number): [number, number] {
-  const room = Math.max(((high ?? 0) - (low ?? 0)) * 0.08, least);
-  return [(low ?? 0) - room, (high ?? 0) + room];
-}
-
-function zeroLine(plot: uPlot, stroke: string): void {
-  const y = Math.round(plot.valToPos(0, "y", true)) + 0.5;
-  const { ctx, bbox } = plot;
-  ctx.save();
-  ctx.strokeStyle = stroke;
-  ctx.globalAlpha = 0.55;
-  ctx.beginPath();
-  ctx.moveTo(bbox.left, y);
-  ctx.lineTo(bbox.left + bbox.width, y);
-  ctx.stroke();
-  ctx.restore();
-}

@@ -28,6 +28,20 @@ const REASONS: Record<string, Sentence> = {
   rule: () => "No plan can be made: the battery follows the rule, storing spare sun and giving it back.",
 };
 
+const FOLLOWING = new Set(["store_surplus", "cover_load", "self_consumption"]);
+
+/** Where the battery follows the house, its worth between the two prices is the reason, whatever flows at the moment. */
+function following({ prices }: PlanNow, decision: Decision): string | null {
+  if (decision.regime !== "balance" || !FOLLOWING.has(decision.reason) || decision.worth === null) return null;
+  if (decision.worth < prices.export_now - 0.0005 || decision.worth > prices.import_now + 0.0005) return null;
+  return `Selling brings ${price(prices.export_now)} and buying costs ${price(prices.import_now)} now, and a stored kWh is worth ${price(decision.worth)}: the battery takes spare sun and gives it back.`;
+}
+
+/** Why the battery does what it does. */
+export function reason(plan: PlanNow, decision: Decision, clock: HouseClock, now: Date, priced: boolean): string {
+  return (priced ? following(plan, decision) : null) ?? why(decision, clock, now, priced);
+}
+
 /** `priced` is false where prices are only assumed: then it is told what is done, and no figure. */
 export function why(decision: Decision, clock: HouseClock, now: Date, priced = true): string {
   if (!priced) return UNPRICED[decision.reason] ?? "Prices are not known: the battery stores spare sun and gives it back to the house.";

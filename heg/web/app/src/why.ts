@@ -13,7 +13,7 @@ interface Item {
 export class WhyView {
   private readonly lacks = new KeyedList<Lack, Item>(
     byId("lacks"),
-    (lack) => lack.code,
+    (lack) => `${lack.code} ${lack.text}`,
     () => fromTemplate("lack-template"),
     (item, lack) => {
       text(item.part("text"), lack.text);
@@ -47,8 +47,8 @@ export class WhyView {
     // Where prices are only assumed, no figure made of them is shown as if it were one.
     const priced = !plan.lacks.some((lack) => lack.code === "prices_missing");
     const money = (value: number | null) => (priced ? price(value) : "not known");
-    text(byId("why-text"), storage ? words.why(storage, clock, now, priced) : "There is no battery to plan for; prices and forecast are shown.");
-    const at = (value: number, utc: string) => (priced ? `${price(value)} at ${clock.near(new Date(utc), now)}` : "not known");
+    text(byId("why-text"), storage ? words.reason(plan, storage, clock, now, priced) : "There is no battery to plan for; prices and forecast are shown.");
+    const at = (value: number, utc: string) => (priced ? `${price(value)} ${Date.parse(utc) <= now.getTime() ? "now" : `at ${clock.near(new Date(utc), now)}`}` : "not known");
     put("price", money(plan.prices.import_now));
     put("sold", money(plan.prices.export_now));
     put("low", at(plan.prices.low, plan.prices.low_utc));

@@ -122,7 +122,7 @@ const ROLES: Record<string, string> = {
 };
 
 export function roles(device: Device): string {
-  return device.roles.map((role) => ROLES[role] ?? role).join(", ") || "Device";
+  return device.roles.map((role) => ROLES[role] ?? role).join(", ") || (device.protocol === "feed" ? "Feed of prices or forecasts" : "Device");
 }
 
 export function condition(device: Device): Verdict {

@@ -5,10 +5,10 @@ import { test } from "node:test";
 
 import { asked, charge } from "../src/car";
 import { eur, HouseClock, price } from "../src/format";
-import type { Decision, PlanPast, PlanWhole, Savings, State } from "../src/model";
+import type { Decision, PlanNow, PlanPast, PlanWhole, Savings, State } from "../src/model";
 import { BACK_S, floor, PlanSeries, STEP_S } from "../src/plan";
 import { sentence, stretches } from "../src/plan_read";
-import { carWhy, limit, nextChange, overruled, why } from "../src/plan_words";
+import { carWhy, limit, nextChange, overruled, reason, why } from "../src/plan_words";
 import { lacks } from "../src/savings";
 
 const NOON = Date.parse("2026-06-03T12:00:00Z") / 1000;
@@ -124,6 +124,26 @@ test("the reason is told in house time with its prices, negative ones too", () =
   assert.equal(why(decision({ reason: "something_new" }), ROME, now), "The planner's words.");
   assert.equal(why(decision({ price_now: null }), ROME, now), "The planner's words.");
   assert.doesNotMatch(why(decision({}), ROME, now, false), /EUR/);
+});
+
+test("a battery that follows the house is explained by its worth between the prices, and never by a wrong order of them", () => {
+  const now = new Date("2026-06-03T10:00:00Z");
+  const told = { prices: { import_now: 0.22, export_now: 0.08 } } as PlanNow;
+  const one = decision({ regime: "balance", reason: "store_surplus", worth: 0.098 });
+  assert.match(reason(told, one, ROME, now, true), /brings 0\.080.* costs 0\.220.* worth 0\.098/);
+  assert.match(reason(told, { ...one, worth: 0.3 }, ROME, now, true), /^Spare sun would bring/);
+  assert.doesNotMatch(reason(told, one, ROME, now, false), /EUR/);
+});
+
+test("a young house's chart begins where it is known", () => {
+  const series = new PlanSeries();
+  series.addPast(past(NOON - BACK_S, Array.from({ length: 97 }, (_, index) => (index < 90 ? null : 1))));
+  series.arrange(NOON);
+  assert.equal(series.knownSince(), NOON - BACK_S);
+  const young = new PlanSeries();
+  young.setPlan(plan(NOON, STEP_S, [1, 2]));
+  young.arrange(NOON);
+  assert.equal(young.knownSince(), NOON);
 });
 
 test("every reason the planner knows makes a whole sentence", () => {
