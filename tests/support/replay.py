@@ -16,9 +16,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from heg.data.door import Door
 from heg.data.interface import DataInterface
 from heg.data.store.settings import StoreSettings
 from heg.data.store.store import SqliteStore
+from heg.model.instance import Location
+from heg.model.plan import Plan
 from heg.model.policy import CUSTOMER
 from heg.runtime.clock import Clock
 from heg.services.past import Past, bring_past
@@ -148,6 +151,7 @@ async def _live(clock: Clock, house: House, home: Home, mode: Mode, span: Span) 
     ledger = _Ledger(home, span)
     stored_before = _stored_kwh(house)
     seen: dict[str, int] = {}
+    door = house.data.admit(CUSTOMER, "replay")
     end = span.start + timedelta(days=span.days)
     while clock.utc() < end:
         books = house.rig.house.grid.books
@@ -158,14 +162,15 @@ async def _live(clock: Clock, house: House, home: Home, mode: Mode, span: Span) 
         books = house.rig.house.grid.books
         ledger.book(slot, books.imported - before[0], books.exported - before[1])
         if mode.plans:
-            await _note(house, seen)
+            _note(door, seen)
     return ledger.bill(mode, _stored_kwh(house) - stored_before, seen)
 
 
-async def _note(house: House, seen: dict[str, int]) -> None:
-    plan = await house.view.get("/api/v1/plan")
-    for lack in plan.get("degradations", ()):
-        seen[lack["code"]] = seen.get(lack["code"], 0) + 1
+def _note(door: Door, seen: dict[str, int]) -> None:
+    newest = door.latest("plan", Location(UNIT))
+    plan = newest.value if newest is not None else None
+    for lack in plan.degradations if isinstance(plan, Plan) else ():
+        seen[lack.code] = seen.get(lack.code, 0) + 1
 
 
 class _Ledger:
