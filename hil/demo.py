@@ -16,11 +16,17 @@ from heg.runtime.clock import Clock
 from heg.runtime.loops import ScaledTiming, run
 from hil.desk import Desk, status_line
 from hil.gateway_process import GatewayProcess, ProcessPlan, StartError, free_port, fresh_folder
+from hil.house.house import Weather
 from hil.plan import rig_plan
+from hil.replay.recording import write_past
+from hil.replay.weather import Replay
+from hil.resident import WORKDAY, Resident
 from hil.rig import Rig
 
 DEFAULT_PORT = 8462
 _SAY_EVERY_REAL_S = 15.0
+_DEVICES = {"meter": "meter", "pv": "pv", "battery": "storage", "charger": "charger"}
+_PAST_DAYS = 35
 _CYCLE_REAL_S = 1 / 12
 """At 60 times real time a control cycle of 5 house seconds."""
 
@@ -56,13 +62,19 @@ def demo(options: DemoOptions) -> int:
     tables = {
         "weather": {"kind": options.weather},
         # The gateway is to lead: left alone, this battery idles.
-        "house": {"batteries": {"battery": {"self_consumption": False, "initial_soc": 0.35}}},
+        "house": {
+            "batteries": {"battery": {"self_consumption": False, "initial_soc": 0.35}},
+            "vehicles": {"car": {"initial_soc": 0.55, "trips": [WORKDAY]}},
+        },
+        "devices": {name: {"kind": kind} for name, kind in _DEVICES.items()},
     }
     plan = rig_plan(tables, options.start_utc)
     _say(f"house: {plan.source}")
     epoch_s = time.time()
     timing = ScaledTiming(options.speed, options.start_utc, epoch_s)
-    process_plan = ProcessPlan(folder, port, options.speed, options.start_utc, epoch_s, _paced(options.speed))
+    sections = _paced(options.speed)
+    past = _past(folder, plan.weather, options.start_utc)
+    process_plan = ProcessPlan(folder, port, options.speed, options.start_utc, epoch_s, sections, past)
 
     async def live(clock: Clock) -> int:
         async with Rig(plan, clock) as rig, Desk(rig) as desk:
@@ -72,6 +84,15 @@ def demo(options: DemoOptions) -> int:
             return await _beside(rig, clock, process_plan, quiet=options.quiet)
 
     return run(live, timing=timing)
+
+
+def _past(folder: Path, weather: Weather, start_utc: datetime) -> Path | None:
+    """What a gateway would know that has been in the house for weeks: forecasts stand on it."""
+    if not isinstance(weather, Replay):
+        return None
+    path = folder / "past.csv"
+    write_past(path, weather.recording, start_utc, _PAST_DAYS)
+    return path
 
 
 def _paced(speed: float) -> dict[str, dict[str, float]]:
@@ -95,6 +116,7 @@ async def _beside(rig: Rig, clock: Clock, plan: ProcessPlan, *, quiet: bool) -> 
             _say(f"{gateway.view.address}\n")
             _say(f"House time runs {plan.speed:g} times real time. Ctrl-C stops both.")
             parts.append(asyncio.ensure_future(gateway.ended()))
+            parts.append(asyncio.ensure_future(Resident(rig.charger, gateway.view, clock).live()))
             if not quiet:
                 parts.append(asyncio.ensure_future(_narrate(rig, clock, plan.speed)))
             await asyncio.wait((parts[0], parts[2]), return_when=asyncio.FIRST_COMPLETED)

@@ -80,6 +80,19 @@ def read_backtest(path: Path) -> Recording:
     )
 
 
+def write_past(path: Path, recording: Recording, until: datetime, days: int) -> None:
+    """The slots of the days before `until` in the backtest format; before its start the recording's end stands in."""
+    slot = timedelta(seconds=recording.slot_s)
+    last = (until - recording.start_utc) // slot
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(("time_utc", "demand_kw", "production_kw"))
+        for at in range(last - timedelta(days=days) // slot, last):
+            time = (recording.start_utc + at * slot).isoformat().replace("+00:00", "Z")
+            index = at % len(recording.demand_kw)
+            rows.writerow((time, recording.demand_kw[index], recording.production_kw[index]))
+
+
 def read_citylearn(text: str, *, home: str, pv_kwp: float) -> Recording:
     """Read one building file of CityLearn's 2022 challenge; `pv_kwp` scales its measured PV shape."""
     rows = csv.DictReader(StringIO(text))
