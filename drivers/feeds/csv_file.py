@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from heg.model.refusals import Refusal, RefusalCode
 logger = logging.getLogger(__name__)
 
 MOST_BYTES = 64 * 1024 * 1024
+_PATIENCE_S = 30.0
+"""A look that takes longer goes on by itself, on its one thread; nobody waits for it and no second one is begun."""
 Version = tuple[int, int, int]
 
 
@@ -39,6 +42,7 @@ class CsvFile:
         self._whole: Version | None = None
         """The version that was read to its end."""
         self._rows: Rows | None = None
+        self._looking: asyncio.Future[_Looked] | None = None
         self.version = 0
         self.fault = ""
 
@@ -54,7 +58,18 @@ class CsvFile:
     async def look(self, span: Span) -> None:
         """See whether the file or the span has changed, and read what lies in the span if so."""
         known = self._whole if self._rows is None or self._rows.span == span else None
-        looked = await asyncio.to_thread(_look, self._path, self._wanted, span, known, self._seen)
+        if self._looking is None:
+            look = asyncio.to_thread(_look, self._path, self._wanted, span, known, self._seen)
+            self._looking = asyncio.ensure_future(look)
+        try:
+            await asyncio.wait((self._looking,), timeout=_PATIENCE_S)
+        except asyncio.CancelledError:
+            self._looking.cancel()
+            raise
+        if not self._looking.done():
+            self._tell("expected a file that can be read at once; its disk or network share does not answer")
+            return
+        looked, self._looking = self._looking.result(), None
         file_changed, self._seen = looked.version != self._seen, looked.version
         if looked.fault:
             self._whole = None
@@ -87,13 +102,15 @@ class CsvFile:
 def _look(path: Path, wanted: Sequence[Wanted], span: Span, known: Version | None, before: Version | None) -> _Looked:
     """On a thread of its own: a network share that hangs holds up nobody."""
     try:
+        found = path.stat()
+        version = (found.st_mtime_ns, found.st_size, found.st_ino)
+        if version == known:
+            return _Looked(version, None)
+        if not stat.S_ISREG(found.st_mode):  # opening a pipe would wait for whoever writes into it
+            return _Looked(version, None, "expected a plain file")
+        if found.st_size > MOST_BYTES:
+            return _Looked(version, None, f"expected at most {MOST_BYTES} bytes, came {found.st_size}")
         with path.open("rb") as file:
-            stat = path.stat()
-            version = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
-            if version == known:
-                return _Looked(version, None)
-            if stat.st_size > MOST_BYTES:
-                return _Looked(version, None, f"expected at most {MOST_BYTES} bytes, came {stat.st_size}")
             return _Looked(version, read_table(file, wanted, span, settled=version == before))
     except TableError as error:
         return _Looked(version, None, str(error))

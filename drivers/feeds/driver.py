@@ -75,7 +75,7 @@ class FeedsDriver:
                 await self._wake.wait()
 
     def _tariff(self, tariff: TariffSection) -> Feed:
-        handle = self._attach("tariff", tariff.csv.path if tariff.csv is not None else "heg.toml")
+        handle = self._attach("tariff", self._told_by(tariff))
         file = None if tariff.csv is None else self._file(tariff.csv.path, tariffs.wanted_columns(tariff), handle)
         if self._market_section is not None and asks_market(tariff):
             from drivers.feeds.market.market import Market  # loads the HTTP client: only where it is wanted
@@ -83,6 +83,12 @@ class FeedsDriver:
             self._market = Market(self._market_section, self._zone, self._clock, handle.refused)
         sources = tariffs.sources_of(tariff, self._zone, file, self._market)
         return Feed(handle, sources, needed=(tariffs.IMPORT,), now_too=sources)
+
+    def _told_by(self, tariff: TariffSection) -> str:
+        """Where a person would look when the tariff is lost."""
+        if self._market_section is not None and asks_market(tariff):
+            return f"{self._market_section.service} {self._market_section.zone}"
+        return "heg.toml" if tariff.csv is None else tariff.csv.path
 
     def _forecast(self, section: ForecastSection) -> Feed:
         handle = self._attach("forecast", section.csv.path)
@@ -103,7 +109,7 @@ class FeedsDriver:
     def _attach(self, name: str, address: str) -> DeviceHandle:
         info = DeviceInfo(
             identity=f"{FEED}:{name}",
-            maker="",
+            maker="heg",
             model=name,
             serial="",
             version="",

@@ -13,6 +13,7 @@ from drivers.feeds.series import Series
 from drivers.feeds.tariff import sources_of
 from drivers.feeds.templates import completed, template, template_names
 from heg.config.reader import ConfigError
+from heg.runtime.secrets import missing_secrets
 from tests.drivers.feeds.place import configured
 
 ROME = ZoneInfo("Europe/Rome")
@@ -156,3 +157,9 @@ def test_what_cannot_be_meant_is_refused_when_the_file_is_checked(
 def test_addresses_that_are_allowed(url: str, tmp_path: Path) -> None:
     assert configured(tmp_path, {"market": {**MARKET, "url": url}}).market is not None
     assert configured(tmp_path, {"market": {**MARKET, "url": "http://example.org", "plain_http": True}}).market
+
+
+def test_a_token_that_is_missing_is_named_when_the_file_is_checked(tmp_path: Path) -> None:
+    market = {"service": "entso-e", "zone": "10Y1001A1001A82H", "token": {"env": "HEG_NO_SUCH_TOKEN"}}
+    [said] = missing_secrets(configured(tmp_path, {"market": market}))
+    assert "HEG_NO_SUCH_TOKEN" in said

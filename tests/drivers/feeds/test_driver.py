@@ -1,10 +1,12 @@
 """The driver through the door: what it tells, when, and what it says when its file is gone, wrong or torn."""
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from drivers.feeds.csv_file import MOST_BYTES
 from heg.devices.contract import OwnerSettings
 from heg.model.instance import Quality
 from heg.model.records import DeviceStatus
@@ -160,3 +162,22 @@ async def test_a_line_that_is_still_being_written_waits(clock: Clock, tmp_path: 
         assert len(place.profile("profile.price.import").values) == 23
         await place.after(61)
         assert len(place.profile("profile.price.import").values) == 24, "it stands still: the line is whole"
+
+
+@stepped(start_utc=FRIDAY)
+async def test_what_is_no_file_is_refused_not_waited_for(clock: Clock, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path, Path("/dev/zero")):
+        async with feeds(clock, tmp_path, {"forecast": {"csv": {"path": str(path)}}}) as place:
+            await place.until(lambda: place.record("forecast").status is DeviceStatus.LOST, within_s=300)
+            assert "expected a plain file" in place.record("forecast").detail
+
+
+@stepped(start_utc=FRIDAY)
+async def test_a_file_that_is_too_large_is_refused(clock: Clock, tmp_path: Path) -> None:
+    path = tmp_path / "huge.csv"
+    with path.open("wb") as file:
+        file.truncate(MOST_BYTES + 1)
+    async with feeds(clock, tmp_path, {"tariff": {"csv": {"path": str(path)}}}) as place:
+        await place.until(lambda: place.record().status is DeviceStatus.LOST, within_s=300)
+        assert "expected at most" in place.record().detail
