@@ -18,6 +18,7 @@ from heg.model.instance import Instance, Location
 from heg.model.policy import CUSTOMER
 from heg.model.records import DeviceRecord
 from heg.model.slots import Profile
+from heg.model.timings import Timings
 from heg.runtime.clock import Clock
 from hil.gateway_config import toml
 
@@ -85,7 +86,9 @@ async def feeds(
 ) -> AsyncIterator[Place]:
     """The driver, running."""
     data = DataInterface(clock, "home")
-    manager = DeviceManager(data.admit(CUSTOMER, "devices"), clock, owners=owners, time_zone=time_zone)
+    # Ages are looked at twice a cycle: with a long one the days of these tests pass quickly.
+    slow = Timings.for_cycle(60.0)
+    manager = DeviceManager(data.admit(CUSTOMER, "devices"), clock, owners=owners, timings=slow, time_zone=time_zone)
     driver = DRIVER.build(configured(folder, section), manager)
     running = [asyncio.ensure_future(driver.run()), asyncio.ensure_future(manager.run())]
     try:
