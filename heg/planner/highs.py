@@ -46,6 +46,9 @@ def run(arrays: Arrays, *, time_limit_s: float, gap_eur: float = 0.0) -> Answer:
     solver.setOptionValue("output_flag", False)
     solver.setOptionValue("threads", 1)
     solver.setOptionValue("time_limit", time_limit_s)
+    mixed = bool(arrays.integral.any())
+    if not mixed:
+        solver.setOptionValue("presolve", "off")  # costs more than it saves: 3.8 ms with, 2.8 ms without, at 96 slots
     solver.setOptionValue("mip_rel_gap", 0.0)
     solver.setOptionValue("mip_abs_gap", gap_eur)
     solver.setOptionValue("mip_feasibility_tolerance", INTEGRALITY_TOLERANCE)
@@ -69,7 +72,7 @@ def run(arrays: Arrays, *, time_limit_s: float, gap_eur: float = 0.0) -> Answer:
     )
     if status == highspy.HighsStatus.kError or solver.run() == highspy.HighsStatus.kError:
         return Answer(Outcome.FAILED, np.zeros(0), np.zeros(0), solver.getRunTime())
-    return _answer(solver, mixed=bool(arrays.integral.any()))
+    return _answer(solver, mixed=mixed)
 
 
 def _answer(solver: highspy.Highs, *, mixed: bool) -> Answer:
