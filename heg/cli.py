@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from heg.runtime.loops import Timing
     from heg.unit import Site
     from heg.web.client import GatewayClient
-    from heg.web.messages import PlanNow, State
+    from heg.web.messages import PlanNow, State, VehicleNow
 
 DONE = 0
 FAILED = 1
@@ -341,6 +341,7 @@ def _status_lines(state: State) -> Iterable[str]:
     )
     for storage in state.storages:
         yield f"{storage.device}: charged {'?' if storage.soc.value is None else f'{100 * storage.soc.value:.1f} %'}"
+    yield from (_car_line(car) for car in state.vehicles if car.plugged)
     if state.hands_off:
         yield "hands off: the owner keeps everything released"
     for actuator in state.actuators:
@@ -351,6 +352,15 @@ def _status_lines(state: State) -> Iterable[str]:
         yield from _plan_lines(state.plan)
     for alarm in state.alarms:
         yield f"{alarm.severity}: {alarm.place}: {alarm.text}" + (f"; {alarm.mend}" if alarm.mend else "")
+
+
+def _car_line(car: VehicleNow) -> str:
+    if car.soc is None:
+        full = "how full its car is was not said (heg plug-in)"
+    else:
+        full = f"car {100 * car.soc:.0f} % full, give or take {100 * car.soc_uncertainty:.0f}"
+    target = "" if car.target_soc is None else f"; to {100 * car.target_soc:.0f} %"
+    return f"{car.charger}: {full}{target}{f' by {car.departure_utc}' if car.departure_utc else ''}"
 
 
 def _plan_lines(plan: PlanNow) -> Iterable[str]:
