@@ -45,6 +45,8 @@ def completed(problem: PlanInputs, forecast: Forecast) -> PlanInputs:
         not_lacking.add(DegradationCode.PRODUCTION_FORECAST_MISSING)
     elif forecast.production is not None:
         production = forecast.production.values_kw
+    if (demand, production) == (problem.demand_kw, problem.production_kw):
+        not_lacking.add(DegradationCode.HISTORY_SHORT)  # a provider's forecast covers all: ours was not needed
     lacks = (lack for lack in forecast.degradations if lack.code not in not_lacking)
     degradations = tuple(dict.fromkeys((*problem.degradations, *lacks)))  # each once, in order
     return replace(problem, demand_kw=demand, production_kw=production, degradations=degradations)

@@ -39,6 +39,13 @@ def test_a_lack_of_the_forecast_counts_where_the_forecast_is_used() -> None:
     assert completed(known, lacking).degradations == (SHORT,)
 
 
+def test_a_short_past_is_no_lack_where_somebody_else_forecasts() -> None:
+    short = replace(FORECAST, degradations=(SHORT,))
+    known = replace(EMPTY, demand_kw=(1.0, 1.0), production_kw=(1.0, 1.0))
+    assert completed(known, short).degradations == ()
+    assert completed(replace(known, production_kw=()), short).degradations == (SHORT,)
+
+
 def test_the_reply_has_the_forecast_the_plan_and_the_time_both_took() -> None:
     seconds = iter((10.0, 10.25))
     reply = Answerer(flat_forecast, idle_plan, lambda: next(seconds))(request(3, with_forecast=True))

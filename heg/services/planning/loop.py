@@ -48,6 +48,7 @@ class SlotLoop:
         self._wake = asyncio.Event()
         self._waiting: list[asyncio.Future[Standing]] = []
         self._requests = 0
+        self._said: tuple[PlanStatus, tuple[DegradationCode, ...]] | None = None
         self._read_at_step = 0
 
     async def run(self) -> None:
@@ -190,9 +191,14 @@ class SlotLoop:
         self._tell(stands, cause)
 
     def _tell(self, stands: Standing, cause: Cause) -> None:
-        level = logging.WARNING if stands.plan.status is PlanStatus.FALLBACK else logging.INFO
-        lacks = "; ".join(one.text or str(one.code) for one in stands.plan.degradations)
-        logger.log(level, "planning: %s: plan %s%s", cause, stands.plan.status, f" ({lacks})" if lacks else "")
+        plan = stands.plan
+        said = plan.status, tuple(one.code for one in plan.degradations)
+        # What is as it was is not said again each quarter of an hour: a log is read for what changes.
+        news, self._said = said != self._said, said
+        level = logging.WARNING if plan.status is PlanStatus.FALLBACK else logging.INFO
+        lacks = "; ".join(one.text or str(one.code) for one in plan.degradations)
+        text = f" ({lacks})" if lacks else ""
+        logger.log(level if news else logging.DEBUG, "planning: %s: plan %s%s", cause, plan.status, text)
         waiting, self._waiting = self._waiting, []
         for one in waiting:
             if not one.done():
