@@ -26,13 +26,14 @@ _FEATURE_BOUND = (-1.0, 1.5)
 _ASSUMED_LATITUDE = 45.0
 _ENOUGH_DAYS = 5.0
 _NIGHT_KW_PER_M2 = 1e-4
+_MOST_BY_NIGHT = 0.02
 _BAND_DAYS = 1.5
 _TYPICAL_BAND = (-0.7, 0.7)
 
 
 @dataclass(frozen=True, slots=True)
 class _Sky:
-    """What a clear sky gives in each slot of the past and ahead, kW per m2; `true` where the site was told."""
+    """What a clear sky gives in each slot of the past and ahead, kW per m2; `true` where the site was told and fits."""
 
     before: Values
     ahead: Values
@@ -46,9 +47,9 @@ def forecast_production(past: Past, start: datetime, slot_minutes: int, slots: i
         start - len(past.values_kw) * timedelta(minutes=slot_minutes), slot_minutes, len(past.values_kw)
     )
     ahead = calendar_of(start, slot_minutes, slots)
-    sky = _sky(start, slot_minutes, len(before), slots, site)
     known = np.isfinite(past.values_kw)
     values_kw = np.where(known, past.values_kw, 0.0)
+    sky = _sky(values_kw, start, slot_minutes, slots, site)
     weights = known * 0.5 ** ((len(before) - np.arange(len(before))) / a_day / HALF_LIFE_DAYS)
     most_kw = _most(values_kw, known, sky, before, ahead, a_day, site)
     lately = _lately(values_kw, weights, sky, before, ahead, a_day, site)
@@ -76,9 +77,9 @@ class _Lately:
     ahead: Values
 
 
-def _sky(start: datetime, slot_minutes: int, before: int, ahead: int, site: Site) -> _Sky:
+def _sky(values_kw: Values, start: datetime, slot_minutes: int, ahead: int, site: Site) -> _Sky:
+    before = len(values_kw)
     begin = start - before * timedelta(minutes=slot_minutes)
-    true = site.latitude is not None and site.longitude is not None
     latitude = _ASSUMED_LATITUDE if site.latitude is None else site.latitude
     longitude = _longitude(start, site) if site.longitude is None else site.longitude
     clear = clear_slots(
@@ -90,7 +91,10 @@ def _sky(start: datetime, slot_minutes: int, before: int, ahead: int, site: Site
         tilt=site.tilt,
         azimuth=site.azimuth,
     )
-    return _Sky(clear[:before], clear[before:], true)
+    by_night_kw = float(values_kw[clear[:before] <= _NIGHT_KW_PER_M2].sum())
+    told = site.latitude is not None and site.longitude is not None
+    # Panels that give by night stand elsewhere (a wrong sign, a clock off by hours): then only their own past counts.
+    return _Sky(clear[:before], clear[before:], told and by_night_kw <= _MOST_BY_NIGHT * float(values_kw.sum()))
 
 
 def _longitude(start: datetime, site: Site) -> float:

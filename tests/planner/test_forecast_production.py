@@ -68,6 +68,13 @@ def test_half_a_day_is_enough_to_know_the_other_half_roughly() -> None:
     assert sum(found) == pytest.approx(sum(truth), rel=0.4)
 
 
+def test_a_site_that_the_panels_contradict_is_not_believed() -> None:
+    past = _past(30, lambda _day: 0.8)
+    antipodes = Site(time_zone="Europe/Berlin", latitude=48.1, longitude=-168.4)
+    assert _asked(past, START, antipodes) == pytest.approx(_asked(past, START, NOWHERE), abs=0.3)
+    assert max(_asked(past, START, antipodes)) > 2.0
+
+
 def test_an_absurd_peak_is_no_peak() -> None:
     past = _past(30, lambda _day: 0.6)
     values = list(past.values_kw)
