@@ -185,12 +185,20 @@ class Accounting:
         logger.info("accounting: %d spans read from the store", len(slots))
 
     async def _stored(self, start: datetime, end: datetime) -> Mapping[datetime, BooksRecord] | None:
+        found: dict[datetime, BooksRecord] = {}
+        cursor: str | None = None
         for _ in range(_TRIES):
-            page = await self._door.history("books.slot", self._here, start, end, Resolution.RAW, limit=_ROWS)
+            page = await self._door.history(
+                "books.slot", self._here, start, end, Resolution.RAW, cursor=cursor, limit=_ROWS
+            )
             if page.refusal is None:
-                return {row.time: row.value for row in page.rows if isinstance(row.value, BooksRecord)}
-            if page.refusal.code is not RefusalCode.NOT_READY:
+                found.update({row.time: row.value for row in page.rows if isinstance(row.value, BooksRecord)})
+                cursor = page.next_cursor
+                if cursor is None:
+                    return found
+            elif page.refusal.code is RefusalCode.NOT_READY:
+                await self._clock.sleep(_AGAIN_S)
+            else:
                 break
-            await self._clock.sleep(_AGAIN_S)
         logger.warning("books.slot cannot be read, the day's sum begins anew: %s", page.refusal)
         return None

@@ -56,6 +56,8 @@ class HandHouse:
     registers: dict[tuple[str, str], Register] = field(default_factory=dict)
     battery: Battery | None = BATTERY
     with_car: bool = False
+    misread: float = 1.0
+    offset_kw: float = 0.0
     _stale: set[tuple[str, int]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -108,7 +110,7 @@ class HandHouse:
                 if device == name and name not in self.counterless and (device, register.stamp) not in self._stale
             }
             hidden = name in self.silent or name in self.powerless
-            power_kw = None if hidden else self._power(name)
+            power_kw = None if hidden else self.misread * self._power(name) + self.offset_kw
             devices.append(DeviceSeen(name, role, power_kw, counters, silent=name in self.silent))
         stored_kwh = self.stored_kwh if self.battery is not None else None
         return Look(self.at_s, self.utc, tuple(devices), stored_kwh, self.battery, self.car)

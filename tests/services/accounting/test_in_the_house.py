@@ -23,6 +23,8 @@ from tests.support.stepped import stepped
 HERE = Location("demo")
 QUARTER = timedelta(minutes=15)
 NO_PLAN = {"planning": {"enabled": False}}
+CALM = {"control": {"cycle_s": 5.0}, "modbus": {"interval_s": 5.0, "slow_interval_s": 10.0}}
+"""A slow cycle where nothing hangs on the cycle: the books' own times are minutes."""
 DAYTIME = {
     "weather": {"kind": "generated"},
     "house": {"batteries": {"battery": {"self_consumption": False, "initial_soc": 0.5}}},
@@ -48,8 +50,14 @@ class Booked:
 
     async def rows(self, variable: str) -> dict[datetime, Any]:
         now = self.clock.utc()
-        page = await self.door.history(variable, HERE, now - timedelta(days=3), now, Resolution.RAW)
-        return {row.time: row.value for row in page.rows}
+        found: dict[datetime, Any] = {}
+        cursor: str | None = None
+        while True:
+            page = await self.door.history(variable, HERE, now - timedelta(days=3), now, Resolution.RAW, cursor=cursor)
+            found.update({row.time: row.value for row in page.rows})
+            cursor = page.next_cursor
+            if cursor is None:
+                return found
 
     def newest(self, variable: str) -> BooksRecord:
         found = self.door.latest(variable, HERE)
@@ -67,7 +75,7 @@ async def a_booked_house(clock: Clock, folder: Path, **more: Any) -> AsyncIterat
 
 @stepped
 async def test_each_slot_is_written_when_it_is_over(clock: Clock, tmp_path: Path) -> None:
-    async with a_booked_house(clock, tmp_path) as booked:
+    async with a_booked_house(clock, tmp_path, sections=CALM) as booked:
         booked.tariff()
         await booked.to_the_slots_end()
         began, first = clock.utc(), status(booked.house.rig)
@@ -84,3 +92,50 @@ async def test_each_slot_is_written_when_it_is_over(clock: Clock, tmp_path: Path
         assert all(one.metered_share > 0.99 and one.priced_share == 1.0 for one in whole)
         demand = await booked.rows("slot.demand")
         assert demand[start] == pytest.approx(1.0, abs=0.01)
+
+
+@stepped
+async def test_a_clock_that_is_set_moves_the_slots_and_loses_no_energy(clock: Clock, tmp_path: Path) -> None:
+    async with a_booked_house(clock, tmp_path, sections=CALM) as booked:
+        await booked.house.until(lambda: booked.house.battery.state == "confirmed")
+        await booked.clock.sleep(600)
+        clock.jump_utc(3 * 3600 + 100)
+        await booked.clock.sleep(600)
+        clock.jump_utc(-2 * 3600)
+        await booked.clock.sleep(600)
+        slots = (await booked.rows("books.slot")).values()
+        running = booked.newest("books.today")
+        assert running.demand_kwh == pytest.approx(0.5, abs=0.03)
+        assert sum(one.demand_kwh for one in slots) <= running.demand_kwh
+
+
+@stepped
+async def test_a_unit_that_starts_again_goes_on_with_its_day(clock: Clock, tmp_path: Path) -> None:
+    async with a_booked_house(clock, tmp_path, sections=CALM) as booked:
+        booked.tariff()
+        await booked.clock.sleep(25 * 60)
+        before = booked.newest("books.today")
+    await clock.sleep(5 * 60)
+    async with a_booked_house(clock, tmp_path, sections=CALM) as booked:
+        await booked.clock.sleep(25 * 60)
+        after = booked.newest("books.today")
+        slots = await booked.rows("books.slot")
+    # Another rig, whose counters begin anew: the five minutes between are nobody's, and nothing falls.
+    assert before.demand_kwh == pytest.approx(25 / 60, abs=0.03)
+    assert after.demand_kwh == pytest.approx(50 / 60, abs=0.06)
+    assert len(slots) == 3
+    assert all(one.priced_share == 1.0 for one in slots.values())
+
+
+@stepped
+async def test_a_tariff_that_comes_late_prices_what_was_booked(clock: Clock, tmp_path: Path) -> None:
+    async with a_booked_house(clock, tmp_path, sections=CALM) as booked:
+        began = clock.utc()
+        await booked.to_the_slots_end(2)
+        assert booked.newest("books.slot").priced_share == 0.0
+        assert booked.newest("books.slot").no_battery.import_kwh == pytest.approx(0.25, abs=0.01)
+        booked.tariff(start=began)
+        await booked.clock.sleep(70)
+        slots = await booked.rows("books.slot")
+        assert all(one.priced_share == 1.0 for one in slots.values())
+        assert booked.newest("books.today").no_battery.energy_eur == pytest.approx(0.3 * 31 / 60, abs=0.01)

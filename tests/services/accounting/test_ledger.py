@@ -68,6 +68,16 @@ def test_coarse_counters_give_the_same_slots(tick_kwh: float) -> None:
     assert kept.sum("demand_kwh") == pytest.approx(1.6, abs=3 * tick_kwh)
 
 
+@pytest.mark.parametrize(("misread", "offset_kw"), [(1.3, 0.0), (0.6, 0.0), (1.0, 0.15)])
+def test_power_that_is_measured_badly_changes_no_amount(misread: float, offset_kw: float) -> None:
+    house = HandHouse(demand_kw=1.0, sun_kw=3.0, battery_kw=1.5, misread=misread, offset_kw=offset_kw)
+    kept = Kept(house).lives(2 * 3600)
+    assert kept.sum("production_kwh") == pytest.approx(6.0, abs=0.012)
+    assert kept.sum("export_kwh") == pytest.approx(1.0, abs=0.012)
+    # Power says that something is imported, the counter that nothing is.
+    assert kept.sum("import_kwh") <= 0.012
+
+
 def test_a_device_without_a_counter_is_booked_by_its_power_and_named() -> None:
     house = HandHouse(demand_kw=1.0, sun_kw=3.0, counterless={"pv"})
     kept = Kept(house).lives(3600)
