@@ -123,6 +123,8 @@ def test_the_chart_is_read_by_keyboard_and_as_a_table(tmp_path: Path) -> None:
         table = await words(page, "#plan-rows")
         assert "-0.01" in table or "-0.02" in table
         await page.evaluate("document.querySelector('#plan-zoom [data-hours=\"8\"]').click()")
+        reach = "(() => { const one = document.querySelector('#plan-time'); return one.max - one.min; })()"
+        assert await page.evaluate(reach) in (31, 32)
         assert await page.evaluate("document.querySelector('#plan-zoom [aria-pressed=true]').innerText") == "8 h"
         await fits(page, *PHONE, dark=False)
 

@@ -56,8 +56,9 @@ export function strip(plot: uPlot, series: PlanSeries, tone: Tone): void {
   ctx.textBaseline = "middle";
   for (const [from, to, regime] of stretches(series)) {
     const look = words.look(regime);
-    const left = plot.valToPos(from, "x", true);
-    const right = plot.valToPos(to, "x", true);
+    const left = Math.max(bbox.left, plot.valToPos(from, "x", true));
+    const right = Math.min(bbox.left + bbox.width, plot.valToPos(to, "x", true));
+    if (right <= left) continue;
     ctx.fillStyle = tone(look.tone);
     ctx.fillRect(left, top, Math.max(1, right - left - uPlot.pxRatio), height);
     if (right - left < 15 * uPlot.pxRatio) continue;

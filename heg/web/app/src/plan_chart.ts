@@ -6,6 +6,7 @@ import uPlot from "uplot";
 import { byId, make, show, text } from "./dom";
 import { FONT, ground, spread, strip, STRIP_PX, type Tone } from "./draw";
 import { type HouseClock, kw, percent } from "./format";
+import type { Column } from "./model";
 import { type NumberOf, type PlanSeries, STEP_S } from "./plan";
 import { sentence } from "./plan_read";
 import { PlanTable } from "./plan_table";
@@ -82,6 +83,7 @@ export class PlanChart {
       });
     }
     this.showWhatThereIs();
+    this.scrubOver(range);
     this.table.draw(this.clock, now_s);
     if (this.chosen === null) this.readOut(null);
   }
@@ -97,7 +99,12 @@ export class PlanChart {
     const stored = this.series.has("pSoc", "dSoc");
     show(this.places.soc, stored);
     show(byId("plan-soc-title"), stored);
-    this.scrubber.max = String(this.series.times.length - 1);
+  }
+
+  /** The slider moves over what is shown. */
+  private scrubOver({ min, max }: { min: number; max: number }): void {
+    this.scrubber.min = String(this.series.index(min));
+    this.scrubber.max = String(this.series.index(max - 1));
     if (this.chosen === null) this.scrubber.value = String(this.series.index(this.now_s));
   }
 
@@ -127,7 +134,8 @@ export class PlanChart {
   }
 
   private powerData(): uPlot.AlignedData {
-    const pairs = PAIRS.flatMap((pair) => [this.series.column(pair.done), this.series.column(pair.planned)]);
+    const done = ({ done: name, stepped }: Pair) => (stepped ? held(this.series.column(name)) : this.series.column(name));
+    const pairs = PAIRS.flatMap((pair) => [done(pair), this.series.column(pair.planned)]);
     return [this.series.times, ...pairs, ...BANDS.flatMap(([high, low]) => [this.series.column(high), this.series.column(low)])];
   }
 
@@ -337,6 +345,12 @@ export class PlanChart {
     if (this.plots === null || Math.abs(this.plots.power.width - width) <= 1) return;
     for (const name of ["price", "power", "soc"] as const) this.plots[name].setSize({ width, height: HEIGHTS[name] });
   }
+}
+
+/** The quarter that runs is a step like the others: its end is drawn, too. */
+function held(column: Column): Column {
+  const last = column.findLastIndex((value) => value !== null);
+  return column.map((value, index) => (index === last + 1 && last >= 0 ? (column[last] ?? null) : value));
 }
 
 const twoDigits = new Intl.NumberFormat(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
