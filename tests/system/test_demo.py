@@ -1,4 +1,4 @@
-"""`./dev run` as a person meets it: the page's address, a battery that follows the house, Ctrl-C that ends both."""
+"""`./dev run` as a person meets it: the page's address, a battery that does what is planned, Ctrl-C that ends both."""
 
 import json
 import os
@@ -70,14 +70,14 @@ def test_page_battery_and_end(tmp_path: Path) -> None:
         running.wait(lambda: running.address in running.lines(), "the page's address on a line of its own")
         assert any("generated home" in line for line in running.lines()), "it says whose load this is"
 
-        def follows() -> bool:
+        def obeys() -> bool:
             actuators = {actuator["device"]: actuator for actuator in running.state()["actuators"]}
             battery = actuators.get("battery", {})
             read_back, measured = battery.get("read_back_kw"), battery.get("measured_kw", {}).get("value")
-            confirmed = battery.get("state") == "confirmed" and battery.get("reason") == "self_consumption"
+            confirmed = battery.get("state") == "confirmed" and battery.get("reason") == "plan"
             return confirmed and read_back and measured and abs(read_back - measured) < 0.2
 
-        running.wait(follows, "the battery follows the house, read back")
+        running.wait(obeys, "the battery does what is planned, read back")
         gateway = children(running.process.pid)
         assert len(gateway) == 1
         running.process.send_signal(signal.SIGINT)
