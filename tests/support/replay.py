@@ -140,9 +140,9 @@ async def replay(clock: Clock, folder: Path, home: Home, mode: Mode, span: Span)
     state_dir = folder / "state"
     state_dir.mkdir()
     if mode in (Mode.NOISY, Mode.OWN):
-        await _remember(clock, state_dir, home, span)
-    sections = _sections(folder, home, mode, span)
-    plan = rig_plan(_tables(home, mode, span), span.start)
+        await remember(clock, state_dir, home, span)
+    sections = gateway_sections(folder, home, mode, span)
+    plan = rig_plan(rig_tables(home, mode, span), span.start)
     async with a_house(clock, folder, plan=plan, sections=sections) as house:
         return await _live(clock, house, home, mode, span)
 
@@ -199,7 +199,8 @@ def _stored_kwh(house: House) -> float:
     return sum(battery.stored_kwh for battery in house.rig.house.batteries.values())
 
 
-def _tables(home: Home, mode: Mode, span: Span) -> dict[str, Any]:
+def rig_tables(home: Home, mode: Mode, span: Span) -> dict[str, Any]:
+    """Describe the house of this home to the rig (`hil.plan`)."""
     pv_kw = 1.2 * max(*home.production_kw, 0.1)
     batteries = {"battery": {"self_consumption": False, "initial_soc": 0.5, "reserve": 0.0, "standby_kw": 0.0}}
     tables: dict[str, Any] = {
@@ -216,7 +217,8 @@ def _tables(home: Home, mode: Mode, span: Span) -> dict[str, Any]:
     return tables
 
 
-def _sections(folder: Path, home: Home, mode: Mode, span: Span) -> dict[str, Any]:
+def gateway_sections(folder: Path, home: Home, mode: Mode, span: Span) -> dict[str, Any]:
+    """Configure the gateway for this home; what its feeds read is written to `folder`."""
     sections: dict[str, Any] = {
         "control": {"cycle_s": span.cycle_s},
         "modbus": {"interval_s": span.cycle_s, "slow_interval_s": 5 * span.cycle_s},
@@ -262,7 +264,7 @@ def _errors(seed: int) -> Any:
     return error
 
 
-async def _remember(clock: Clock, state_dir: Path, home: Home, span: Span) -> None:
+async def remember(clock: Clock, state_dir: Path, home: Home, span: Span) -> None:
     """Give the store what the unit would have written in the weeks before: the house's own slots."""
     slots: dict[str, dict[datetime, float]] = {"slot.demand": {}, "slot.production": {}}
     for time, demand_kw, production_kw in _past(home, span):
