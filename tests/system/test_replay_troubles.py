@@ -71,9 +71,7 @@ class Lived:
         return answer.value
 
     async def until(self, code: DegradationCode, *, named: bool = True, within: timedelta = HOUR) -> None:
-        await self.house.until(
-            lambda: self.lacks(code) is named, within_s=within.total_seconds(), every_s=SPAN.cycle_s
-        )
+        await self.house.until(lambda: self.lacks(code) is named, within_s=within.total_seconds(), every_s=SPAN.cycle_s)
 
     async def is_obeyed(self, owner: str = "plan", within: timedelta = HOUR) -> None:
         """A plan of this slot, and a battery that follows it, or what goes before it."""
@@ -90,7 +88,9 @@ class Lived:
 async def lived(clock: Clock, folder: Path, home: Home, mode: Mode, contract_kw: float = 17.0) -> AsyncIterator[Lived]:
     sections = gateway_sections(folder, home, mode, SPAN)
     sections["contract"] = {"max_import_kw": contract_kw, "max_export_kw": contract_kw}
-    async with a_house(clock, folder, plan=rig_plan(rig_tables(home, mode, SPAN), SPAN.start), sections=sections) as house:
+    async with a_house(
+        clock, folder, plan=rig_plan(rig_tables(home, mode, SPAN), SPAN.start), sections=sections
+    ) as house:
         one = Lived(house, house.data.admit(CUSTOMER, "test"), clock)
         await one.is_obeyed()
         began, before = clock.monotonic_s(), await one.cycles()
@@ -112,7 +112,7 @@ def with_gap(folder: Path, start: datetime, end: datetime) -> Home:
         kept = csv.DictWriter(out, rows.fieldnames or ())
         kept.writeheader()
         for row in rows:
-            at = datetime.fromisoformat(row["time_utc"].replace("Z", "+00:00"))
+            at = datetime.fromisoformat(row["time_utc"])
             if start <= at < end:
                 row["import_eur_per_kwh"] = row["export_eur_per_kwh"] = ""
             kept.writerow(row)
