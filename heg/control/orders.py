@@ -4,10 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Protocol
 
-from heg.control.commissioning import StepPlan, StepTest
-from heg.control.hand import Hand
-from heg.control.settings import ControlSettings
-from heg.control.snapshot import Snapshot
+from heg.control.commissioning import Seeing, StepPlan, StepTest
 from heg.data.door import CommandAnswer, Door, Outcome, Receipt
 from heg.model.instance import ANY, Location
 from heg.model.leases import Claim, Claimant, Reason, ReasonCode
@@ -21,27 +18,8 @@ _STEP_KW = 1.0
 _BY_HAND = (Regime.HOLD, Regime.BALANCE, Regime.COVER, Regime.ABSORB, Regime.CHARGE, Regime.DISCHARGE)
 
 
-class Room(Protocol):
-    """What the desk needs of the control room."""
-
-    @property
-    def settings(self) -> ControlSettings:
-        """Its configuration."""
-
-    @property
-    def hands_off(self) -> bool:
-        """The owner's switch."""
-
-    @property
-    def closing(self) -> bool:
-        """True once the unit shuts down."""
-
-    @property
-    def snapshot(self) -> Snapshot | None:
-        """What the last cycle saw."""
-
-    def hand_on(self, device: str) -> Hand | None:
-        """The hand on a device."""
+class Room(Seeing, Protocol):
+    """What the desk needs of the control room: what a step test sees, and the owner's switch to turn."""
 
     async def turn_hands_off(self, *, on: bool) -> None:
         """Turn the switch."""

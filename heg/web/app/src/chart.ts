@@ -2,9 +2,10 @@
 
 import uPlot from "uplot";
 
-import { byId, make, text } from "./dom";
-import { FONT, zeroLine } from "./draw";
+import { byId, text } from "./dom";
+import { type Tone, zeroLine } from "./draw";
 import { type HouseClock, kw, percent } from "./format";
+import { legendEntry, timeAxis, tonesNow, valueAxis, zoned } from "./frame";
 import type { Curve, History } from "./history";
 import { SPAN_S } from "./history";
 
@@ -76,8 +77,7 @@ export class PastChart {
     if (this.history.times.length < 2) return;
     this.power?.destroy();
     this.soc?.destroy();
-    const tones = getComputedStyle(document.documentElement);
-    const tone = (name: string) => tones.getPropertyValue(`--${name}`).trim();
+    const tone = tonesNow();
     this.power = new uPlot(this.powerOptions(tone), this.powerData(), this.powerPlace);
     this.soc = new uPlot(this.socOptions(tone), [this.history.times, this.history.curves.soc], this.socPlace);
   }
@@ -86,13 +86,13 @@ export class PastChart {
     return [this.history.times, ...LINES.map((line) => this.history.curves[line.curve])];
   }
 
-  private powerOptions(tone: (name: string) => string): uPlot.Options {
+  private powerOptions(tone: Tone): uPlot.Options {
     return {
-      ...this.common(tone),
+      ...this.common(),
       height: 280,
       series: [{}, ...LINES.map((line) => this.series(line, tone(line.tone)))],
       scales: { y: { range: (_plot, low, high) => [Math.min(-0.5, low * 1.08), Math.max(1, high * 1.08)] } },
-      axes: [this.timeAxis(tone, true), this.valueAxis(tone, (value) => `${value} kW`)],
+      axes: [timeAxis(this.clock, tone, true), valueAxis(tone, (value) => `${value} kW`)],
       hooks: {
         setCursor: [(plot) => this.legendAt(plot.cursor.idx ?? null)],
         drawAxes: [(plot) => zeroLine(plot, tone("muted"))],
@@ -100,24 +100,24 @@ export class PastChart {
     };
   }
 
-  private socOptions(tone: (name: string) => string): uPlot.Options {
+  private socOptions(tone: Tone): uPlot.Options {
     const stroke = tone("battery");
     return {
-      ...this.common(tone),
+      ...this.common(),
       height: 96,
       series: [{}, { stroke, width: 1.5, fill: `${stroke}26`, points: { show: false } }],
       scales: { y: { range: [0, 1] } },
       axes: [
-        this.timeAxis(tone, false),
-        { ...this.valueAxis(tone, (value) => percent(value)), splits: () => [0, 0.5, 1] },
+        timeAxis(this.clock, tone, false),
+        { ...valueAxis(tone, (value) => percent(value)), splits: () => [0, 0.5, 1] },
       ],
     };
   }
 
-  private common(_tone: (name: string) => string): Omit<uPlot.Options, "series" | "height"> {
+  private common(): Omit<uPlot.Options, "series" | "height"> {
     return {
       width: Math.max(200, this.powerPlace.clientWidth),
-      tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), this.clock.zone),
+      tzDate: zoned(this.clock),
       padding: [8, 4, 0, 0],
       legend: { show: false },
       cursor: { sync: { key: SYNC }, drag: { x: false, y: false }, points: { size: 7 }, y: false },
@@ -135,52 +135,19 @@ export class PastChart {
     };
   }
 
-  private timeAxis(tone: (name: string) => string, labels: boolean): uPlot.Axis {
-    return {
-      stroke: tone("muted"),
-      grid: { stroke: tone("line"), width: 1 },
-      ticks: { show: false },
-      font: FONT,
-      size: labels ? 42 : 4,
-      space: 64,
-      values: labels ? (_plot, splits) => splits.map((at, index) => this.timeLabel(at, index)) : () => [],
-    };
-  }
-
-  private timeLabel(seconds: number, index: number): string {
-    const time = new Date(seconds * 1000);
-    const label = this.clock.time(time);
-    return label === "00:00" || index === 0 ? `${label}\n${this.clock.day(time)}` : label;
-  }
-
-  private valueAxis(tone: (name: string) => string, label: (value: number) => string): uPlot.Axis {
-    return {
-      stroke: tone("muted"),
-      grid: { stroke: tone("line"), width: 1 },
-      ticks: { show: false },
-      font: FONT,
-      size: 58,
-      space: 44,
-      values: (_plot, splits) => splits.map(label),
-    };
-  }
-
   private makeLegend(): void {
-    const legend = byId("legend");
     LINES.forEach((line, index) => {
-      const value = make("b", "", "– kW");
-      const button = make("button", line.tone, make("span", "swatch"), line.name, value);
-      button.type = "button";
-      button.setAttribute("aria-pressed", "true");
-      button.addEventListener("click", () => {
-        const shown = !this.shown.get(line.curve);
-        this.shown.set(line.curve, shown);
-        button.setAttribute("aria-pressed", String(shown));
-        this.power?.setSeries(index + 1, { show: shown });
-      });
-      legend.append(button);
+      const { button, value } = legendEntry(line.name, line.tone, () => this.toggle(line.curve, index + 1));
+      byId("legend").append(button);
       this.values.set(line.curve, value);
     });
+  }
+
+  private toggle(curve: Curve, series: number): boolean {
+    const shown = !this.shown.get(curve);
+    this.shown.set(curve, shown);
+    this.power?.setSeries(series, { show: shown });
+    return shown;
   }
 
   private legendAt(index: number | null): void {

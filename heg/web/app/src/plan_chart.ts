@@ -3,9 +3,10 @@
 
 import uPlot from "uplot";
 
-import { byId, make, show, text } from "./dom";
-import { FONT, ground, spread, strip, STRIP_PX, type Tone } from "./draw";
+import { byId, show, text } from "./dom";
+import { ground, spread, strip, STRIP_PX, type Tone } from "./draw";
 import { type HouseClock, kw, percent } from "./format";
+import { legendEntry, timeAxis, tonesNow, valueAxis, zoned } from "./frame";
 import type { Column } from "./model";
 import { type NumberOf, type PlanSeries, STEP_S } from "./plan";
 import { sentence } from "./plan_read";
@@ -120,8 +121,7 @@ export class PlanChart {
   private rebuild(): void {
     if (this.series.times.length < 2) return;
     if (this.plots) for (const plot of Object.values(this.plots)) plot.destroy();
-    const tones = getComputedStyle(document.documentElement);
-    const tone = (name: string) => tones.getPropertyValue(`--${name}`).trim();
+    const tone = tonesNow();
     this.plots = {
       price: new uPlot(this.priceOptions(tone), this.priceData(), this.places.price),
       power: new uPlot(this.powerOptions(tone), this.powerData(), this.places.power),
@@ -154,7 +154,7 @@ export class PlanChart {
         line(tone("muted"), { width: 1.2, dash: [2, 3], ...(step && { paths: step }) }),
       ],
       scales: { y: { range: (_plot, low, high) => spread(low, high, 0.02) } },
-      axes: [this.timeAxis(tone, false), { ...this.valueAxis(tone, (value) => twoDigits.format(value)), space: 24 }],
+      axes: [timeAxis(this.clock, tone, false), { ...valueAxis(tone, (value) => twoDigits.format(value)), space: 24 }],
     };
   }
 
@@ -175,7 +175,7 @@ export class PlanChart {
       series: [{}, ...series, ...edges],
       bands: BANDS.map(([, , name], index) => ({ series: [first + 2 * index, first + 2 * index + 1], fill: `${tone(name)}1f` })),
       scales: { y: { range: (_plot, low, high) => spread(Math.min(low, 0), Math.max(high, 0.5), 0.1) } },
-      axes: [this.timeAxis(tone, true), this.valueAxis(tone, (value) => `${value} kW`)],
+      axes: [timeAxis(this.clock, tone, true), valueAxis(tone, (value) => `${value} kW`)],
       hooks: { ...common.hooks, drawAxes: [(plot) => strip(plot, this.series, tone)] },
     };
   }
@@ -190,7 +190,7 @@ export class PlanChart {
         { stroke, width: 1.4, dash: DASH, points: { show: false } },
       ],
       scales: { y: { range: [0, 1] } },
-      axes: [this.timeAxis(tone, false), { ...this.valueAxis(tone, (value) => percent(value)), splits: () => [0, 0.5, 1] }],
+      axes: [timeAxis(this.clock, tone, false), { ...valueAxis(tone, (value) => percent(value)), splits: () => [0, 0.5, 1] }],
     };
   }
 
@@ -211,7 +211,7 @@ export class PlanChart {
     return {
       width: this.width(),
       height,
-      tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), this.clock.zone),
+      tzDate: zoned(this.clock),
       padding: [8, 16, 0, 0],
       legend: { show: false },
       cursor: {
@@ -229,53 +229,20 @@ export class PlanChart {
     };
   }
 
-  private timeAxis(tone: Tone, labels: boolean): uPlot.Axis {
-    return {
-      stroke: tone("muted"),
-      grid: { stroke: tone("line"), width: 1 },
-      ticks: { show: false },
-      font: FONT,
-      size: labels ? 42 : 4,
-      space: 50,
-      values: labels ? (_plot, splits) => splits.map((at, index) => this.timeLabel(at, index)) : () => [],
-    };
-  }
-
-  private timeLabel(seconds: number, index: number): string {
-    const time = new Date(seconds * 1000);
-    const label = this.clock.time(time);
-    return label === "00:00" || index === 0 ? `${label}\n${this.clock.day(time)}` : label;
-  }
-
-  private valueAxis(tone: Tone, label: (value: number) => string): uPlot.Axis {
-    return {
-      stroke: tone("muted"),
-      grid: { stroke: tone("line"), width: 1 },
-      ticks: { show: false },
-      font: FONT,
-      size: 54,
-      space: 36,
-      values: (_plot, splits) => splits.map(label),
-    };
-  }
-
   private makeLegend(): void {
-    const legend = byId("plan-legend");
     PAIRS.forEach((pair, index) => {
-      const value = make("b", "", "– kW");
-      const button = make("button", pair.tone, make("span", "swatch"), pair.name, value);
-      button.type = "button";
-      button.setAttribute("aria-pressed", "true");
-      button.addEventListener("click", () => {
-        const shown = !this.shown.get(pair.id);
-        this.shown.set(pair.id, shown);
-        button.setAttribute("aria-pressed", String(shown));
-        for (const at of [1, 2]) this.plots?.power.setSeries(2 * index + at, { show: shown });
-      });
-      legend.append(button);
+      const { button, value } = legendEntry(pair.name, pair.tone, () => this.toggle(pair.id, index));
+      byId("plan-legend").append(button);
       this.buttons.set(pair.id, button);
       this.values.set(pair.id, value);
     });
+  }
+
+  private toggle(id: string, pair: number): boolean {
+    const shown = !this.shown.get(id);
+    this.shown.set(id, shown);
+    for (const at of [1, 2]) this.plots?.power.setSeries(2 * pair + at, { show: shown });
+    return shown;
   }
 
   private makeZoom(): void {
