@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from heg.cli import _plan_lines
+from heg.cli.gateway_commands import plan_lines
 from heg.web.messages import Decision, Expected, Lack, NextChange, PlanNow, PriceOutlook
 
 
@@ -35,7 +35,7 @@ def test_the_plan_is_two_lines_of_which_the_second_says_what_it_lacks() -> None:
         expected=Expected(hours=24.0, demand_kwh=9.0, production_kwh=0.0),
         lacks=(Lack(code="co2_missing", text="It counts as nothing.", mend="configure a feed"),),
     )
-    assert list(_plan_lines(plan)) == [
+    assert list(plan_lines(plan)) == [
         "plan degraded, 61 s old: charge; balance from 2024-08-09T13:00:00Z; energy costs 0.100 EUR/kWh",
         "planned without: co2_missing: It counts as nothing.",
     ]

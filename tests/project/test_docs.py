@@ -21,7 +21,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_commands_that_readme_shows_exist() -> None:
-    shown = re.findall(r"^    heg (\w+)", (ROOT / "README.md").read_text(), flags=re.MULTILINE)
+    shown = re.findall(r"^    heg ([\w-]+)", (ROOT / "README.md").read_text(), flags=re.MULTILINE)
     assert shown
     for command in shown:
         subprocess.run([sys.executable, "-m", "heg", command, "--help"], check=True, capture_output=True)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from heg.cli import _status_lines
+from heg.cli.gateway_commands import status_lines
 from heg.runtime.clock import Clock
 from heg.web.messages import State
 from hil.plan import rig_plan
@@ -41,7 +41,7 @@ async def test_said_and_metered_is_what_the_car_has(clock: Clock, tmp_path: Path
         assert "to 80% by Sun 07:30; 40% full" in answer["text"]
         assert answer["detail"]["departure_utc"] == "2026-03-01T06:30:00Z"
         _, body = await house.view.ask("GET", "/api/v1/state")
-        lines = list(_status_lines(msgspec.json.decode(body, type=State)))
+        lines = list(status_lines(msgspec.json.decode(body, type=State)))
         assert "charger: car 40 % full, give or take 5; to 80 % by 2026-03-01T06:30:00Z" in lines
         await house.after(3600)
         assert await known_soc(house) == pytest.approx(house.rig.charger.soc, abs=0.01)

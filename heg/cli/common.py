@@ -1,0 +1,45 @@
+"""What several commands need: the configuration they were given, and JSON as an option."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from heg.cli.ends import BAD_CONFIG, CommandError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from heg.config.reader import LoadedConfig
+    from heg.devices.installed import InstalledDrivers
+
+
+def with_config(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Let a command be told its configuration."""
+    command.add_argument("--config", type=Path, default=Path("heg.toml"), metavar="FILE", help="default: heg.toml")
+    return command
+
+
+def with_json(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Let a command answer in JSON, alone on standard output."""
+    command.add_argument("--json", action="store_true", help="JSON on standard output")
+    return command
+
+
+def drivers() -> InstalledDrivers:
+    """Return the drivers that are installed beside this program."""
+    from heg.devices.installed import installed_drivers
+
+    return installed_drivers()
+
+
+def load_config(path: Path, installed: InstalledDrivers) -> LoadedConfig:
+    """Read and check a configuration. Raises `CommandError` that names all that is wrong with it."""
+    from heg.config.reader import ConfigError, load
+
+    try:
+        return load(path, installed.config_types())
+    except ConfigError as error:
+        # A driver that cannot be imported makes its own section unknown: its fault explains more than the file's.
+        why = [text for name, text in installed.faults.items() if f"[{name}]" in str(error)]
+        raise CommandError(BAD_CONFIG, "\n".join((str(error), *why))) from error

@@ -1,0 +1,141 @@
+"""Commands on the unit itself, with no gateway running beside them: check, run, import."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from heg.cli.common import drivers, load_config, with_config, with_json
+from heg.cli.ends import BAD_CONFIG, DONE, FAILED, CommandError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from heg.cli.parser import Add
+    from heg.config.reader import LoadedConfig
+    from heg.runtime.clock import Clock
+    from heg.runtime.loops import Timing
+    from heg.unit import Site
+
+
+def add_to(add: Add) -> None:
+    """Add the commands."""
+    with_config(add("run", _run, "run the gateway until it is told to stop (SIGTERM, Ctrl-C)"))
+    with_json(with_config(add("check", _check, "read the configuration and name all that is wrong with it")))
+    past = add(
+        "import", _import, "bring the house's past from a CSV file, for forecasts; the gateway must not be running"
+    )
+    with_config(past).add_argument(
+        "file", type=Path, help="columns time_utc, demand_kw, perhaps production_kw; mean kW of each slot"
+    )
+
+
+def _check(options: argparse.Namespace) -> int:
+    from heg.runtime.secrets import missing_secrets
+
+    installed = drivers()
+    try:
+        loaded = load_config(options.config, installed)
+    except CommandError as error:
+        if not options.json:
+            raise
+        print(json.dumps({"good": False, "faults": str(error).splitlines()}))
+        return error.code
+    faults = [text for section in loaded.drivers.values() for text in missing_secrets(section)]
+    if options.json:
+        print(json.dumps({"good": not faults, "faults": faults, "drivers": sorted(loaded.drivers)}))
+    elif not faults:
+        print(f"{options.config}: good; drivers: {', '.join(sorted(loaded.drivers)) or 'none'}")
+        if loaded.unit.contract is None:
+            print(f"{options.config}: [contract] is not there: the house is measured and nothing is commanded")
+    if faults and not options.json:
+        raise CommandError(BAD_CONFIG, "\n".join(faults))
+    return BAD_CONFIG if faults else DONE
+
+
+def _run(options: argparse.Namespace) -> int:
+    from heg.runtime import logs
+    from heg.runtime.loops import run
+    from heg.runtime.notify import ServiceManager
+    from heg.runtime.statedir import StateDir, StateDirError
+
+    installed = drivers()
+    loaded = load_config(options.config, installed)
+    timing = _timing(loaded)
+    log = loaded.unit.log
+    logs.configure(log.level, "json" if log.format == "json" else "text")
+    try:
+        state = StateDir.open(Path(loaded.unit.unit.state_dir))
+    except StateDirError as error:
+        raise CommandError(FAILED, f"{loaded.path.name}: [unit] state_dir: {error}") from error
+    with state:
+        from heg.unit import Site
+
+        service_manager = ServiceManager.from_environment(os.environ)
+        site = Site(state.path, installed.specs, service_manager, on_page=lambda address: print(address, flush=True))
+        return run(lambda clock: _until_signalled(loaded, clock, site), timing=timing)
+
+
+def _import(options: argparse.Namespace) -> int:
+    from heg.runtime.loops import run
+    from heg.runtime.statedir import StateDir, StateDirError
+    from heg.services.past import PastError
+
+    loaded = load_config(options.config, drivers())
+    try:
+        with StateDir.open(Path(loaded.unit.unit.state_dir)) as state:
+            return run(lambda clock: _bring(loaded, clock, state.path, options.file), timing=_timing(loaded))
+    except StateDirError as error:
+        raise CommandError(FAILED, f"{loaded.path.name}: [unit] state_dir: {error}") from error
+    except (PastError, OSError, UnicodeDecodeError) as error:
+        raise CommandError(FAILED, f"{options.file}: {error}") from error
+
+
+async def _bring(loaded: LoadedConfig, clock: Clock, state_dir: Path, file: Path) -> int:
+    from heg.services.past import bring_past, read_past
+    from heg.unit import store_of
+
+    slot_minutes, unit = loaded.unit.planning.slot_minutes, loaded.unit.unit.id
+    with file.open(newline="", encoding="utf-8") as lines:
+        past = read_past(lines, slot_minutes, clock.utc())
+    async with store_of(loaded, clock, state_dir) as door:
+        brought = await bring_past(door, unit, past, slot_minutes)
+    span = f" from {brought.first:%Y-%m-%d %H:%M} to {brought.last:%Y-%m-%d %H:%M} UTC" if brought.last else ""
+    rest = f"{brought.known} known before, {brought.gaps} empty"
+    print(f"{brought.written} slots of {slot_minutes} min written{span}; {rest}")
+    return DONE
+
+
+async def _until_signalled(loaded: LoadedConfig, clock: Clock, site: Site) -> int:
+    from heg.runtime import logs
+    from heg.unit import Unit
+
+    log = loaded.unit.log
+    logs.configure(log.level, "json" if log.format == "json" else "text", utc=clock.utc)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return DONE if await Unit(loaded, clock, site).run(stop) else FAILED
+
+
+def _timing(loaded: LoadedConfig) -> Timing:
+    from heg.config.checks import house_utc
+    from heg.runtime.loops import RealTiming, ScaledTiming
+
+    clock = loaded.unit.clock
+    if clock is None or (began := house_utc(clock)) is None:
+        return RealTiming()
+    timing = ScaledTiming(clock.speed, began, clock.real_epoch_s)
+    try:
+        believable = 2000 <= timing.house_now().year < 2200
+    except OverflowError:
+        believable = False
+    if not believable:
+        where = f"{loaded.path.name}: [clock] real_epoch_s = {clock.real_epoch_s:.0f}"
+        expected = "the seconds since 1970 at which house_utc stood; the house's time by now lies outside 2000 to 2200"
+        raise CommandError(BAD_CONFIG, f"{where}: expected {expected}")
+    return timing
