@@ -55,6 +55,7 @@ class DegradationCode(StrEnum):
     OLD_PLAN = "old_plan"
     CLOCK_STEPPED = "clock_stepped"
     INPUT_MENDED = "input_mended"
+    DEFERRABLE_UNPLACED = "deferrable_unplaced"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,46 @@ class VehicleInputs(StorageInputs):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A step of an inclining block rate: energy above `from_kwh` of the billing period costs this more (EUR/kWh)."""
+
+    from_kwh: float
+    eur_per_kwh: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocks:
+    """An inclining block rate: what was imported in the billing period before the horizon, and its steps."""
+
+    so_far_kwh: float = 0.0
+    steps: tuple[Block, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deferrable:
+    """An appliance's cycle that waits for its time: mean kW of each of its slots, run once, within a window.
+
+    It begins in `earliest_slot` at the soonest and is over before `latest_slot` (up to N) begins. An interruptible one
+    may pause between its slots, in their order.
+    """
+
+    name: str
+    power_kw: tuple[float, ...]
+    earliest_slot: int = 0
+    latest_slot: int | None = None
+    interruptible: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviousPlan:
+    """What the plan before said of the slots from `start` on: among equal plans, the one nearest to it is made."""
+
+    start: datetime
+    ess_kw: tuple[float, ...] = ()
+    pev_kw: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanInputs:
     """One problem. Empty series are zeros (prices, CO2, production) or no limit (tubes, grid limits).
 
@@ -118,6 +159,13 @@ class PlanInputs:
     contract_max_kw: float | None = None
     grid_min_kw: tuple[float | None, ...] = ()
     grid_max_kw: tuple[float | None, ...] = ()
+    peak_eur_per_kw: float = 0.0
+    peak_so_far_kw: float = 0.0
+    blocks: Blocks | None = None
+    desired_kw: tuple[float, ...] = ()
+    desired_weight_eur_per_kwh: float = 0.0
+    deferrable: tuple[Deferrable, ...] = ()
+    previous_plan: PreviousPlan | None = None
     ess: StorageInputs | None = None
     pev: VehicleInputs | None = None
     objective: Objective = Objective.ENERGY_CO2
@@ -194,6 +242,9 @@ class CostParts:
     wear_eur: float = 0.0
     target_eur: float = 0.0
     end_value_eur: float = 0.0
+    peak_eur: float = 0.0
+    blocks_eur: float = 0.0
+    desired_eur: float = 0.0
 
     @property
     def total_eur(self) -> float:
@@ -205,7 +256,18 @@ class CostParts:
             + self.wear_eur
             + self.target_eur
             + self.end_value_eur
+            + self.peak_eur
+            + self.blocks_eur
+            + self.desired_eur
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeferrablePlan:
+    """When an appliance's cycle runs: its kW in each slot of the horizon, zeros where it rests or finds no room."""
+
+    name: str
+    power_kw: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +293,7 @@ class Plan:
     pev: tuple[SlotDecision, ...] = ()
     pev_soc_kwh: tuple[float, ...] = ()
     pev_best_kwh: float | None = None
+    deferrable: tuple[DeferrablePlan, ...] = ()
     cost: CostParts = field(default_factory=CostParts)
     degradations: tuple[Degradation, ...] = ()
     solve_ms: float = field(default=0.0, compare=False)
