@@ -7,7 +7,19 @@ import sys
 
 import pytest
 
-HEAVY = {"aiohttp", "pymodbus", "serial", "zigpy", "bellows", "numpy", "highspy", "sqlite3", "cryptography", "paho"}
+HEAVY = {
+    "aiohttp",
+    "pymodbus",
+    "serial",
+    "zigpy",
+    "bellows",
+    "numpy",
+    "highspy",
+    "matplotlib",
+    "sqlite3",
+    "cryptography",
+    "paho",
+}
 
 
 def loaded_by(module: str) -> set[str]:

@@ -122,7 +122,9 @@ def _threads() -> Iterator[str]:
 def _descriptors() -> Iterator[str]:
     for entry in _entries(_PROC / "fd"):
         with suppress(OSError):  # the one that reads the folder is gone by now
-            yield f"{entry.readlink()} (descriptor {entry.name})"
+            target = entry.readlink()
+            if target.suffix != ".ttf":  # matplotlib keeps the fonts that it has drawn with open
+                yield f"{target} (descriptor {entry.name})"
 
 
 def _processes() -> Iterator[str]:
