@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 import heg
-from heg.cli import gateway_commands, unit_commands
+from heg.cli import gateway_commands, plan_commands, unit_commands
 from heg.cli.ends import EXIT_CODES
 
 
@@ -36,4 +36,5 @@ def parser() -> argparse.ArgumentParser:
 
     unit_commands.add_to(add)
     gateway_commands.add_to(add)
+    plan_commands.add_to(add)
     return whole

@@ -1,0 +1,137 @@
+"""The planner as a command: one problem in, one plan out (docs/integrators/plan-file.md)."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from heg.cli.common import with_json
+from heg.cli.ends import DONE, FAILED, CommandError
+
+if TYPE_CHECKING:
+    from heg.cli.parser import Add
+    from heg.model.plan import Plan, PlanInputs
+
+TIME_LIMIT_S = 60.0
+GAP = 1e-6
+
+
+def add_to(add: Add) -> None:
+    """Add the commands."""
+    plan = with_json(add("plan", _plan, "plan a problem from a JSON file; the plan is JSON on standard output"))
+    plan.add_argument("file", nargs="?", metavar="FILE.json", help="the problem; - for standard input")
+    plan.add_argument("--explain", action="store_true", help="a table for people on standard error besides")
+    plan.add_argument("--plot", type=Path, metavar="OUT.png|svg", help="draw the plan (needs heg[plots])")
+    plan.add_argument(
+        "--time-limit", type=_seconds, default=TIME_LIMIT_S, metavar="S", help="seconds for the solver, default: 60"
+    )
+    plan.add_argument(
+        "--gap", type=_share, default=GAP, metavar="SHARE", help="good enough: share of what is traded, default: 1e-6"
+    )
+    plan.add_argument(
+        "--schema",
+        nargs="?",
+        const="problem",
+        choices=("problem", "plan"),
+        help="print the JSON Schema of the problem's file, or of the plan's, instead",
+    )
+
+
+def _plan(options: argparse.Namespace) -> int:
+    if options.schema is not None:
+        from heg.model.plan_file.schemas import schema_text
+
+        print(schema_text(options.schema), end="")
+        return DONE
+    if options.file is None:
+        raise CommandError(2, "heg plan: expected a file with a problem, or - for standard input")
+    inputs = _problem(options.file)
+    if options.plot is not None:
+        _can_draw(options.plot)
+    made = _planned(replace(inputs, time_limit_s=options.time_limit, gap=options.gap))
+    from heg.model.plan_file.writing import plan_text
+
+    print(plan_text(made), end="", flush=True)
+    for lack in made.degradations:
+        print(f"heg plan: {lack.code}: {lack.text}", file=sys.stderr)
+    if options.explain:
+        from heg.studies.explained import explained
+
+        print(explained(made), file=sys.stderr)
+    if options.plot is not None:
+        _draw(inputs, made, options.plot)
+    return DONE
+
+
+def _problem(name: str) -> PlanInputs:
+    from heg.model.plan_file.faults import PlanFileError
+    from heg.model.plan_file.reading import LARGEST_BYTES, read_problem
+
+    try:
+        if name == "-":
+            text = sys.stdin.buffer.read(LARGEST_BYTES + 1)
+        else:
+            with Path(name).open("rb") as file:
+                text = file.read(LARGEST_BYTES + 1)
+    except (OSError, ValueError) as error:  # a name with a zero byte is a ValueError
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise CommandError(
+            FAILED, f"{name}: expected a file that can be read ({reason}); - for standard input"
+        ) from error
+    try:
+        return read_problem(text)
+    except PlanFileError as error:
+        shown = "standard input" if name == "-" else name
+        lines = (f"{shown}: {line}" for line in str(error).splitlines())
+        raise CommandError(FAILED, "\n".join(lines)) from error
+
+
+def _planned(inputs: PlanInputs) -> Plan:
+    try:
+        from heg.planner.plan import plan
+    except ImportError as error:
+        text = f"planning needs numpy and highspy, which are not installed here ({error}): pip install 'heg[planner]'"
+        raise CommandError(FAILED, text) from error
+    if sys.stderr.isatty():
+        print(f"planning {inputs.slots} slots of {inputs.slot_minutes} min ...", file=sys.stderr)
+    return plan(inputs)
+
+
+def _can_draw(target: Path) -> None:
+    from heg.studies.drawing import DrawingError, checked_target
+
+    try:
+        checked_target(target)
+    except DrawingError as error:
+        raise CommandError(FAILED, f"--plot: {error}") from error
+
+
+def _draw(inputs: PlanInputs, made: Plan, target: Path) -> None:
+    from heg.studies.drawing import DrawingError, save
+    from heg.studies.plan_drawing import drawn
+
+    try:
+        save(drawn(inputs, made), target)
+    except DrawingError as error:
+        raise CommandError(FAILED, f"--plot: {error}") from error
+
+
+def _seconds(text: str) -> float:
+    return _number(text, 3600.0, "seconds above 0 and at most 3600, such as 60")
+
+
+def _share(text: str) -> float:
+    return _number(text, 1.0, "a share above 0 and at most 1, such as 1e-6")
+
+
+def _number(text: str, most: float, expected: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0.0 < value <= most:
+        raise argparse.ArgumentTypeError(f"expected {expected}, came {text!r}")
+    return value
