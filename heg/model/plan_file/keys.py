@@ -75,7 +75,7 @@ class VehicleKeys(StorageKeys, frozen=True):
 
     plugged: Plugged | None = ()
     target_kwh: Energy | None = 0.0
-    target_slot: Slot | None = None
+    target_slot: Slot | msgspec.UnsetType | None = msgspec.UNSET  # null says that there is no target
     target_penalty_eur_per_kwh: Annotated[float, Meta(description="EUR per kWh short, such as 10")] | None = 10.0
     min_charge_kw: Annotated[float, Meta(description="kW below which it does not charge, such as 1.4")] | None = 0.0
 

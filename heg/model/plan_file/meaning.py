@@ -137,8 +137,10 @@ def _vehicle(keys: VehicleKeys, slots: int, said: _Said) -> VehicleInputs:
     elif unknown:
         said.mended("pev.plugged", f"not known in {unknown} slots; planned as not there in these")
     values["plugged"] = said.whole("pev.plugged", plugged, slots, "not there in the others")
-    if keys.target_slot is None and (keys.target_kwh or 0.0) > 0.0:
-        said.mended("pev.target_slot", "not given; planned without the target")
+    if isinstance(keys.target_slot, msgspec.UnsetType):
+        values["target_slot"] = None
+        if keys.target_kwh:
+            said.mended("pev.target_slot", "not given; planned without the target")
     elif keys.target_slot is not None and keys.target_slot > slots:
         said.mended(
             "pev.target_slot",

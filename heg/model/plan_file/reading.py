@@ -53,7 +53,10 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _object(raw: object, type_: type[_KEYS], where: Path, faults: list[Fault]) -> _KEYS | None:
-    """Return an object's keys, each looked at, so that one fault does not hide the next; None when any was wrong."""
+    """Return an object's keys, each looked at, so that one fault does not hide the next; None when any was wrong.
+
+    A key that is null is as one that is absent, but where the two are told apart.
+    """
     if not isinstance(raw, dict):
         faults.append(Fault(key_of(where) or "file", shown(raw), "an object, { } with keys in it"))
         return None
@@ -64,6 +67,8 @@ def _object(raw: object, type_: type[_KEYS], where: Path, faults: list[Fault]) -
     for name, field in fields.items():
         if raw.get(name) is not None:
             values[name] = _value(raw[name], field.type, (*where, name), faults)
+        elif name in raw and msgspec.UnsetType in _parts(field.type):
+            values[name] = None
         elif field.required:
             came = "null" if name in raw else ""
             faults.append(Fault(key_of((*where, name)), came, f"{_described(field.type)}; this key is required"))
@@ -78,7 +83,7 @@ def _value(raw: object, type_: Any, where: Path, faults: list[Fault]) -> Any:
         return tuple(_object(value, inner, (*where, number), faults) for number, value in enumerate(raw))
     try:
         return msgspec.convert(_plain(raw, type_), type_)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:  # half a character, as JSON may have it
         at = _AT.search(str(error))
         expected = _described(type_)
         if at is not None and isinstance(raw, list):

@@ -164,6 +164,12 @@ def test_what_does_not_fit_is_planned_and_named(changes: dict[str, Any], text: s
     assert len(inputs.export_eur_per_kwh) in {0, 3}
 
 
+def test_a_target_without_its_slot_is_meant_only_when_it_says_null() -> None:
+    meant = read(pev={"capacity_kwh": 40, "max_rate_kw": 7, "plugged": [1, 1, 1], "target_kwh": 4, "target_slot": None})
+    assert meant.pev is not None
+    assert (meant.pev.target_slot, said(meant)) == (None, [])
+
+
 def test_a_storage_that_does_not_say_how_full_it_is_is_handed_on_as_not_known() -> None:
     ess = read(ess={"capacity_kwh": 10, "min_rate_kw": -5, "max_rate_kw": 5}).ess
     assert ess is not None
@@ -218,6 +224,7 @@ def test_what_is_no_problem_at_all_is_refused(text: bytes, expected: str) -> Non
         ),
         ({"deferrable": {}}, "deferrable = {}: expected a list of at most 64 cycles"),
         ({"deferrable": [{"power_kw": [1]}] * 65}, "deferrable = "),
+        ({"objective": "\ud800"}, 'objective = "\\ud800": expected "energy+co2"'),
         ({"previous_plan": {"start": "?"}}, 'previous_plan.start = "?": expected a UTC time'),
         ({"import_price": [1]}, "import_price = [1]: expected a key of the format; did you mean"),
         ({"a\x1b[31m": 1}, '"a\\u001b[31m" = 1: expected a key of the format; known are slot_minutes, start,'),

@@ -1,0 +1,78 @@
+"""`heg plan` held against the words of its format alone: formula, balance, stored energy, bounds; and glpsol."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heg.cli import main
+from heg.model.plan_file.reading import read_problem
+from tests.model.plan_file.problems import as_bytes, as_file
+from tests.planner import by_the_book, oracle
+from tests.planner.random_houses import sensible
+
+PROBLEMS = 150
+
+
+def random_problem(seed: int) -> dict[str, Any]:
+    """A problem's file whose figures could be true; every fourth storage leaves its end value to the planner."""
+    rng = random.Random(seed)
+    keys = as_file(replace(sensible(seed, rng.choice((1, 2, 4, 8, 12))), first_slot_share=1.0))
+    for name in ("ess", "pev"):
+        if keys[name] and rng.random() < 0.25:
+            keys[name]["end_value_eur_per_kwh"] = None
+    return keys
+
+
+def planned(capsys: pytest.CaptureFixture[str], folder: Path, keys: dict[str, Any], *options: str) -> dict[str, Any]:
+    path = folder / "problem.json"
+    path.write_bytes(as_bytes(keys))
+    assert main(["plan", str(path), *options]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def held(problem: dict[str, Any], plan: dict[str, Any]) -> None:
+    """Check the plan by the book."""
+    assert by_the_book.broken(problem, plan) == []
+    parts = by_the_book.cost_parts(problem, plan)
+    assert plan["cost_eur"] == pytest.approx(parts, abs=1e-6)
+    assert plan["objective_value"] == pytest.approx(sum(parts.values()), abs=1e-6)
+    beyond = by_the_book.beyond_kwh(problem, plan)
+    codes = {lack["code"] for lack in plan["degradations"]}
+    assert (beyond > 1e-3) == ("demand_above_contract" in codes)
+    assert plan["status"] in ({"degraded"} if codes - {"target_unreachable"} else {"optimal", "feasible"})
+
+
+def test_random_problems_are_planned_by_the_book(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for seed in range(PROBLEMS):
+        keys = random_problem(seed)
+        held(keys, planned(capsys, tmp_path, keys))
+
+
+@pytest.mark.soak
+def test_two_thousand_random_problems_are_planned_by_the_book(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for seed in range(PROBLEMS, 2_000):
+        keys = random_problem(seed)
+        held(keys, planned(capsys, tmp_path, keys))
+
+
+@pytest.mark.skipif(oracle.GLPSOL is None, reason="glpsol is not here: apt-get install glpk-utils")
+@pytest.mark.parametrize("seed", range(20))
+def test_glpsol_finds_no_cheaper_plan_for_the_file(
+    seed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = as_file(replace(sensible(2_000 + seed, 3 + seed % 8), first_slot_share=1.0))
+    plan = planned(capsys, tmp_path, keys)
+    least = oracle.least_cost(read_problem(as_bytes(keys)), tmp_path)
+    if least is None:
+        assert plan["degradations"][0]["code"] == "demand_above_contract"
+        return
+    assert plan["status"] == "optimal"
+    assert plan["objective_value"] == pytest.approx(least, rel=1e-4, abs=2e-6)
