@@ -153,7 +153,7 @@ class ProblemKeys(Keys, frozen=True):
     ess: StorageKeys | None = None
     pev: VehicleKeys | None = None
     deferrable: (
-        Annotated[tuple[DeferrableKeys, ...], Meta(max_length=64, description="a list of at most 64 cycles")] | None
+        Annotated[tuple[DeferrableKeys, ...], Meta(max_length=50, description="a list of at most 50 cycles")] | None
     ) = ()
     previous_plan: PreviousPlanKeys | None = None
     objective: Annotated[Objective, Meta(description='"energy+co2", "co2" or "energy+co2+distribution"')] | None = (
