@@ -21,8 +21,8 @@ _PARTS = (
 
 
 def explained(plan: Plan) -> str:
-    """Return status and cost, then one line a slot: time (UTC), prices in EUR/kWh, powers in kW, energies in kWh."""
-    rows = [_heads(plan), *_rows(plan)]
+    """Return status and cost, then one line a slot: what flows, what is stored at its end, and why."""
+    rows = [*zip(*_heads(plan), strict=True), *_rows(plan)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     table = (
         "  ".join([*(cell.rjust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in rows
@@ -41,15 +41,16 @@ def _costs(cost: CostParts) -> Iterator[tuple[str, float]]:
         yield name, getattr(cost, attribute)
 
 
-def _heads(plan: Plan) -> list[str]:
-    heads = ["UTC", "buy", "sell", "load", "sun"]
+def _heads(plan: Plan) -> list[tuple[str, str]]:
+    """Return each column's name and unit."""
+    heads = [("time", "UTC"), ("buy", "EUR/kWh"), ("sell", "EUR/kWh"), ("load", "kW"), ("sun", "kW")]
     if plan.deferrable:
-        heads.append("cycles")
+        heads.append(("cycles", "kW"))
     if plan.ess:
-        heads += ["battery", "stored"]
+        heads += [("battery", "kW"), ("stored", "kWh")]
     if plan.pev:
-        heads += ["car", "stored"]
-    return [*heads, "grid", "regime and reason"]
+        heads += [("car", "kW"), ("stored", "kWh")]
+    return [*heads, ("grid", "kW"), ("regime and reason", "")]
 
 
 def _rows(plan: Plan) -> Iterator[list[str]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from heg.model.plan import Plan, PlanInputs, SlotDecision
+from heg.model.plan import Objective, Plan, PlanInputs, SlotDecision
 from heg.studies.drawing import new_figure
 
 if TYPE_CHECKING:
@@ -61,10 +63,27 @@ def _powers(axes: Axes, inputs: PlanInputs, plan: Plan, hours: list[float]) -> N
         for slot, kw in enumerate(values):
             (above if kw >= 0.0 else below)[slot] += kw
     axes.stairs(plan.grid_kw, hours, color=_TONES["grid"], linewidth=1.6, baseline=None, label="grid")
-    for limit_kw, name in ((inputs.contract_max_kw, "contract, in"), (inputs.contract_min_kw, "contract, out")):
-        if limit_kw is not None and abs(limit_kw) < MOST_DRAWN_KW:
-            axes.axhline(limit_kw, color=_TONES["limit"], linewidth=1.0, linestyle="--", label=name)
+    tube = inputs.objective is Objective.ENERGY_CO2_DISTRIBUTION
+    lines: list[tuple[str, str, Sequence[float | None]]] = [
+        ("contract", _TONES["limit"], (inputs.contract_max_kw,) * plan.slots),
+        ("", _TONES["limit"], (inputs.contract_min_kw,) * plan.slots),
+        ("limit", "#d98200", inputs.grid_max_kw),
+        ("", "#d98200", inputs.grid_min_kw),
+        ("tube", "#5aa0c8", inputs.tube_high_kw if tube else ()),
+        ("", "#5aa0c8", inputs.tube_low_kw if tube else ()),
+        ("desired", "#000000", inputs.desired_kw if inputs.desired_weight_eur_per_kwh else ()),
+    ]
+    for name, tone, edge_kw in lines:
+        _line(axes, hours, edge_kw, name, tone)
     axes.set_ylabel("power, kW\n(drawn up, given down)")
+
+
+def _line(axes: Axes, hours: list[float], values: Sequence[float | None], name: str, tone: str) -> None:
+    """Draw a limit where there is one."""
+    known = [math.nan if kw is None or abs(kw) >= MOST_DRAWN_KW else kw for kw in values]
+    if any(math.isfinite(kw) for kw in known):
+        known += [math.nan] * (len(hours) - 1 - len(known))
+        axes.stairs(known, hours, baseline=None, color=tone, linewidth=1.0, linestyle="--", label=name or None)
 
 
 def _prices(axes: Axes, plan: Plan, hours: list[float]) -> None:

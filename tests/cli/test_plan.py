@@ -52,11 +52,12 @@ def test_explained_it_is_still_alone_there(file: Path, capsys: pytest.CaptureFix
     assert (code, keys["status"]) == (0, "optimal")
     lines = err.splitlines()
     assert lines[0].startswith(f"optimal, 24 slots of 60 min: {keys['objective_value']:.2f} EUR (energy")
-    assert lines[2].split() == ["UTC", "buy", "sell", "load", "sun", "battery", "stored", "grid", *lines[2].split()[8:]]
-    assert len(lines) == 3 + 24
-    assert lines[3].lstrip().startswith("2026-11-21 00:00  0.100  0.000  1.00    -")
-    assert keys["reasons"][0]["ess"]["text"] in lines[3]
-    assert f"{keys['ess_regime'][5]}: " in lines[8]
+    assert lines[2].split()[:9] == ["time", "buy", "sell", "load", "sun", "battery", "stored", "grid", "regime"]
+    assert lines[3].split() == ["UTC", "EUR/kWh", "EUR/kWh", "kW", "kW", "kW", "kWh", "kW"]
+    assert len(lines) == 4 + 24
+    assert lines[4].split()[:6] == ["2026-11-21", "00:00", "0.100", "0.000", "1.00", "-"]
+    assert keys["reasons"][0]["ess"]["text"] in lines[4]
+    assert f"{keys['ess_regime'][5]}: " in lines[9]
 
 
 @pytest.mark.parametrize("name", ["plan.png", "plan.svg"])

@@ -106,7 +106,17 @@ class DeferrableKeys(Keys, frozen=True):
     power_kw: Annotated[
         Numbers, Meta(min_length=1, max_length=MOST_SLOTS, description="a list of kW, one for each slot of the cycle")
     ]
-    name: Annotated[str, Meta(max_length=200, description='a name such as "washing machine"')] | None = None
+    name: (
+        Annotated[
+            str,
+            Meta(
+                max_length=200,
+                pattern=r"^(?![\s\S]*[\x00-\x1f\x7f-\x9f])",  # nothing that a terminal takes for an order
+                description='a name such as "washing machine", in characters that can be printed',
+            ),
+        ]
+        | None
+    ) = None
     earliest_slot: Slot | None = 0
     latest_slot: Slot | None = None
     interruptible: Annotated[bool, Meta(description="true when it may pause between its slots")] | None = False

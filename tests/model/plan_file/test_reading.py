@@ -224,6 +224,11 @@ def test_what_is_no_problem_at_all_is_refused(text: bytes, expected: str) -> Non
         ),
         ({"deferrable": {}}, "deferrable = {}: expected a list of at most 50 cycles"),
         ({"deferrable": [{"power_kw": [1]}] * 51}, "deferrable = "),
+        (
+            {"deferrable": [{"power_kw": [1], "name": "a\x1b[1m"}]},
+            'deferrable[0].name = "a\\u001b[1m": expected a name',
+        ),
+        ({"deferrable": [{"power_kw": [1], "name": "a\n"}]}, 'deferrable[0].name = "a\\n": expected a name'),
         ({"objective": "\ud800"}, 'objective = "\\ud800": expected "energy+co2"'),
         ({"previous_plan": {"start": "?"}}, 'previous_plan.start = "?": expected a UTC time'),
         ({"import_price": [1]}, "import_price = [1]: expected a key of the format; did you mean"),
