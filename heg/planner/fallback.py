@@ -19,6 +19,16 @@ def rule(house: House) -> tuple[tuple[Floats, ...], tuple[tuple[RegimeOrder, ...
     return tuple(powers[store.name] for store in house.stores), tuple(orders[store.name] for store in house.stores)
 
 
+def run_at_once(house: House) -> tuple[Floats, ...]:
+    """Return each cycle's power when it begins as soon as it may."""
+    powers = []
+    for cycle in house.cycles:
+        power_kw = np.zeros(house.slots)
+        power_kw[cycle.earliest :][: len(cycle.power_kw)] = cycle.power_kw
+        powers.append(power_kw)
+    return tuple(powers)
+
+
 def _follow(house: House, store: Store, net_kw: Floats) -> tuple[Floats, tuple[RegimeOrder, ...]]:
     power_kw = np.zeros(house.slots)
     orders: list[RegimeOrder] = []

@@ -40,8 +40,11 @@ class Answer:
         return self.outcome in (Outcome.OPTIMAL, Outcome.STOPPED)
 
 
-def run(arrays: Arrays, *, time_limit_s: float, gap_eur: float = 0.0) -> Answer:
-    """Minimise, binaries to within `gap_eur`. Never raises: what the solver cannot do is an outcome."""
+def run(arrays: Arrays, *, time_limit_s: float, gap_eur: float = 0.0, start: Floats | None = None) -> Answer:
+    """Minimise, binaries to within `gap_eur`; `start` is an answer to begin a search with.
+
+    Never raises: what the solver cannot do is an outcome.
+    """
     solver = highspy.Highs()  # type: ignore[no-untyped-call]  # the package is typed but for its constructor
     solver.setOptionValue("output_flag", False)
     solver.setOptionValue("threads", 1)
@@ -70,6 +73,10 @@ def run(arrays: Arrays, *, time_limit_s: float, gap_eur: float = 0.0) -> Answer:
         arrays.values,
         arrays.integral,
     )
+    if start is not None:
+        begun = highspy.HighsSolution()
+        begun.col_value = start.tolist()
+        solver.setSolution(begun)
     if status == highspy.HighsStatus.kError or solver.run() == highspy.HighsStatus.kError:
         return Answer(Outcome.FAILED, np.zeros(0), np.zeros(0), solver.getRunTime())
     return _answer(solver, mixed=mixed)

@@ -1,5 +1,6 @@
 """The problem with nothing left to doubt: finite numbers, whole series, bounds in order. Made by `tidy`."""
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
@@ -26,7 +27,8 @@ class Target:
 class Store:
     """A storage, stationary or in a vehicle. Rates are kW at the terminals for each slot, both positive.
 
-    Its energy stays between `floor_kwh` and `capacity_kwh`; below `least_charge_kw` it does not charge.
+    Its energy stays between `floor_kwh` and `capacity_kwh`; below `least_charge_kw` it does not charge. Where
+    `first_kw` is given, that is what it does in the first slot (what would it have cost otherwise).
     """
 
     name: str
@@ -41,6 +43,7 @@ class Store:
     end_value_eur_per_kwh: float
     least_charge_kw: float = 0.0
     target: Target | None = None
+    first_kw: float | None = None
 
     @property
     def one_way(self) -> float:
@@ -53,9 +56,46 @@ class Store:
         return np.concatenate(([self.soc_kwh], self.soc_kwh + np.cumsum(stored_kw * hours)))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Cycle:
+    """An appliance's cycle: kW of each of its slots; it runs in slots from `earliest` on and is over before `latest`.
+
+    `number` is its place among all that were asked for.
+    """
+
+    number: int
+    name: str
+    power_kw: Floats
+    earliest: int
+    latest: int
+    interruptible: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """A block of the rate as far as it is still ahead: so much energy (the last one: inf) costs so much more."""
+
+    width_kwh: float
+    price: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kink:
+    """A grid power at which a kWh's price rises in each slot (nan: nowhere); below it the price is lower by `below`."""
+
+    at_kw: Floats
+    rise: Floats
+    below: float = 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class House:
-    """A house over N slots: forecasts in kW, prices in EUR/kWh, limits in kW at the connection point (inf: none)."""
+    """A house over N slots: forecasts in kW, prices in EUR/kWh, limits in kW at the connection point (inf: none).
+
+    `desired_kw` and `previous_kw` (one series for each storage) are nan where nothing is said. `peak_kw`, the highest
+    import that the plan has or that was paid for, and `peak_shadow`, what a kWh beyond it costs in each slot, are known
+    once there is a plan (guide.py).
+    """
 
     start: datetime
     slot_minutes: int
@@ -78,6 +118,16 @@ class House:
     time_limit_s: float
     gap: float
     degradations: tuple[Degradation, ...]
+    peak_price: float
+    peak_so_far_kw: float
+    steps: tuple[Step, ...]
+    desired_kw: Floats
+    desired_price: float
+    asked: tuple[str, ...]
+    cycles: tuple[Cycle, ...]
+    previous_kw: tuple[Floats, ...]
+    peak_kw: float = math.inf
+    peak_shadow: Floats | None = None
 
     @property
     def slots(self) -> int:
@@ -100,6 +150,35 @@ class House:
         return np.zeros(self.slots) if self.objective is Objective.CO2 else self.export_price
 
     @property
+    def least_buy_price(self) -> Floats:
+        """What the next imported kWh costs at least, whatever block it falls in."""
+        return self.buy_price + min(step.price for step in self.steps) if self.steps else self.buy_price
+
+    @property
+    def desired(self) -> Bools:
+        """Tell in which slots being away from the desired power costs something."""
+        return np.isfinite(self.desired_kw) & (self.desired_price > 0.0)
+
+    @property
+    def kept_high_kw(self) -> Floats:
+        """The power that is not gone beyond while that can be helped: the limit, or the planned peak."""
+        return np.minimum(self.high_kw, self.peak_kw) if math.isfinite(self.peak_kw) else self.high_kw
+
+    @property
+    def kinks(self) -> tuple[Kink, ...]:
+        """Where the price at the margin changes, but for the change from selling to buying."""
+        kinks = []
+        if self.has_tube:
+            outside = np.full(self.slots, self.outside_tube_price)
+            kinks.append(Kink(self.tube_low_kw, outside, below=self.outside_tube_price))
+            kinks.append(Kink(self.tube_high_kw, outside))
+        if self.desired.any():
+            kinks.append(Kink(self.desired_kw, np.full(self.slots, 2.0 * self.desired_price), self.desired_price))
+        if self.peak_shadow is not None and self.peak_shadow.any():
+            kinks.append(Kink(np.full(self.slots, self.peak_kw), self.peak_shadow))
+        return tuple(kinks)
+
+    @property
     def has_tube(self) -> bool:
         """Tell whether energy outside the tube costs anything."""
         return (
@@ -112,3 +191,8 @@ class House:
     def has_limits(self) -> bool:
         """Tell whether the connection point has limits at all."""
         return bool(np.isfinite(self.low_kw).any() or np.isfinite(self.high_kw).any())
+
+    @property
+    def has_kept_limits(self) -> bool:
+        """Tell whether it has limits or a planned peak."""
+        return self.has_limits or math.isfinite(self.peak_kw)

@@ -9,12 +9,18 @@ from heg.planner.house import Floats
 
 Ints = npt.NDArray[np.int32]
 
+NO_COLUMNS: Ints = np.zeros(0, dtype=np.int32)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Arrays:
-    """Minimise cost x, with row_lower <= A x <= row_upper and lower <= x <= upper; A by rows."""
+    """Minimise cost x, with row_lower <= A x <= row_upper and lower <= x <= upper; A by rows.
+
+    `ties` is the part of the cost that only settles ties and is none.
+    """
 
     cost: Floats
+    ties: Floats
     lower: Floats
     upper: Floats
     integral: Ints
@@ -29,7 +35,7 @@ class Builder:
     """Collects blocks of columns and rows. A block is an array of column or row numbers, one for each of its slots."""
 
     def __init__(self) -> None:
-        self._columns: list[tuple[Floats, Floats, Floats, bool]] = []
+        self._columns: list[tuple[Floats, Floats, Floats, bool, Floats]] = []
         self._rows: list[tuple[Floats, Floats]] = []
         self._entries: list[tuple[Ints, Ints, Floats]] = []
         self._width = 0
@@ -42,10 +48,12 @@ class Builder:
         upper: float | Floats,
         *,
         cost: float | Floats = 0.0,
+        ties: float | Floats = 0.0,
         whole: bool = False,
     ) -> Ints:
-        """Add variables; `whole` ones take integers only."""
-        self._columns.append((_full(count, cost), _full(count, lower), _full(count, upper), whole))
+        """Add variables; `whole` ones take integers only, `ties` is what of their cost is there to settle ties."""
+        block = (_full(count, cost), _full(count, lower), _full(count, upper), whole, _full(count, ties))
+        self._columns.append(block)
         self._width += count
         return np.arange(self._width - count, self._width, dtype=np.int32)
 
@@ -67,6 +75,7 @@ class Builder:
         whole = [np.full(len(block[0]), int(block[3]), dtype=np.int32) for block in self._columns]
         return Arrays(
             cost=np.concatenate([block[0] for block in self._columns]),
+            ties=np.concatenate([block[4] for block in self._columns]),
             lower=np.concatenate([block[1] for block in self._columns]),
             upper=np.concatenate([block[2] for block in self._columns]),
             integral=np.concatenate(whole),

@@ -1,11 +1,13 @@
 """The planner's one function: inputs in, plan out, whatever the inputs are (spec ebr.md)."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
 from heg.model.plan import (
     CostParts,
+    DeferrablePlan,
     Degradation,
     DegradationCode,
     Objective,
@@ -17,7 +19,8 @@ from heg.model.plan import (
     SlotReasonCode,
 )
 from heg.model.regimes import RegimeOrder
-from heg.planner.fallback import rule
+from heg.planner.fallback import rule, run_at_once
+from heg.planner.guide import guided
 from heg.planner.house import Floats, House, Store
 from heg.planner.reasons import explain
 from heg.planner.regimes import choose
@@ -45,31 +48,46 @@ def plan(inputs: PlanInputs) -> Plan:
 
 
 def _by_solution(house: House, solution: Solution) -> Plan:
-    decisions = []
+    decisions, seen = [], guided(house, solution)
     for number, power_kw in enumerate(solution.power_kw):
-        choice = choose(house, number, solution)
-        reasons = explain(house, number, solution, choice)
+        choice = choose(seen, number, solution)
+        reasons = explain(seen, number, solution, choice)
         decisions.append(_decisions(power_kw, choice.orders, reasons, choice.worth))
-    said = [*house.degradations, *_findings(solution)]
+    said = [*house.degradations, *_findings(house, solution)]
     status = PlanStatus.FEASIBLE if solution.gap_eur > PROVEN_EUR else PlanStatus.OPTIMAL
     if any(lack.code not in _NOT_A_LACK for lack in said):
         status = PlanStatus.DEGRADED
     return _assembled(
-        house, status, said, solution.power_kw, solution.used_kw, decisions, solve_ms=solution.seconds * 1e3
+        house,
+        status,
+        said,
+        solution.power_kw,
+        solution.used_kw,
+        decisions,
+        cycles_kw=solution.cycles_kw,
+        solve_ms=solution.seconds * 1e3,
     )
 
 
 def _by_rule(house: House, reason: UnsolvedError) -> Plan:
     code = DegradationCode.TIME_LIMIT if reason.stopped else DegradationCode.SOLVER_FAILED
     said = [*house.degradations, Degradation(code, f"Not optimised, {reason}: the storages follow self-consumption.")]
-    powers, orders = rule(house)
+    cycles_kw = run_at_once(house)
+    powers, orders = rule(replace(house, demand_kw=house.demand_kw + sum(cycles_kw, np.zeros(house.slots))))
     why = SlotReason(SlotReasonCode.RULE, "Follows the house: there is no optimised plan.")
     decisions = [
         _decisions(power_kw, each, [why] * house.slots, np.zeros(house.slots))
         for power_kw, each in zip(powers, orders, strict=True)
     ]
     return _assembled(
-        house, PlanStatus.FALLBACK, said, powers, house.production_kw, decisions, solve_ms=reason.seconds * 1e3
+        house,
+        PlanStatus.FALLBACK,
+        said,
+        powers,
+        house.production_kw,
+        decisions,
+        cycles_kw=cycles_kw,
+        solve_ms=reason.seconds * 1e3,
     )
 
 
@@ -89,7 +107,13 @@ def _decisions(
     )
 
 
-def _findings(solution: Solution) -> Iterable[Degradation]:
+def _findings(house: House, solution: Solution) -> Iterable[Degradation]:
+    for cycle, power_kw in zip(house.cycles, solution.cycles_kw, strict=True):
+        if cycle.power_kw.any() and not power_kw.any():
+            yield Degradation(
+                DegradationCode.DEFERRABLE_UNPLACED,
+                f"{cycle.name} would take the house beyond the limits of its connection: it is not planned.",
+            )
     if solution.beyond_kwh > NEAR_KWH:
         yield Degradation(
             DegradationCode.DEMAND_ABOVE_CONTRACT,
@@ -113,9 +137,10 @@ def _assembled(
     used_kw: Floats,
     decisions: list[tuple[SlotDecision, ...]],
     *,
+    cycles_kw: tuple[Floats, ...] = (),
     solve_ms: float = 0.0,
 ) -> Plan:
-    grid_kw = house.demand_kw - used_kw + sum(powers, np.zeros(house.slots))
+    grid_kw = house.demand_kw - used_kw + sum((*powers, *cycles_kw), np.zeros(house.slots))
     socs = {
         store.name: store.soc_after_kwh(power_kw, house.hours)
         for store, power_kw in zip(house.stores, powers, strict=True)
@@ -148,9 +173,18 @@ def _assembled(
         pev=decided.get("pev", ()),
         pev_soc_kwh=_tuple(socs["pev"]) if "pev" in socs else (),
         pev_best_kwh=best_kwh,
+        deferrable=_deferred(house, cycles_kw),
         cost=_cost(house, grid_kw, powers, socs),
         degradations=tuple(said),
         solve_ms=solve_ms,
+    )
+
+
+def _deferred(house: House, cycles_kw: tuple[Floats, ...]) -> tuple[DeferrablePlan, ...]:
+    placed = {cycle.number: _tuple(power_kw) for cycle, power_kw in zip(house.cycles, cycles_kw, strict=False)}
+    rests = (0.0,) * house.slots
+    return tuple(
+        DeferrablePlan(name=name, power_kw=placed.get(number, rests)) for number, name in enumerate(house.asked)
     )
 
 
@@ -183,7 +217,18 @@ def _cost(house: House, grid_kw: Floats, powers: tuple[Floats, ...], socs: dict[
         wear_eur=wear_eur,
         target_eur=target_eur,
         end_value_eur=-left_eur,
+        peak_eur=house.peak_price * max(0.0, float(grid_kw.max(initial=0.0)) - house.peak_so_far_kw),
+        blocks_eur=_blocks_eur(house, float(imported_kwh.sum())),
+        desired_eur=house.desired_price * float(house.hours @ np.nan_to_num(np.abs(grid_kw - house.desired_kw))),
     )
+
+
+def _blocks_eur(house: House, imported_kwh: float) -> float:
+    eur, left_kwh = 0.0, imported_kwh
+    for step in house.steps:
+        eur += step.price * min(left_kwh, step.width_kwh)
+        left_kwh -= min(left_kwh, step.width_kwh)
+    return eur
 
 
 def _tuple(values: Floats) -> tuple[float, ...]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from heg.planner.house import Bools, Floats, House, Store
-from heg.planner.matrix import Arrays, Builder, Ints
+from heg.planner.matrix import NO_COLUMNS, Arrays, Builder, Ints
+from heg.planner.terms import Charges, Cycles, put_charges, put_cycles
 
 TIE_EUR_PER_KWH = 1e-6
 """Settles ties: of plans that cost the same, the one that cycles less and stores earlier. Never reported as cost."""
@@ -69,10 +70,19 @@ class Problem:
     tube_high_rows: Ints
     tube_low_rows: Ints
     stores: tuple[StoreColumns, ...]
-    binaries: Ints
+    charges: Charges
+    cycles: Cycles
+    directions: Ints
 
+    @property
+    def choices(self) -> Ints:
+        """The binaries that say what is done, not in which direction: when cycles run, which blocks are full."""
+        return np.concatenate([self.cycles.columns, self.charges.full])
 
-NO_COLUMNS: Ints = np.zeros(0, dtype=np.int32)
+    @property
+    def binaries(self) -> Ints:
+        """All binaries."""
+        return np.concatenate([self.directions, self.choices])
 
 
 def build(house: House, exclusive: Exclusive) -> Problem:
@@ -106,6 +116,8 @@ class _Building:
             self._store(store, balance, slots_)
             for store, slots_ in zip(house.stores, self._exclusive.stores, strict=True)
         )
+        charges = put_charges(make, house, imported, exported, bound_kw)
+        cycles = put_cycles(make, house, balance, TIE_EUR_PER_KWH)
         return Problem(
             make.arrays(),
             imported,
@@ -116,6 +128,8 @@ class _Building:
             *limits[3:],
             *tubes,
             stores,
+            charges,
+            cycles,
             np.concatenate([NO_COLUMNS, *self._binaries]),
         )
 
@@ -123,9 +137,15 @@ class _Building:
         """Spec ebr.md, The MILP 1 to 4: present or idle, SoC from SoC, inside its bounds, part of the home's power."""
         make, hours, slots = self._make, self._house.hours, self._house.slots
         order = np.arange(slots) / max(slots, 1)
-        charge = make.columns(slots, 0.0, store.charge_kw, cost=hours * TIE_EUR_PER_KWH * order)
+        fixed = [_first(slots, sign * (store.first_kw or 0.0)) for sign in (1.0, -1.0)]
+        ties = hours * TIE_EUR_PER_KWH * order
+        charge = make.columns(slots, fixed[0], store.charge_kw, cost=ties, ties=ties)
         discharge = make.columns(
-            slots, 0.0, store.discharge_kw, cost=hours * (store.wear_eur_per_kwh + TIE_EUR_PER_KWH * (2.0 + order))
+            slots,
+            fixed[1],
+            store.discharge_kw,
+            cost=hours * (store.wear_eur_per_kwh + TIE_EUR_PER_KWH * (2.0 + order)),
+            ties=ties + hours * (2.0 * TIE_EUR_PER_KWH),
         )
         soc = make.columns(slots, store.floor_kwh, store.capacity_kwh, cost=_end_cost(slots, store))
         make.put(balance, charge, -1.0)
@@ -208,6 +228,13 @@ class _Building:
         return high, low
 
 
+def _first(slots: int, power_kw: float) -> Floats:
+    """Return the least power of each slot where that of the first one is given."""
+    least_kw = np.zeros(slots)
+    least_kw[:1] = max(0.0, power_kw)
+    return least_kw
+
+
 def _end_cost(slots: int, store: Store) -> Floats:
     cost = np.zeros(slots)
     cost[-1:] = -store.end_value_eur_per_kwh
@@ -219,4 +246,6 @@ def _most_kw(house: House) -> Floats:
     power = np.abs(house.demand_kw) + house.production_kw + 1.0
     for store in house.stores:
         power = power + np.maximum(store.charge_kw, store.discharge_kw)
+    for cycle in house.cycles:
+        power = power + cycle.power_kw.max()
     return power

@@ -23,6 +23,8 @@ _LIMIT_WORDS = {
     "grid_min": "the lowest power allowed now",
     "tube_high": "the upper edge of the agreed profile",
     "tube_low": "the lower edge of the agreed profile",
+    "peak": "the highest import that is paid for",
+    "desired": "the desired profile",
 }
 
 
@@ -34,6 +36,7 @@ class _Slot:
     power_kw: float
     alone_kw: float
     regime: Regime
+    bounded: bool
     plugged: bool
     absorbs: bool
     covers: bool
@@ -81,6 +84,7 @@ def _slots(house: House, number: int, solution: Solution, choice: Choice, later:
         _expected_kw(house, store, choice, soc_kwh, alone_kw),
         alone_kw,
         (order.regime for order in choice.orders),
+        choice.bounded.tolist(),
         store.plugged.tolist(),
         choice.absorbs.tolist(),
         choice.covers.tolist(),
@@ -143,6 +147,8 @@ def _binding(
             shadows.low,
             shadows.tube_high,
             shadows.tube_low,
+            shadows.peak,
+            shadows.desired,
             np.where(full, np.maximum(after - worth, 0.0), 0.0),
             np.where(empty, np.maximum(worth - after, 0.0), 0.0),
         ]
@@ -151,15 +157,16 @@ def _binding(
     names, values = [], []
     for slot, kind in enumerate(hardest):
         value = float(prices[kind, slot])
-        options = (above[slot], below[slot], "tube_high", "tube_low", "soc_high", "soc_low")
+        options = (above[slot], below[slot], "tube_high", "tube_low", "peak", "desired", "soc_high", "soc_low")
         names.append(str(options[kind]) if value > _NO_SHADOW else "")
         values.append(value if value > _NO_SHADOW else 0.0)
     return names, values
 
 
 def _code(facts: _Slot) -> SlotReasonCode:
-    if facts.regime is Regime.LIMIT:
-        return SlotReasonCode.TUBE if facts.binding.startswith("tube") else SlotReasonCode.LIMIT
+    if facts.bounded:
+        agreed = facts.binding.startswith("tube") or facts.binding == "desired"
+        return SlotReasonCode.TUBE if agreed else SlotReasonCode.LIMIT
     if facts.regime is Regime.CHARGE:
         return SlotReasonCode.DEPARTURE if facts.departing else SlotReasonCode.CHEAP_NOW
     if facts.regime is Regime.DISCHARGE:

@@ -12,6 +12,8 @@ import numpy as np
 from heg.planner.highs import Answer, Outcome, run
 from heg.planner.house import Bools, Floats, House, Store
 from heg.planner.matrix import Arrays, Ints
+from heg.planner.nearest import nearest
+from heg.planner.placing import placed, relaxed
 from heg.planner.problem import TIE_EUR_PER_KWH, Exclusive, Problem, build
 
 TOLERANCE_KW = 1e-6
@@ -28,6 +30,9 @@ LEAST_EUR = 1.0
 
 NET_TIME_S = 0.5
 
+SKIP_EUR = 1e4
+"""What leaving a cycle out costs where the limits cannot be kept with all: it comes after them and before any price."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Shadows:
@@ -38,6 +43,8 @@ class Shadows:
     low: Floats
     tube_high: Floats
     tube_low: Floats
+    peak: Floats
+    desired: Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,11 +52,15 @@ class Solution:
     """A plan in figures. `worth` is the marginal worth of energy in each storage at each slot's end, EUR/kWh.
 
     `beyond_kwh` is the least energy outside the limits, `gap_eur` by how much a better plan could be cheaper.
+    `cycles_kw` has a series for each cycle of the house, zeros where it had to be left out; `block_price` is what the
+    blocks add to the price of the next kWh.
     """
 
     power_kw: tuple[Floats, ...]
     used_kw: Floats
     grid_kw: Floats
+    cycles_kw: tuple[Floats, ...]
+    block_price: float
     worth: tuple[Floats, ...]
     shadows: Shadows
     beyond_kwh: float
@@ -104,14 +115,27 @@ class _Search:
             raise UnsolvedError("a house that may leave its limits was called infeasible", seconds=self._seconds)
         if found.mixed:
             return self._netted(found)
-        if not len(found.problem.binaries):
-            stopped = found.answer.outcome is Outcome.STOPPED
-            return self._solution(found.problem, found.answer, gap_eur=found.answer.gap_eur, stopped=stopped)
-        final = self._run(_with_binaries_fixed(found), NET_TIME_S)
-        if final.outcome is not Outcome.OPTIMAL:
-            return self._netted(found)
-        stopped = found.answer.outcome is Outcome.STOPPED
-        return self._solution(found.problem, final, gap_eur=found.answer.gap_eur, stopped=stopped)
+        stopped, gap_eur = found.answer.outcome is Outcome.STOPPED, found.answer.gap_eur
+        final, arrays = found.answer, found.arrays
+        if len(found.problem.binaries):
+            arrays = _with_binaries_fixed(found)
+            final = self._run(arrays, NET_TIME_S)
+            if final.solved and _mixed(self._house, found.problem, final.values, priced=True):
+                arrays = _with_directions_kept(self._house, found, arrays)  # as dear, by another way
+                final = self._run(arrays, NET_TIME_S)
+            if final.outcome is not Outcome.OPTIMAL:
+                return self._netted(found)
+        return self._solution(found.problem, self._settled(found.problem, arrays, final), gap_eur, stopped=stopped)
+
+    def _settled(self, problem: Problem, arrays: Arrays, answer: Answer) -> Answer:
+        """Return the answer of the same cost that is nearest to the plan before, if there is one."""
+        if not self._house.previous_kw or self._left_s() <= LEAST_TIME_S:
+            return answer
+        pairs = [(columns.charge, columns.discharge) for columns in problem.stores]
+        values = nearest(arrays, answer.values, pairs, self._house.previous_kw, self._house.hours, self._run)
+        if values is None or _mixed(self._house, problem, values, priced=True):
+            return answer
+        return replace(answer, values=values)
 
     def _beyond_limits(self) -> _Found | None:
         """Find the least energy beyond the limits, then the cheapest plan that has no more."""
@@ -129,7 +153,7 @@ class _Search:
         for number in range(ROUNDS + 2):
             problem = build(self._house, self._exclusive)
             arrays = self._aimed(problem, aim)
-            answer = self._run(arrays)
+            answer = self._answered(problem, arrays, aim)
             if answer.outcome is Outcome.INFEASIBLE:
                 return None
             if not answer.solved:
@@ -140,7 +164,7 @@ class _Search:
             if relaxed is None and aim is not _Aim.LEAST_BEYOND:
                 self._gap_eur = self._house.gap * max(LEAST_EUR, _turnover_eur(self._house, problem, answer.values))
             relaxed = _Found(problem, arrays, answer, mixed=True)
-            if not len(problem.binaries) and (nearly := self._nearly(relaxed, aim)) is not None:
+            if not len(problem.directions) and (nearly := self._nearly(relaxed, aim)) is not None:
                 return nearly
             if self._left_s() <= LEAST_TIME_S:
                 break
@@ -161,6 +185,7 @@ class _Search:
         upper = arrays.upper.copy()
         upper[outside] = np.inf
         if aim is _Aim.LEAST_BEYOND:
+            upper[problem.cycles.skip] = 1.0
             cost = np.zeros_like(arrays.cost)
             cost[outside] = np.concatenate([house.hours, house.hours])
             for columns in problem.stores:  # no harmless ties: the less is cycled the better
@@ -168,13 +193,38 @@ class _Search:
             return replace(arrays, cost=cost, upper=upper)
         row_upper = arrays.row_upper.copy()
         row_upper[problem.beyond_row] = self._beyond_kwh + BEYOND_TOLERANCE * max(1.0, self._beyond_kwh)
-        return replace(arrays, upper=upper, row_upper=row_upper)
+        upper[problem.cycles.skip] = 1.0
+        cost = arrays.cost.copy()
+        cost[problem.cycles.skip] = SKIP_EUR
+        return replace(arrays, cost=cost, upper=upper, row_upper=row_upper)
+
+    def _answered(self, problem: Problem, arrays: Arrays, aim: _Aim) -> Answer:
+        """Return the answer of the program; cycles are placed one by one first, which mostly proves to be enough."""
+        if not self._house.cycles or len(problem.directions) or len(problem.charges.full):
+            return self._run(arrays)
+        first = self._run(relaxed(arrays))
+        if first.outcome is not Outcome.OPTIMAL:
+            return first
+        if aim is not _Aim.LEAST_BEYOND:
+            self._gap_eur = self._house.gap * max(LEAST_EUR, _turnover_eur(self._house, problem, first.values))
+        best = placed(self._house, problem, arrays, first, self._run)
+        if best is None:
+            return self._run(arrays)
+        gap_eur = max(0.0, float(arrays.cost @ best.values - arrays.cost @ first.values))
+        if gap_eur <= self._gap_eur:
+            return replace(best, gap_eur=gap_eur)
+        answer = self._run(arrays, start=best.values)
+        if answer.outcome is Outcome.OPTIMAL:
+            return answer
+        if answer.solved and arrays.cost @ answer.values <= arrays.cost @ best.values:
+            return answer
+        return replace(best, outcome=Outcome.STOPPED, gap_eur=gap_eur)
 
     def _left_s(self) -> float:
         return self._house.time_limit_s - self._seconds
 
-    def _run(self, arrays: Arrays, least_s: float = LEAST_TIME_S) -> Answer:
-        answer = run(arrays, time_limit_s=max(self._left_s(), least_s), gap_eur=self._gap_eur)
+    def _run(self, arrays: Arrays, least_s: float = LEAST_TIME_S, start: Floats | None = None) -> Answer:
+        answer = run(arrays, time_limit_s=max(self._left_s(), least_s), gap_eur=self._gap_eur, start=start)
         self._seconds += answer.seconds
         return answer
 
@@ -211,11 +261,11 @@ class _Search:
         if len(problem.above):
             beyond_kw = final.values[problem.above] + final.values[problem.below]
             self._beyond_kwh = float(self._house.hours @ beyond_kw)
-        return self._solution(problem, final, gap_eur=np.inf, stopped=True, netted=True)
+        return self._solution(problem, final, np.inf, stopped=True, netted=True)
 
     def _one_way(self, found: _Found, *, up: bool) -> tuple[Problem, Arrays]:
-        """Return the linear program in which each slot of each storage has one direction, and exports earn no more
-        than imports cost.
+        """Return the linear program in which each slot of each storage has one direction, exports earn no more than
+        imports cost, and cycles run when they did.
         """
         stores, least_kw = [], []
         for store, columns in zip(self._house.stores, found.problem.stores, strict=True):
@@ -226,13 +276,15 @@ class _Search:
         house = replace(self._house, stores=tuple(stores))
         problem = build(house, Exclusive.nowhere(house))
         cost, lower = problem.arrays.cost.copy(), problem.arrays.lower.copy()
-        cost[problem.exported] = -house.hours * np.minimum(house.sell_price, house.buy_price)
+        cost[problem.exported] = -house.hours * np.minimum(house.sell_price, house.least_buy_price)
+        upper, chosen = problem.arrays.upper.copy(), np.round(found.answer.values[found.problem.choices])
+        lower[problem.choices] = upper[problem.choices] = chosen
         for columns, floor_kw in zip(problem.stores, least_kw, strict=True):
             lower[columns.charge] = floor_kw
-        return problem, replace(problem.arrays, cost=cost, lower=lower)
+        return problem, replace(relaxed(problem.arrays), cost=cost, lower=lower, upper=upper)
 
     def _solution(
-        self, problem: Problem, answer: Answer, *, gap_eur: float = 0.0, stopped: bool = False, netted: bool = False
+        self, problem: Problem, answer: Answer, gap_eur: float, *, stopped: bool, netted: bool = False
     ) -> Solution:
         house, values = self._house, answer.values
         power_kw = tuple(
@@ -240,10 +292,13 @@ class _Search:
             for columns, store in zip(problem.stores, house.stores, strict=True)
         )
         used_kw = np.clip(values[problem.used], 0.0, house.production_kw)
+        cycles_kw = tuple(problem.cycles.power_kw(values, each, house.slots) for each in range(len(house.cycles)))
         return Solution(
             power_kw=power_kw,
             used_kw=used_kw,
-            grid_kw=house.demand_kw - used_kw + sum(power_kw, np.zeros(house.slots)),
+            grid_kw=house.demand_kw - used_kw + sum((*power_kw, *cycles_kw), np.zeros(house.slots)),
+            cycles_kw=cycles_kw,
+            block_price=_block_price(house, problem, answer),
             worth=tuple(-answer.duals[columns.soc_rows] for columns in problem.stores),
             shadows=_shadows(house, problem, answer.duals),
             beyond_kwh=self._beyond_kwh,
@@ -259,7 +314,7 @@ def _mixed(house: House, problem: Problem, values: Floats, *, priced: bool) -> E
     grid = np.zeros(house.slots, dtype=np.bool_)
     if priced:  # elsewhere taking both ways off each other costs nothing
         both_kw = np.minimum(values[problem.imported], values[problem.exported])
-        grid = (both_kw > TOLERANCE_KW) & (house.buy_price < house.sell_price)
+        grid = (both_kw > TOLERANCE_KW) & (house.least_buy_price < house.sell_price)
     stores = []
     for store, columns in zip(house.stores, problem.stores, strict=True):
         charge_kw, discharge_kw = values[columns.charge], values[columns.discharge]
@@ -274,6 +329,30 @@ def _with_binaries_fixed(found: _Found) -> Arrays:
     lower, upper = arrays.lower.copy(), arrays.upper.copy()
     lower[binaries] = upper[binaries] = np.round(found.answer.values[binaries])
     return replace(arrays, lower=lower, upper=upper, integral=np.zeros_like(arrays.integral))
+
+
+def _with_directions_kept(house: House, found: _Found, arrays: Arrays) -> Arrays:
+    """Return the program in which every slot, with a binary or without, goes the way it went in the answer found."""
+    lower, upper, values = arrays.lower.copy(), arrays.upper.copy(), found.answer.values
+    for store, columns in zip(house.stores, found.problem.stores, strict=True):
+        charges = values[columns.charge] > values[columns.discharge]
+        upper[columns.charge[~charges]] = upper[columns.discharge[charges]] = 0.0
+        lower[columns.charge[charges]] = np.minimum(store.least_charge_kw, store.charge_kw[charges])
+    imports = values[found.problem.imported] > values[found.problem.exported]
+    dear = house.least_buy_price < house.sell_price
+    upper[found.problem.imported[~imports & dear]] = upper[found.problem.exported[imports & dear]] = 0.0
+    return replace(arrays, lower=lower, upper=upper)
+
+
+def _block_price(house: House, problem: Problem, answer: Answer) -> float:
+    """Return what the blocks add to the next kWh: between two blocks that rise, what it is worth not to go on."""
+    if not house.steps:
+        return 0.0
+    if not len(problem.charges.full):
+        return -float(answer.duals[problem.charges.energy_row[0]])
+    ends_kwh = np.cumsum([step.width_kwh for step in house.steps])
+    reached = int(np.searchsorted(ends_kwh, float(house.hours @ answer.values[problem.imported])))
+    return house.steps[min(reached, len(house.steps) - 1)].price
 
 
 def _with_limits_priced(house: House, problem: Problem, arrays: Arrays) -> Arrays:
@@ -331,10 +410,15 @@ def _shadows(house: House, problem: Problem, duals: Floats) -> Shadows:
     def of(rows: Ints) -> Floats:
         return np.abs(duals[rows]) / house.hours if len(rows) else np.zeros(house.slots)
 
+    desired = np.zeros(house.slots)
+    if len(problem.charges.desired_rows):
+        desired[house.desired] = np.abs(duals[problem.charges.desired_rows]) / house.hours[house.desired]
     return Shadows(
         grid=duals[problem.balance_rows] / house.hours,
         high=of(problem.high_rows),
         low=of(problem.low_rows),
         tube_high=of(problem.tube_high_rows),
         tube_low=of(problem.tube_low_rows),
+        peak=of(problem.charges.peak_rows),
+        desired=desired,
     )

@@ -9,11 +9,13 @@ from heg.model.plan import DegradationCode, PlanInputs
 from heg.planner.house import Bools, Floats, House
 from heg.planner.mending import Mender
 from heg.planner.stores import tidy_ess, tidy_pev
+from heg.planner.tariff import tidy_cycles, tidy_desired, tidy_previous, tidy_steps
 
 MOST_KW = 10_000.0
 """More than any house draws: what is beyond it is no measurement, and would spoil the solver's arithmetic."""
 
 MOST_EUR_PER_KWH = 1_000.0
+MOST_EUR_PER_KW = 1_000.0
 NOMINAL_IMPORT_EUR_PER_KWH = 0.30
 NOMINAL_EXPORT_EUR_PER_KWH = 0.08
 USUAL_MINUTES = 15
@@ -30,10 +32,18 @@ def tidy(inputs: PlanInputs) -> House:
     demand_kw, production_kw = _powers(inputs, slots, mender)
     import_price, export_price, co2_price = _prices(inputs, slots, mender)
     low_kw, high_kw = _limits(inputs, slots, mender)
-    flows = (hours, import_price + co2_price, export_price, demand_kw - production_kw)
+    steps = tidy_steps(inputs, mender)
+    next_block = steps[0].price if steps else 0.0
+    flows = (hours, import_price + next_block + co2_price, export_price, demand_kw - production_kw)
     if inputs.objective == "co2":
         flows = (hours, co2_price, np.zeros(slots), demand_kw - production_kw)
-    stores = (tidy_ess(inputs.ess, flows, mender), tidy_pev(inputs.pev, flows, mender))
+    stores = tuple(
+        store
+        for store in (tidy_ess(inputs.ess, flows, mender), tidy_pev(inputs.pev, flows, mender))
+        if store is not None
+    )
+    desired_kw = tidy_desired(inputs, slots, mender)
+    cycles = tidy_cycles(inputs, slots, mender)
     return House(
         start=inputs.start,
         slot_minutes=minutes,
@@ -54,9 +64,19 @@ def tidy(inputs: PlanInputs) -> House:
         outside_tube_price=mender.number(
             inputs.outside_tube_eur_per_kwh, 0.0, MOST_EUR_PER_KWH, 0.0, "outside_tube_eur_per_kwh"
         ),
-        stores=tuple(store for store in stores if store is not None),
+        stores=stores,
         time_limit_s=mender.number(inputs.time_limit_s, 1e-3, LONGEST_S, 1.0, "time_limit_s"),
         gap=mender.number(inputs.gap, 0.0, 1.0, 1e-3, "gap"),
+        peak_price=mender.number(inputs.peak_eur_per_kw, 0.0, MOST_EUR_PER_KW, 0.0, "peak_eur_per_kw"),
+        peak_so_far_kw=mender.number(inputs.peak_so_far_kw, 0.0, MOST_KW, 0.0, "peak_so_far_kw"),
+        steps=steps,
+        desired_kw=desired_kw,
+        desired_price=mender.number(
+            inputs.desired_weight_eur_per_kwh, 0.0, MOST_EUR_PER_KWH, 0.0, "desired_weight_eur_per_kwh"
+        ),
+        asked=tuple(asked.name for asked in inputs.deferrable),
+        cycles=cycles,
+        previous_kw=tidy_previous(inputs, [store.name for store in stores], slots, minutes),
         degradations=mender.degradations,
     )
 

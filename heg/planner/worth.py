@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from heg.planner.house import Floats, House, Store
+from heg.planner.house import Floats, House, Kink, Store
 from heg.planner.matrix import Ints
 
 Places: TypeAlias = npt.NDArray[np.intp]
@@ -102,6 +102,8 @@ def _coarse(house: House, store: Store, others_kw: Floats, starts: Ints) -> tupl
         high_kw=mean(house.high_kw),
         tube_low_kw=mean(house.tube_low_kw),
         tube_high_kw=mean(house.tube_high_kw),
+        desired_kw=mean(house.desired_kw),
+        peak_shadow=None if house.peak_shadow is None else mean(house.peak_shadow),
     )
     return coarse_house, coarse_store, mean(others_kw)
 
@@ -114,7 +116,9 @@ class _Recursion:
         self._base: Places = (np.arange(len(SUN_FACTORS)) * LEVELS)[:, None, None]
         self._weights = np.array(_NODE_WEIGHTS)
         self._net_kw = _nets(house, others_kw)
-        self._prices = [_prices(house, slot) for slot in range(house.slots)]
+        kinks = house.kinks
+        self._prices = [_prices(house, slot, kinks) for slot in range(house.slots)]
+        self._high_kw = house.kept_high_kw
         self._room_kw = (store.capacity_kwh - self._soc_kwh) / store.one_way
         self._spare_kw = np.maximum(self._soc_kwh - store.floor_kwh, 0.0) * store.one_way
 
@@ -132,8 +136,8 @@ class _Recursion:
         for edge_kw, price in zip(edges_kw, prices[1:], strict=True):
             until_kw = self._until_worth(slopes, price, hours)[:, :, None]
             power_kw = np.maximum(until_kw, np.minimum(power_kw, edge_kw - net_kw))
-        if house.has_limits:
-            power_kw = np.minimum(np.maximum(power_kw, house.low_kw[slot] - net_kw), house.high_kw[slot] - net_kw)
+        if house.has_kept_limits:
+            power_kw = np.minimum(np.maximum(power_kw, house.low_kw[slot] - net_kw), self._high_kw[slot] - net_kw)
         most_kw = np.minimum(self._room_kw / hours, store.charge_kw[slot])[:, None]
         least_kw = np.maximum(-self._spare_kw / hours, -store.discharge_kw[slot])[:, None]
         power_kw = np.maximum(np.minimum(power_kw, most_kw), least_kw)
@@ -161,22 +165,21 @@ def _nets(house: House, others_kw: Floats) -> Floats:
     return np.asarray((mean_kw[:, :, None] + spread_kw[:, None, None] * nodes)[:, :, None, :])
 
 
-def _prices(house: House, slot: int) -> tuple[Sequence[float], Sequence[float]]:
+def _prices(house: House, slot: int, kinks: Sequence[Kink]) -> tuple[Sequence[float], Sequence[float]]:
     """Return the grid powers at which the price of a kWh changes, and the prices below, between and above them."""
     buy, sell = float(house.buy_price[slot]), float(house.sell_price[slot])
     if house.curtailable:
         sell = max(sell, 0.0)
     sell = min(sell, buy)  # both at once is not possible, and a concave cost has no levels
-    if not house.has_tube:
+    if not kinks:
         return (0.0,), (sell, buy)
-    low_kw, high_kw = float(house.tube_low_kw[slot]), float(house.tube_high_kw[slot])
     changes = [(0.0, buy - sell)]
     price = sell
-    if np.isfinite(low_kw):
-        price -= house.outside_tube_price
-        changes.append((low_kw, house.outside_tube_price))
-    if np.isfinite(high_kw):
-        changes.append((high_kw, house.outside_tube_price))
+    for kink in kinks:
+        at_kw = float(kink.at_kw[slot])
+        if np.isfinite(at_kw):
+            price -= kink.below
+            changes.append((at_kw, float(kink.rise[slot])))
     changes.sort()
     prices = [price]
     for _edge, more in changes:

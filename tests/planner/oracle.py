@@ -6,6 +6,7 @@ import math
 import shutil
 import subprocess
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from heg.model.plan import Objective, PlanInputs, StorageInputs, VehicleInputs
@@ -65,6 +66,9 @@ def formulate(inputs: PlanInputs) -> Text:
         sun = inputs.production_kw[t] if inputs.production_kw else 0.0
         home = {f"gi{t}": 1.0, f"ge{t}": -1.0, f"u{t}": 1.0}
         text.between(f"u{t}", 0.0 if inputs.production_curtailable else sun, sun)
+        for number, cycle in enumerate(inputs.deferrable):
+            home |= {f"q{number}_{t}": -1.0}
+            text.between(f"q{number}_{t}", 0.0, max(cycle.power_kw))
         for name, store in (("e", inputs.ess), ("p", inputs.pev)):
             if store is not None:
                 home |= {f"{name}c{t}": -1.0, f"{name}d{t}": 1.0}
@@ -74,7 +78,66 @@ def formulate(inputs: PlanInputs) -> Text:
     for name, store in (("e", inputs.ess), ("p", inputs.pev)):
         if store is not None:
             _store(text, inputs, name, store)
+    for number in range(len(inputs.deferrable)):
+        _cycle(text, inputs, number)
+    _charges(text, inputs)
     return text
+
+
+def _charges(text: Text, inputs: PlanInputs) -> None:
+    """Peak, blocks (each with a binary that says it is reached, whatever its price) and the desired profile."""
+    hours = [inputs.slot_minutes / 60 * (inputs.first_slot_share if t == 0 else 1.0) for t in range(inputs.slots)]
+    text.cost["peak"] = inputs.peak_eur_per_kw
+    for t, h in enumerate(hours):
+        text.row({f"gi{t}": 1.0, "peak": -1.0}, "<=", inputs.peak_so_far_kw)
+        if inputs.desired_kw:
+            text.row({f"gi{t}": 1.0, f"ge{t}": -1.0, f"m{t}": -1.0}, "<=", inputs.desired_kw[t])
+            text.row({f"gi{t}": 1.0, f"ge{t}": -1.0, f"m{t}": 1.0}, ">=", inputs.desired_kw[t])
+            text.cost[f"m{t}"] = h * inputs.desired_weight_eur_per_kwh
+    if inputs.blocks is None or inputs.objective is Objective.CO2:
+        return
+    # The energy of the whole period, from its first kWh; what was used before is taken off as a constant.
+    edges = [0.0, *(step.from_kwh for step in inputs.blocks.steps), inputs.blocks.so_far_kwh + 1_000.0]
+    prices = [0.0, *(step.eur_per_kwh for step in inputs.blocks.steps)]
+    before = sum(
+        price * min(max(inputs.blocks.so_far_kwh - low, 0.0), high - low)
+        for price, low, high in zip(prices, edges, edges[1:], strict=False)
+    )
+    total = {f"gi{t}": -h for t, h in enumerate(hours)}
+    for k, price in enumerate(prices):
+        width = edges[k + 1] - edges[k]
+        total[f"b{k}"] = 1.0
+        text.cost[f"b{k}"] = price
+        text.binaries.append(f"zb{k}")
+        text.row({f"b{k}": 1.0, f"zb{k}": -width}, "<=", 0.0)
+        if k:
+            text.row({f"b{k - 1}": 1.0, f"zb{k}": -(edges[k] - edges[k - 1])}, ">=", 0.0)
+    text.row(total, "=", inputs.blocks.so_far_kwh)
+    text.between("one", 1.0, 1.0)
+    text.cost["one"] = -before
+
+
+def _cycle(text: Text, inputs: PlanInputs, number: int) -> None:
+    """A binary for each slot of the cycle and of the horizon: each once, in order, next to each other or not."""
+    cycle = inputs.deferrable[number]
+    length, slots = len(cycle.power_kw), inputs.slots
+    latest = slots if cycle.latest_slot is None else cycle.latest_slot
+    names = [[f"y{number}_{k}_{t}" for t in range(slots)] for k in range(length)]
+    when = [{name: float(t) for t, name in enumerate(row)} for row in names]
+    for row in names:
+        text.binaries.extend(row)
+        text.row(dict.fromkeys(row, 1.0), "=", 1.0)
+        for t, name in enumerate(row):
+            if t < cycle.earliest_slot or t >= latest:
+                text.row({name: 1.0}, "<=", 0.0)
+    for before, after in pairwise(when):
+        gap = after | {name: -t for name, t in before.items()}
+        text.row(gap, ">=", 1.0)
+        if not cycle.interruptible:
+            text.row(gap, "<=", 1.0)
+    for t in range(slots):
+        runs = {names[k][t]: -cycle.power_kw[k] for k in range(length)}
+        text.row({f"q{number}_{t}": 1.0} | runs, "=", 0.0)
 
 
 def _grid(text: Text, inputs: PlanInputs, t: int, h: float) -> None:

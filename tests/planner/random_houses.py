@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from hypothesis import strategies as st
 
-from heg.model.plan import Objective, PlanInputs, StorageInputs, VehicleInputs
+from heg.model.plan import (
+    Block,
+    Blocks,
+    Deferrable,
+    Objective,
+    PlanInputs,
+    PreviousPlan,
+    StorageInputs,
+    VehicleInputs,
+)
 from tests.planner.houses import START
 
 NUMBERS = st.one_of(
@@ -54,6 +64,48 @@ def sensible(seed: int, slots: int) -> PlanInputs:
         time_limit_s=30.0,
         gap=1e-7,
     )
+
+
+def furnished(seed: int, slots: int) -> PlanInputs:
+    """A sensible house with a tariff of parts, a desired profile, appliances that wait and a plan before this one."""
+    rng = random.Random(-seed - 1)
+    usual = sensible(seed, slots)
+    edges = sorted(rng.uniform(0.0, 12.0) for _ in range(rng.choice((1, 2, 3))))
+    rising = sorted(rng.uniform(0.0, 0.3) for _ in edges)
+    prices = rising if rng.random() < 0.7 else [rng.uniform(-0.1, 0.3) for _ in edges]
+    steps = tuple(Block(from_kwh=edge, eur_per_kwh=price) for edge, price in zip(edges, prices, strict=True))
+    desires = rng.random() < 0.3
+    return replace(
+        usual,
+        slot_minutes=rng.choice((30, 60)),
+        first_slot_share=1.0,
+        contract_max_kw=40.0,
+        peak_eur_per_kw=rng.choice((0.0, 0.2, 2.0)),
+        peak_so_far_kw=rng.choice((0.0, 2.0)),
+        blocks=rng.choice((None, Blocks(so_far_kwh=rng.choice((0.0, 3.0)), steps=steps))),
+        desired_kw=tuple(rng.uniform(-2.0, 3.0) for _ in range(slots)) if desires else (),
+        desired_weight_eur_per_kwh=rng.choice((0.02, 0.5)) if desires else 0.0,
+        deferrable=tuple(_cycle(rng, slots, number) for number in range(rng.choice((0, 0, 1, 2)))),
+        previous_plan=_before(rng, usual) if rng.random() < 0.5 else None,
+    )
+
+
+def _cycle(rng: random.Random, slots: int, number: int) -> Deferrable:
+    length = rng.randint(1, min(3, slots))
+    earliest = rng.randint(0, slots - length)
+    return Deferrable(
+        name=f"appliance {number}",
+        power_kw=tuple(rng.choice((0.0, 0.4, 2.0, rng.uniform(0.1, 2.2))) for _ in range(length)),
+        earliest_slot=earliest,
+        latest_slot=rng.choice((None, rng.randint(earliest + length, slots))),
+        interruptible=rng.random() < 0.4,
+    )
+
+
+def _before(rng: random.Random, usual: PlanInputs) -> PreviousPlan:
+    said = [tuple(rng.uniform(-3.0, 3.0) for _ in range(usual.slots)) for _ in range(2)]
+    start = usual.start - timedelta(minutes=usual.slot_minutes * rng.choice((0, 1)))
+    return PreviousPlan(start=start, ess_kw=said[0], pev_kw=said[1])
 
 
 def _battery(rng: random.Random) -> StorageInputs:
@@ -130,4 +182,36 @@ def absurd(draw: st.DrawFn) -> PlanInputs:
         objective=draw(st.sampled_from(tuple(Objective))),
         first_slot_share=draw(st.one_of(st.just(1.0), NUMBERS)),
         time_limit_s=2.0,
+        **draw(_furniture()),
     )
+
+
+@st.composite
+def _furniture(draw: st.DrawFn) -> dict[str, Any]:
+    numbers = st.lists(NUMBERS, max_size=8).map(tuple)
+    slots = st.integers(-3, 12)
+    cycle = st.builds(
+        Deferrable,
+        name=st.text(max_size=4),
+        power_kw=st.lists(NUMBERS, max_size=4).map(tuple),
+        earliest_slot=slots,
+        latest_slot=st.one_of(st.none(), slots),
+        interruptible=st.booleans(),
+    )
+    step = st.builds(Block, from_kwh=NUMBERS, eur_per_kwh=NUMBERS)
+    blocks = st.builds(Blocks, so_far_kwh=NUMBERS, steps=st.lists(step, max_size=3).map(tuple))
+    before = st.builds(
+        PreviousPlan,
+        start=st.integers(-200, 200).map(lambda minutes: START + timedelta(minutes=minutes)),
+        ess_kw=numbers,
+        pev_kw=numbers,
+    )
+    return {
+        "peak_eur_per_kw": draw(NUMBERS),
+        "peak_so_far_kw": draw(NUMBERS),
+        "blocks": draw(st.one_of(st.none(), blocks)),
+        "desired_kw": draw(numbers),
+        "desired_weight_eur_per_kwh": draw(NUMBERS),
+        "deferrable": draw(st.lists(cycle, max_size=2).map(tuple)),
+        "previous_plan": draw(st.one_of(st.none(), before)),
+    }

@@ -14,7 +14,7 @@ from heg.planner.house import House, Store
 from heg.planner.plan import plan
 from heg.planner.tidy import tidy
 from tests.planner import oracle
-from tests.planner.random_houses import absurd, sensible
+from tests.planner.random_houses import absurd, furnished, sensible
 
 NEAR = 1e-6
 
@@ -31,6 +31,9 @@ def held(inputs: PlanInputs, made: Plan) -> None:
         assert all(math.isfinite(decision.marginal_eur_per_kwh) for decision in decisions)
         assert all(decision.reason.text for decision in decisions)
         total_kw = [total + kw for total, kw in zip(total_kw, power_kw, strict=True)]
+    _cycles_held(inputs, made)
+    for waiting in made.deferrable:
+        total_kw = [total + kw for total, kw in zip(total_kw, waiting.power_kw, strict=True)]
     beyond_kwh = 0.0
     for slot in range(house.slots):
         used_kw, grid_kw = made.production_used_kw[slot], made.grid_kw[slot]
@@ -58,6 +61,25 @@ def _store_held(house: House, store: Store, power_kw: list[float], soc_kwh: tupl
             assert kw == 0.0
 
 
+def _cycles_held(inputs: PlanInputs, made: Plan) -> None:
+    """Each cycle runs once, whole, in order and inside its window, or is named as one that has no room."""
+    unplaced = [lack for lack in made.degradations if lack.code is DegradationCode.DEFERRABLE_UNPLACED]
+    rested = 0
+    assert [waiting.name for waiting in made.deferrable] == [asked.name for asked in inputs.deferrable]
+    for waiting, asked in zip(made.deferrable, inputs.deferrable, strict=True):
+        wanted = [kw if 0.0 <= kw <= 10_000.0 else 0.0 for kw in asked.power_kw]
+        ran = [(slot, kw) for slot, kw in enumerate(waiting.power_kw) if kw]
+        if not ran:
+            rested += any(wanted)
+            continue
+        assert [kw for _slot, kw in ran] == pytest.approx([kw for kw in wanted if kw])
+        assert ran[0][0] >= asked.earliest_slot
+        assert ran[-1][0] < (made.slots if asked.latest_slot is None else asked.latest_slot)
+        if not asked.interruptible and all(wanted):
+            assert ran[-1][0] - ran[0][0] + 1 == len(wanted)
+    assert rested <= len(unplaced)
+
+
 @settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(absurd())
 def test_nonsense_gets_a_plan_that_holds(inputs: PlanInputs) -> None:
@@ -68,6 +90,16 @@ def test_nonsense_gets_a_plan_that_holds(inputs: PlanInputs) -> None:
 @given(st.integers(0, 2**32), st.integers(1, 12))
 def test_a_random_house_gets_a_plan_that_holds_and_twice_the_same(seed: int, slots: int) -> None:
     inputs = sensible(seed, slots)
+    made = plan(inputs)
+    held(inputs, made)
+    assert made.status is not PlanStatus.FALLBACK
+    assert made == plan(inputs)
+
+
+@settings(max_examples=100)
+@given(st.integers(0, 2**32), st.integers(1, 12))
+def test_a_furnished_house_gets_a_plan_that_holds_and_twice_the_same(seed: int, slots: int) -> None:
+    inputs = furnished(seed, slots)
     made = plan(inputs)
     held(inputs, made)
     assert made.status is not PlanStatus.FALLBACK
@@ -92,11 +124,36 @@ def test_two_thousand_pieces_of_nonsense_get_plans_that_hold(inputs: PlanInputs)
     held(inputs, plan(inputs))
 
 
-@pytest.mark.skipif(oracle.GLPSOL is None, reason="glpsol is not here: apt-get install glpk-utils")
+@pytest.mark.soak
+def test_ten_thousand_furnished_houses_get_plans_that_hold_and_glpsol_finds_no_cheaper_ones(tmp_path: Path) -> None:
+    """Every plan is held to every clause; each fifth is solved by glpsol too."""
+    for seed in range(10_000):
+        inputs = furnished(20_000 + seed, 3 + seed % 6 if seed % 5 == 0 else (5, 8, 12, 24)[seed % 4])
+        made = plan(inputs)
+        held(inputs, made)
+        assert made.status is not PlanStatus.FALLBACK, seed
+        if oracle.GLPSOL is not None and seed % 5 == 0:
+            _agreed(inputs, made, tmp_path)
+
+
+GLPSOL_HERE = pytest.mark.skipif(oracle.GLPSOL is None, reason="glpsol is not here: apt-get install glpk-utils")
+
+
+@GLPSOL_HERE
 @pytest.mark.parametrize("seed", range(60))
 def test_glpsol_finds_no_cheaper_plan_with_all_binaries(seed: int, tmp_path: Path) -> None:
     inputs = sensible(1_000 + seed, 4 + seed % 7)
-    made = plan(inputs)
+    _agreed(inputs, plan(inputs), tmp_path)
+
+
+@GLPSOL_HERE
+@pytest.mark.parametrize("seed", range(100))
+def test_glpsol_finds_no_cheaper_plan_for_a_furnished_house(seed: int, tmp_path: Path) -> None:
+    inputs = furnished(2_900 + seed, 3 + seed % 6)
+    _agreed(inputs, plan(inputs), tmp_path)
+
+
+def _agreed(inputs: PlanInputs, made: Plan, tmp_path: Path) -> None:
     least = oracle.least_cost(inputs, tmp_path)
     if least is None:
         assert DegradationCode.DEMAND_ABOVE_CONTRACT in [lack.code for lack in made.degradations]
