@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 import heg
-from heg.cli import gateway_commands, plan_commands, unit_commands
+from heg.cli import gateway_commands, plan_commands, studies_commands, unit_commands
 from heg.cli.ends import EXIT_CODES
 
 
@@ -37,4 +37,5 @@ def parser() -> argparse.ArgumentParser:
     unit_commands.add_to(add)
     gateway_commands.add_to(add)
     plan_commands.add_to(add)
+    studies_commands.add_to(add)
     return whole

@@ -57,7 +57,9 @@ class _Habit:
         return means
 
 
-def forecast_demand(past: Past, before: Calendar, ahead: Calendar, slot_minutes: int) -> SeriesForecast:
+def forecast_demand(
+    past: Past, before: Calendar, ahead: Calendar, slot_minutes: int, *, bands: bool = True
+) -> SeriesForecast:
     """Return the demand of the slots `ahead`; `before` is the calendar of the past's slots."""
     a_day = DAY_MINUTES // slot_minutes
     known = np.isfinite(past.values_kw)
@@ -72,6 +74,9 @@ def forecast_demand(past: Past, before: Calendar, ahead: Calendar, slot_minutes:
     if past.running_kw is not None:
         told_kw = _with_running(past.running_kw, expected_kw, told_kw, residual, correction, a_day)
     value_kw = np.maximum(expected_kw + told_kw, 0.0)
+    if not bands:
+        alone = tuple(value_kw.tolist())
+        return SeriesForecast(values_kw=alone, low_kw=alone, high_kw=alone)
     low_kw, high_kw = _band(residual, weights, before, ahead, expected_kw, slot_minutes)
     left = np.ones(len(ahead))
     left[: min(len(ahead), a_day)] = correction.left[: len(ahead)]

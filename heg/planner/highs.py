@@ -1,6 +1,6 @@
 """One linear or mixed-integer program through HiGHS, arrays in and arrays out; the only module that knows highspy."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import highspy
@@ -56,6 +56,17 @@ def run(arrays: Arrays, *, time_limit_s: float, gap_eur: float = 0.0, start: Flo
     solver.setOptionValue("mip_abs_gap", gap_eur)
     solver.setOptionValue("mip_feasibility_tolerance", INTEGRALITY_TOLERANCE)
     solver.setOptionValue("dual_feasibility_tolerance", DUAL_TOLERANCE)
+    passed = _passed(solver, arrays)
+    if start is not None:
+        begun = highspy.HighsSolution()
+        begun.col_value = start.tolist()
+        solver.setSolution(begun)
+    if not passed or solver.run() == highspy.HighsStatus.kError:
+        return Answer(Outcome.FAILED, np.zeros(0), np.zeros(0), solver.getRunTime())
+    return _answer(solver, mixed=mixed)
+
+
+def _passed(solver: highspy.Highs, arrays: Arrays) -> bool:
     status = solver.passModel(
         len(arrays.cost),
         len(arrays.row_lower),
@@ -73,13 +84,7 @@ def run(arrays: Arrays, *, time_limit_s: float, gap_eur: float = 0.0, start: Flo
         arrays.values,
         arrays.integral,
     )
-    if start is not None:
-        begun = highspy.HighsSolution()
-        begun.col_value = start.tolist()
-        solver.setSolution(begun)
-    if status == highspy.HighsStatus.kError or solver.run() == highspy.HighsStatus.kError:
-        return Answer(Outcome.FAILED, np.zeros(0), np.zeros(0), solver.getRunTime())
-    return _answer(solver, mixed=mixed)
+    return bool(status != highspy.HighsStatus.kError)
 
 
 def _answer(solver: highspy.Highs, *, mixed: bool) -> Answer:
@@ -99,3 +104,31 @@ def _answer(solver: highspy.Highs, *, mixed: bool) -> Answer:
 
 def _gap_eur(info: highspy.HighsInfo) -> float:
     return max(0.0, float(info.objective_function_value - info.mip_dual_bound))
+
+
+class Program:
+    """A linear program that is kept, to be solved again from where it stands when bounds have changed."""
+
+    def __init__(self, arrays: Arrays) -> None:
+        self._solver = highspy.Highs()  # type: ignore[no-untyped-call]  # as above
+        for option, value in (("output_flag", False), ("threads", 1), ("presolve", "off")):
+            self._solver.setOptionValue(option, value)
+        self._solver.setOptionValue("dual_feasibility_tolerance", DUAL_TOLERANCE)
+        self._passed = _passed(self._solver, arrays)
+
+    def bound(self, column: int, lower: float, upper: float) -> None:
+        """Change the bounds of one variable."""
+        self._solver.changeColBounds(column, lower, upper)
+
+    def bound_row(self, row: int, lower: float, upper: float) -> None:
+        """Change the bounds of one constraint."""
+        self._solver.changeRowBounds(row, lower, upper)
+
+    def minimise(self, time_limit_s: float) -> Answer:
+        """Solve, from the last answer's basis where there is one. Never raises, as `run`."""
+        begun_s = self._solver.getRunTime()
+        self._solver.setOptionValue("time_limit", begun_s + time_limit_s)
+        if not self._passed or self._solver.run() == highspy.HighsStatus.kError:
+            return Answer(Outcome.FAILED, np.zeros(0), np.zeros(0), 0.0)
+        answer = _answer(self._solver, mixed=False)
+        return replace(answer, seconds=answer.seconds - begun_s)

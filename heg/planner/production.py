@@ -40,7 +40,9 @@ class _Sky:
     true: bool
 
 
-def forecast_production(past: Past, start: datetime, slot_minutes: int, slots: int, site: Site) -> SeriesForecast:
+def forecast_production(
+    past: Past, start: datetime, slot_minutes: int, slots: int, site: Site, *, bands: bool = True
+) -> SeriesForecast:
     """Return the production of `slots` slots from `start` on."""
     a_day = DAY_MINUTES // slot_minutes
     before = calendar_of(
@@ -61,6 +63,9 @@ def forecast_production(past: Past, start: datetime, slot_minutes: int, slots: i
     if past.running_kw is not None and base[0] > 0.0:
         value_kw[0] = 0.5 * (value_kw[0] + past.running_kw)
     value_kw = np.clip(value_kw, 0.0, most_kw)
+    if not bands:
+        alone = tuple(value_kw.tolist())
+        return SeriesForecast(values_kw=alone, low_kw=alone, high_kw=alone)
     left = np.ones(slots)
     left[: min(slots, a_day)] = correction.left[:slots]
     low_kw, high_kw = _band(residual, honest, weights, before, ahead, slot_minutes)

@@ -4,12 +4,13 @@ The regime is followed on the slot's recorded mean load and sun by the law that 
 (heg/model/regimes.py). Nothing here reads a clock or a file.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from heg.model.plan import PlanInputs, StorageInputs
+from heg.model.plan import Objective, PlanInputs, StorageInputs
 from heg.model.regimes import Regime, RegimeOrder, StorageNow, power_kw
 from heg.planner.plan import plan
 
@@ -49,6 +50,22 @@ class Outcome:
         return self.cost_eur - eur_per_kwh * self.soc_kwh
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What plans aim at, and the supply contract they keep (kW). Without CO2 counted the bill alone is minimised."""
+
+    counts_co2: bool = False
+    objective: Objective = Objective.ENERGY_CO2
+    contract_min_kw: float | None = None
+    contract_max_kw: float | None = None
+
+    @property
+    def limits_kw(self) -> tuple[float, float]:
+        """The contract as an interval, without end where there is none."""
+        low, high = self.contract_min_kw, self.contract_max_kw
+        return -math.inf if low is None else low, math.inf if high is None else high
+
+
 Lead: TypeAlias = Callable[[int, float], RegimeOrder]
 """Who leads the battery: slot and energy at its start (kWh) in, the slot's order out."""
 
@@ -56,14 +73,30 @@ Foresight: TypeAlias = Callable[[int, int], tuple[Sequence[float], Sequence[floa
 """Demand and production (kW) of so many slots, as expected at the start of the first of them: (first, count)."""
 
 
-def live(recording: Recording, battery: StorageInputs, lead: Lead, slots: range) -> Outcome:
-    """Return what these slots of a recording cost with this battery, led so."""
+Tell: TypeAlias = Callable[[int, float, float], None]
+"""Who is told of each slot that was lived: slot, kW at the connection point, EUR it cost."""
+
+
+def live(
+    recording: Recording,
+    battery: StorageInputs,
+    lead: Lead,
+    slots: range,
+    *,
+    limits_kw: tuple[float, float] = (-math.inf, math.inf),
+    tell: Tell | None = None,
+) -> Outcome:
+    """Return what these slots of a recording cost with this battery, led so.
+
+    The battery takes the connection point no further towards `limits_kw` than these, as control would have it.
+    """
     hours = recording.slot_minutes / 60.0
     soc_kwh = battery.soc_kwh
     cost = co2 = imported = exported = peak = discharged = 0.0
     for slot in slots:
         net_kw = recording.demand_kw[slot] - recording.production_kw[slot]
         kw = power_kw(lead(slot, soc_kwh), net_kw, _now(battery, soc_kwh), hours * 3600.0)
+        kw = min(max(kw, min(0.0, limits_kw[0] - net_kw)), max(0.0, limits_kw[1] - net_kw))
         one_way = battery.round_trip_efficiency**0.5
         soc_kwh += hours * (kw * one_way if kw > 0.0 else kw / one_way)
         discharged += hours * max(0.0, -kw)
@@ -71,11 +104,12 @@ def live(recording: Recording, battery: StorageInputs, lead: Lead, slots: range)
         peak = max(peak, grid_kw)
         imported += hours * max(grid_kw, 0.0)
         exported += hours * max(-grid_kw, 0.0)
-        if grid_kw > 0.0:
-            cost += hours * grid_kw * recording.import_eur_per_kwh[slot]
-            co2 += hours * grid_kw * (recording.co2_eur_per_kwh[slot] if recording.co2_eur_per_kwh else 0.0)
-        else:
-            cost += hours * grid_kw * recording.export_eur_per_kwh[slot]
+        price = recording.import_eur_per_kwh[slot] if grid_kw > 0.0 else recording.export_eur_per_kwh[slot]
+        cost += hours * grid_kw * price
+        if recording.co2_eur_per_kwh:
+            co2 += hours * max(grid_kw, 0.0) * recording.co2_eur_per_kwh[slot]
+        if tell is not None:
+            tell(slot, grid_kw, hours * grid_kw * price)
     return Outcome(
         cost_eur=cost,
         co2_eur=co2,
@@ -97,8 +131,11 @@ def self_consumption(_slot: int, _soc_kwh: float) -> RegimeOrder:
     return RegimeOrder(Regime.BALANCE)
 
 
-def planned(recording: Recording, battery: StorageInputs, foresight: Foresight, horizon: int) -> Lead:
+def planned(
+    recording: Recording, battery: StorageInputs, foresight: Foresight, horizon: int, terms: Terms | None = None
+) -> Lead:
     """Lead by a plan that is made anew at the start of each slot, with the prices known."""
+    terms = terms or Terms()
 
     def lead(slot: int, soc_kwh: float) -> RegimeOrder:
         ahead = slice(slot, min(slot + horizon, recording.slots))
@@ -111,6 +148,10 @@ def planned(recording: Recording, battery: StorageInputs, foresight: Foresight, 
                 production_kw=tuple(production_kw),
                 import_eur_per_kwh=tuple(recording.import_eur_per_kwh[ahead]),
                 export_eur_per_kwh=tuple(recording.export_eur_per_kwh[ahead]),
+                co2_eur_per_kwh=tuple(recording.co2_eur_per_kwh[ahead]) if terms.counts_co2 else (),
+                contract_min_kw=terms.contract_min_kw,
+                contract_max_kw=terms.contract_max_kw,
+                objective=terms.objective,
                 ess=replace(battery, soc_kwh=soc_kwh),
             )
         )

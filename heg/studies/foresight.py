@@ -22,11 +22,11 @@ def perfect(recording: Recording) -> Foresight:
     return foresight
 
 
-def own(recording: Recording, site: Site, days: int = HISTORY_DAYS) -> Foresight:
-    """Expect what the planner's own forecasts make of the weeks before."""
+def own(recording: Recording, site: Site, days: int = HISTORY_DAYS, *, sun: bool = True) -> Foresight:
+    """Expect what the planner's own forecasts make of the weeks before; without `sun`, of demand only."""
     slot = timedelta(minutes=recording.slot_minutes)
     before = days * 24 * 60 // recording.slot_minutes
-    sunny = any(recording.production_kw)
+    sunny = sun and any(recording.production_kw)
 
     def foresight(first: int, count: int) -> tuple[Sequence[float], Sequence[float]]:
         start = recording.start + first * slot
@@ -43,10 +43,26 @@ def own(recording: Recording, site: Site, days: int = HISTORY_DAYS) -> Foresight
                 demand=history(recording.demand_kw),
                 production=history(recording.production_kw) if sunny else None,
                 site=site,
-            )
+            ),
+            bands=False,
         )
         produced = expected.production
         return expected.demand.values_kw, (0.0,) * count if produced is None else produced.values_kw
+
+    return foresight
+
+
+def yesterday(recording: Recording) -> Foresight:
+    """Expect what was a day before; on the first day, nothing."""
+    a_day = 24 * 60 // recording.slot_minutes
+
+    def foresight(first: int, count: int) -> tuple[Sequence[float], Sequence[float]]:
+        at = [first - a_day + slot % a_day for slot in range(count)]
+        demand_kw, production_kw = (
+            [series[slot] if slot >= 0 else 0.0 for slot in at]
+            for series in (recording.demand_kw, recording.production_kw)
+        )
+        return demand_kw, production_kw
 
     return foresight
 

@@ -42,8 +42,13 @@ class Text:
 
 def least_cost(inputs: PlanInputs, folder: Path) -> float | None:
     """Return the objective that glpsol proves, None when it calls the problem infeasible."""
+    return solved(formulate(inputs), folder)
+
+
+def solved(text: Text, folder: Path) -> float | None:
+    """Return what glpsol proves of any such text, None when it calls it infeasible."""
     model, report = folder / "problem.lp", folder / "report.txt"
-    model.write_text(formulate(inputs).written())
+    model.write_text(text.written())
     command = [str(GLPSOL), "--lp", str(model), "--output", str(report), "--mipgap", "1e-9", "--tmlim", "60"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     if "HAS NO" in done.stdout:

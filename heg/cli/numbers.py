@@ -1,0 +1,25 @@
+"""Numbers as options: read, held inside a range, refused with what was expected."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+
+def within(low: float, high: float, expected: str) -> Callable[[str], float]:
+    """Return what reads a number from `low` to `high`; `expected` says so to people."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"expected {expected}, came {text[:40]!r}")
+        return value
+
+    return read
+
+
+above_zero = within(1e-3, 1e5, "a number above 0, such as 10")
+share = within(0.5, 1.0, "a share between 0.5 and 1, such as 0.9")
