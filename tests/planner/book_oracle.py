@@ -19,14 +19,21 @@ Terms = dict[str, float]
 
 
 def best(problem: File, folder: Path) -> tuple[float, float]:
-    """Return the least energy beyond the limits (kWh), and the least cost with no more than that (EUR)."""
-    first = _Formulation(problem)
-    first.text.cost = dict(first.beyond)
-    beyond_kwh = max(0.0, _solved(first.text, folder)) if first.beyond else 0.0
-    second = _Formulation(problem)
-    if second.beyond:
-        second.text.row(second.beyond, "<=", beyond_kwh + 1e-7)
-    return beyond_kwh, _solved(second.text, folder)
+    """Return the least energy beyond the limits (kWh), and the least cost with no more than that (EUR).
+
+    In between: of all cycles as many run as can without going further beyond the limits.
+    """
+    beyond_kwh = left_out = 0.0
+    if (first := _Formulation(problem)).beyond:
+        first.text.cost = dict(first.beyond)
+        beyond_kwh = max(0.0, _solved(first.text, folder))
+    within = [(first.beyond, beyond_kwh + 1e-7)] if first.beyond else []
+    if first.skips and first.beyond:
+        second = _Formulation(problem, *within)
+        second.text.cost = dict(second.skips)
+        left_out = round(_solved(second.text, folder))
+    within.append((first.skips, left_out))
+    return beyond_kwh, _solved(_Formulation(problem, *(each for each in within if each[0])).text, folder)
 
 
 def _solved(text: Text, folder: Path) -> float:
@@ -40,10 +47,11 @@ def _solved(text: Text, folder: Path) -> float:
 
 
 class _Formulation:
-    def __init__(self, problem: File) -> None:
+    def __init__(self, problem: File, *within: tuple[Terms, float]) -> None:
         self.problem = problem
         self.text = Text()
         self.beyond: Terms = {}
+        self.skips: Terms = {}
         self.h = problem["slot_minutes"] / 60
         self.slots = len(problem["demand_kw"])
         self.money = problem.get("objective") != "co2"
@@ -56,6 +64,8 @@ class _Formulation:
             self._cycle(number, cycle)
         self._peak()
         self._blocks()
+        for terms, most in within:
+            self.text.row(terms, "<=", most)
 
     def _slot(self, t: int) -> None:
         problem, text, h = self.problem, self.text, self.h
@@ -140,15 +150,17 @@ class _Formulation:
 
     def _cycle(self, number: int, cycle: File) -> None:
         """Each part runs in one slot, after the one before it; right after it, where no pause is allowed."""
-        at = {}
+        at, skip = {}, f"skip{number}"
+        self.text.binaries.append(skip)
+        self.skips[skip] = 1.0
         for part in range(len(cycle["power_kw"])):
             names = {t: _runs(number, part, t) for t in range(self.slots) if self._may(cycle, part, t)}
             self.text.binaries += names.values()
-            self.text.row(dict.fromkeys(names.values(), 1.0), "=", 1.0)
+            self.text.row(dict.fromkeys(names.values(), 1.0) | {skip: 1.0}, "=", 1.0)
             at[part] = {name: float(t) for t, name in names.items()}
             if part:
                 gap = at[part] | {name: -t for name, t in at[part - 1].items()}
-                self.text.row(gap, ">=" if cycle.get("interruptible") else "=", 1.0)
+                self.text.row(gap | {skip: 1.0}, ">=" if cycle.get("interruptible") else "=", 1.0)
 
     def _peak(self) -> None:
         price = self.problem.get("peak_eur_per_kw") or 0.0

@@ -77,6 +77,13 @@ def in_blocks(problem: File, bought_kwh: float) -> float:
     return total
 
 
+def block_now(problem: File) -> float:
+    """What the next imported kWh costs more, by the block that it falls in."""
+    blocks = problem.get("blocks") or {"steps": []}
+    begun = [step for step in blocks["steps"] if step["from_kwh"] <= (blocks.get("so_far_kwh") or 0.0)]
+    return max(begun, key=lambda step: step["from_kwh"])["eur_per_kwh"] if begun else 0.0
+
+
 def end_value(problem: File, name: str) -> float:
     """The given worth of a kWh left, else by the rule that docs/integrators/plan-file.md states."""
     store = problem[name]
@@ -84,7 +91,10 @@ def end_value(problem: File, name: str) -> float:
         return store["end_value_eur_per_kwh"]
     co2 = series(problem, "co2_eur_per_kwh")
     money = problem.get("objective") != "co2"
-    buy = [c + (price if money else 0.0) for c, price in zip(co2, problem["import_eur_per_kwh"], strict=True)]
+    buy = [
+        c + (price + block_now(problem) if money else 0.0)
+        for c, price in zip(co2, problem["import_eur_per_kwh"], strict=True)
+    ]
     efficiency = 0.9 if store.get("round_trip_efficiency") is None else store["round_trip_efficiency"]
     cheapest = 0.98 * max(0.0, min(buy)) / math.sqrt(efficiency)
     if name == "pev":
@@ -158,22 +168,29 @@ def _cycles(problem: File, plan: File) -> list[str]:
     asked, told = problem.get("deferrable") or [], plan["deferrable"]
     if len(asked) != len(told):
         return [f"{len(told)} cycles told of, {len(asked)} asked for"]
-    return [
-        f"{cycle['name']}: {made['power_kw']} is not its cycle"
-        for cycle, made in zip(asked, told, strict=True)
-        if not _ran(cycle, made)
-    ]
+    left_out = [lack["text"] for lack in plan["degradations"] if lack["code"] == "deferrable_unplaced"]
+    found = []
+    for cycle, made in zip(asked, told, strict=True):
+        rests = not any(made["power_kw"]) and any(text.startswith(made["name"]) for text in left_out)
+        if not rests and not _ran(cycle, made):
+            found.append(f"{made['name']}: {made['power_kw']} is not its cycle")
+    return found
 
 
 def _ran(cycle: File, made: File) -> bool:
-    """Whether the cycle ran once, in its order and its window, unbroken unless it may pause."""
-    at = [slot for slot, kw in enumerate(made["power_kw"]) if abs(kw) > NEAR]
-    curve = cycle["power_kw"]
-    window = range(
-        max(0, cycle.get("earliest_slot") or 0), min(len(made["power_kw"]), cycle.get("latest_slot") or 10**9)
-    )
-    same = len(at) == len(curve) and all(
-        abs(made["power_kw"][slot] - kw) <= NEAR for slot, kw in zip(at, curve, strict=True)
-    )
-    unbroken = cycle.get("interruptible") or not at or at[-1] - at[0] == len(at) - 1
-    return bool(same and unbroken and all(slot in window for slot in at))
+    """Whether the cycle ran once, in its order and its window; unbroken unless it may pause (then of kW above zero)."""
+    curve, told = cycle["power_kw"], made["power_kw"]
+    latest = cycle.get("latest_slot")
+    window = range(max(0, cycle.get("earliest_slot") or 0), len(told) if latest is None else min(len(told), latest))
+    if not cycle.get("interruptible"):
+        return any(
+            _same(told, [0.0] * start + curve + [0.0] * (len(told) - start - len(curve)))
+            for start in window
+            if start + len(curve) <= window.stop
+        )
+    at = [slot for slot, kw in enumerate(told) if abs(kw) > NEAR]
+    return _same([told[slot] for slot in at], curve) and all(slot in window for slot in at)
+
+
+def _same(one: list[float], other: list[float]) -> bool:
+    return len(one) == len(other) and all(abs(a - b) <= NEAR for a, b in zip(one, other, strict=True))
