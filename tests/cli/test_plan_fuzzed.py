@@ -148,13 +148,13 @@ def test_the_whole_file_is_planned_as_it_stands(file: Path) -> None:
     assert json.loads(out)["status"] in {"optimal", "feasible"}
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(keys=changed())
 def test_a_changed_file_is_planned_or_refused_in_words(file: Path, keys: dict[str, Any]) -> None:
     judged(file, json.dumps(keys).encode())
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(at=st.integers(0, len(json.dumps(WHOLE)) - 1), length=st.integers(0, 5), instead=st.binary(max_size=4))
 def test_broken_text_is_planned_or_refused_in_words(file: Path, at: int, length: int, instead: bytes) -> None:
     text = json.dumps(WHOLE).encode()

@@ -16,7 +16,7 @@ from tests.model.plan_file.problems import as_bytes, as_file
 from tests.planner import book_oracle, by_the_book, oracle
 from tests.planner.random_houses import sensible
 
-PROBLEMS = 150
+PROBLEMS = 100
 
 
 def random_problem(seed: int, slots: int = 0) -> dict[str, Any]:
