@@ -314,6 +314,32 @@ class Plan:
         return at if 0 <= at < self.slots else None
 
 
+class AlternativeKind(StrEnum):
+    """What a storage could have done in the first slot instead of what is planned."""
+
+    NOTHING = "nothing"
+    CHARGE = "charge"
+    DISCHARGE = "discharge"
+    FOLLOW = "follow"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alternative:
+    """What the horizon would cost if a storage (`ess`, `pev`) did this in the first slot and the best after it.
+
+    `cost_eur` is the objective's value and `more_eur` by how much that is above the plan's; None where the solver found
+    none in its time. `beyond_kwh` lies outside the limits of the connection.
+    """
+
+    storage: str
+    kind: AlternativeKind
+    power_kw: float
+    cost_eur: float | None
+    more_eur: float | None
+    beyond_kwh: float = 0.0
+    text: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesHistory:
     """The past of one series, mean kW of each slot, None where nothing was measured; it ends where the horizon begins.

@@ -6,11 +6,9 @@ from dataclasses import replace
 import numpy as np
 
 from heg.model.plan import (
-    CostParts,
     DeferrablePlan,
     Degradation,
     DegradationCode,
-    Objective,
     Plan,
     PlanInputs,
     PlanStatus,
@@ -19,9 +17,10 @@ from heg.model.plan import (
     SlotReasonCode,
 )
 from heg.model.regimes import RegimeOrder
+from heg.planner.costs import cost_parts, short_kwh
 from heg.planner.fallback import rule, run_at_once
 from heg.planner.guide import guided
-from heg.planner.house import Floats, House, Store
+from heg.planner.house import Floats, House
 from heg.planner.reasons import explain
 from heg.planner.regimes import choose
 from heg.planner.solve import Solution, UnsolvedError, solve
@@ -148,9 +147,9 @@ def _assembled(
     decided = {store.name: each for store, each in zip(house.stores, decisions, strict=True)}
     best_kwh = None
     for store in house.stores:
-        short_kwh = _short_kwh(store, socs[store.name])
-        if store.target is not None and short_kwh > NEAR_KWH:
-            best_kwh = store.target.energy_kwh - short_kwh
+        lacking_kwh = short_kwh(store, socs[store.name])
+        if store.target is not None and lacking_kwh > NEAR_KWH:
+            best_kwh = store.target.energy_kwh - lacking_kwh
             said.append(
                 Degradation(
                     DegradationCode.TARGET_UNREACHABLE,
@@ -174,7 +173,7 @@ def _assembled(
         pev_soc_kwh=_tuple(socs["pev"]) if "pev" in socs else (),
         pev_best_kwh=best_kwh,
         deferrable=_deferred(house, cycles_kw),
-        cost=_cost(house, grid_kw, powers, socs),
+        cost=cost_parts(house, grid_kw, powers, socs),
         degradations=tuple(said),
         solve_ms=solve_ms,
     )
@@ -186,49 +185,6 @@ def _deferred(house: House, cycles_kw: tuple[Floats, ...]) -> tuple[DeferrablePl
     return tuple(
         DeferrablePlan(name=name, power_kw=placed.get(number, rests)) for number, name in enumerate(house.asked)
     )
-
-
-def _short_kwh(store: Store, soc_kwh: Floats) -> float:
-    if store.target is None or not len(soc_kwh):
-        return 0.0
-    return max(0.0, store.target.energy_kwh - float(soc_kwh[store.target.slot]))
-
-
-def _cost(house: House, grid_kw: Floats, powers: tuple[Floats, ...], socs: dict[str, Floats]) -> CostParts:
-    imported_kwh = house.hours * np.maximum(grid_kw, 0.0)
-    exported_kwh = house.hours * np.maximum(-grid_kw, 0.0)
-    energy_eur = 0.0
-    if house.objective is not Objective.CO2:
-        energy_eur = float(imported_kwh @ house.import_price - exported_kwh @ house.export_price)
-    outside_eur = 0.0
-    if house.has_tube:
-        outside_kw = np.maximum(grid_kw - house.tube_high_kw, 0.0) + np.maximum(house.tube_low_kw - grid_kw, 0.0)
-        outside_eur = house.outside_tube_price * float(house.hours @ outside_kw)
-    wear_eur = target_eur = left_eur = 0.0
-    for store, power_kw in zip(house.stores, powers, strict=True):
-        wear_eur += store.wear_eur_per_kwh * float(house.hours @ np.maximum(-power_kw, 0.0))
-        left_eur += store.end_value_eur_per_kwh * float(socs[store.name][-1])
-        if store.target is not None:
-            target_eur += store.target.penalty_eur_per_kwh * _short_kwh(store, socs[store.name])
-    return CostParts(
-        energy_eur=energy_eur,
-        co2_eur=float(imported_kwh @ house.co2_price),
-        outside_tube_eur=outside_eur,
-        wear_eur=wear_eur,
-        target_eur=target_eur,
-        end_value_eur=-left_eur,
-        peak_eur=house.peak_price * max(0.0, float(grid_kw.max(initial=0.0)) - house.peak_so_far_kw),
-        blocks_eur=_blocks_eur(house, float(imported_kwh.sum())),
-        desired_eur=house.desired_price * float(house.hours @ np.nan_to_num(np.abs(grid_kw - house.desired_kw))),
-    )
-
-
-def _blocks_eur(house: House, imported_kwh: float) -> float:
-    eur, left_kwh = 0.0, imported_kwh
-    for step in house.steps:
-        eur += step.price * min(left_kwh, step.width_kwh)
-        left_kwh -= min(left_kwh, step.width_kwh)
-    return eur
 
 
 def _tuple(values: Floats) -> tuple[float, ...]:

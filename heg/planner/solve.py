@@ -280,7 +280,7 @@ class _Search:
         upper, chosen = problem.arrays.upper.copy(), np.round(found.answer.values[found.problem.choices])
         lower[problem.choices] = upper[problem.choices] = chosen
         for columns, floor_kw in zip(problem.stores, least_kw, strict=True):
-            lower[columns.charge] = floor_kw
+            lower[columns.charge] = np.maximum(lower[columns.charge], floor_kw)
         return problem, replace(relaxed(problem.arrays), cost=cost, lower=lower, upper=upper)
 
     def _solution(

@@ -112,6 +112,7 @@ class _Recursion:
     def __init__(self, house: House, store: Store, others_kw: Floats) -> None:
         self._house, self._store = house, store
         self._step_kwh = store.capacity_kwh / (LEVELS - 1)
+        self._one_way = store.one_way
         self._soc_kwh = np.arange(LEVELS) * self._step_kwh
         self._base: Places = (np.arange(len(SUN_FACTORS)) * LEVELS)[:, None, None]
         self._weights = np.array(_NODE_WEIGHTS)
@@ -132,9 +133,9 @@ class _Recursion:
         hours = float(house.hours[slot])
         edges_kw, prices = self._prices[slot]
         slopes = _slopes(value, self._step_kwh)
-        power_kw: Floats = self._until_worth(slopes, prices[0], hours)[:, :, None]
-        for edge_kw, price in zip(edges_kw, prices[1:], strict=True):
-            until_kw = self._until_worth(slopes, price, hours)[:, :, None]
+        until = self._until_worth(slopes, prices, hours)[:, :, :, None]
+        power_kw: Floats = until[0]
+        for edge_kw, until_kw in zip(edges_kw, until[1:], strict=True):
             power_kw = np.maximum(until_kw, np.minimum(power_kw, edge_kw - net_kw))
         if house.has_kept_limits:
             power_kw = np.minimum(np.maximum(power_kw, house.low_kw[slot] - net_kw), self._high_kw[slot] - net_kw)
@@ -142,16 +143,17 @@ class _Recursion:
         least_kw = np.maximum(-self._spare_kw / hours, -store.discharge_kw[slot])[:, None]
         power_kw = np.maximum(np.minimum(power_kw, most_kw), least_kw)
         charged_kw, discharged_kw = np.maximum(power_kw, 0.0), np.minimum(power_kw, 0.0)
-        soc = self._soc_kwh[:, None] + hours * (charged_kw * store.one_way + discharged_kw / store.one_way)
+        soc = self._soc_kwh[:, None] + hours * (charged_kw * self._one_way + discharged_kw / self._one_way)
         worth = _at(value, soc / self._step_kwh, self._base)
         cost = _cost(power_kw + net_kw, edges_kw, prices) - store.wear_eur_per_kwh * discharged_kw
         return np.asarray((worth - hours * cost) @ self._weights)
 
-    def _until_worth(self, slopes: Floats, price: float, hours: float) -> Floats:
-        """Return the power that leads each level to where the next kWh is worth this price at the terminals."""
-        one_way, wear = self._store.one_way, self._store.wear_eur_per_kwh
-        up_kwh = _level(slopes, price / one_way)[:, None] * self._step_kwh - self._soc_kwh
-        down_kwh = self._soc_kwh - _level(slopes, (price - wear) * one_way)[:, None] * self._step_kwh
+    def _until_worth(self, slopes: Floats, prices: Sequence[float], hours: float) -> Floats:
+        """Return the powers that lead each level to where the next kWh is worth each price at the terminals."""
+        one_way, wear = self._one_way, self._store.wear_eur_per_kwh
+        price = np.array(prices)[:, None, None]
+        up_kwh = _level(slopes, price / one_way)[:, :, None] * self._step_kwh - self._soc_kwh
+        down_kwh = self._soc_kwh - _level(slopes, (price - wear) * one_way)[:, :, None] * self._step_kwh
         up_kw = np.maximum(up_kwh, 0.0) / (one_way * hours)
         return np.asarray(up_kw - np.maximum(down_kwh, 0.0) * (one_way / hours))
 
@@ -202,7 +204,7 @@ def _slopes(values: Floats, step_kwh: float) -> Floats:
 
 def _level(slopes: Floats, price: float | Floats) -> Floats:
     """Return how many steps from empty are worth at least the price; curves are concave, so these come first."""
-    return np.asarray((slopes >= price).sum(axis=1), dtype=np.float64)
+    return np.asarray((slopes >= price).sum(axis=-1), dtype=np.float64)
 
 
 def _at(value: Floats, position: Floats, base: Places) -> Floats:
