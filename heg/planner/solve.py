@@ -9,14 +9,14 @@ from enum import StrEnum
 
 import numpy as np
 
+from heg.planner.directions import TOLERANCE_KW, directions_kept, mixed, one_direction
 from heg.planner.highs import Answer, Outcome, run
-from heg.planner.house import Bools, Floats, House, Store
+from heg.planner.house import Floats, House, Store
 from heg.planner.matrix import Arrays, Ints
 from heg.planner.nearest import nearest
 from heg.planner.placing import placed, relaxed
 from heg.planner.problem import TIE_EUR_PER_KWH, Exclusive, Problem, build
 
-TOLERANCE_KW = 1e-6
 ROUNDS = 4
 """Rounds of adding binaries where they were missed; after these they stand in every slot."""
 
@@ -120,8 +120,10 @@ class _Search:
         if len(found.problem.binaries):
             arrays = _with_binaries_fixed(found)
             final = self._run(arrays, NET_TIME_S)
-            if final.solved and _mixed(self._house, found.problem, final.values, priced=True):
-                arrays = _with_directions_kept(self._house, found, arrays)  # as dear, by another way
+            if final.solved and mixed(self._house, found.problem, final.values, priced=True):
+                arrays = directions_kept(
+                    self._house, found.problem, arrays, found.answer.values
+                )  # as dear, by another way
                 final = self._run(arrays, NET_TIME_S)
             if final.outcome is not Outcome.OPTIMAL:
                 return self._netted(found)
@@ -133,7 +135,7 @@ class _Search:
             return answer
         pairs = [(columns.charge, columns.discharge) for columns in problem.stores]
         values = nearest(arrays, answer.values, pairs, self._house.previous_kw, self._house.hours, self._run)
-        if values is None or _mixed(self._house, problem, values, priced=True):
+        if values is None or mixed(self._house, problem, values, priced=True):
             return answer
         return replace(answer, values=values)
 
@@ -158,8 +160,8 @@ class _Search:
                 return None
             if not answer.solved:
                 break
-            mixed = _mixed(self._house, problem, answer.values, priced=aim is not _Aim.LEAST_BEYOND)
-            if not mixed:
+            mixed_slots = mixed(self._house, problem, answer.values, priced=aim is not _Aim.LEAST_BEYOND)
+            if not mixed_slots:
                 return _Found(problem, arrays, answer)
             if relaxed is None and aim is not _Aim.LEAST_BEYOND:
                 self._gap_eur = self._house.gap * max(LEAST_EUR, _turnover_eur(self._house, problem, answer.values))
@@ -168,7 +170,7 @@ class _Search:
                 return nearly
             if self._left_s() <= LEAST_TIME_S:
                 break
-            self._exclusive |= mixed if number < ROUNDS else Exclusive.everywhere(self._house)
+            self._exclusive |= mixed_slots if number < ROUNDS else Exclusive.everywhere(self._house)
         if self._nearest is not None:
             return self._nearest
         if relaxed is None:
@@ -270,7 +272,7 @@ class _Search:
         stores, least_kw = [], []
         for store, columns in zip(self._house.stores, found.problem.stores, strict=True):
             net_kw = found.answer.values[columns.charge] - found.answer.values[columns.discharge]
-            narrowed, floor_kw = _one_direction(store, net_kw, self._house, up=up)
+            narrowed, floor_kw = one_direction(store, net_kw, self._house, up=up)
             stores.append(narrowed)
             least_kw.append(floor_kw)
         house = replace(self._house, stores=tuple(stores))
@@ -309,39 +311,12 @@ class _Search:
         )
 
 
-def _mixed(house: House, problem: Problem, values: Floats, *, priced: bool) -> Exclusive:
-    """Return the slots that go both ways: every slot is looked at, whatever its prices (facts: losses can pay)."""
-    grid = np.zeros(house.slots, dtype=np.bool_)
-    if priced:  # elsewhere taking both ways off each other costs nothing
-        both_kw = np.minimum(values[problem.imported], values[problem.exported])
-        grid = (both_kw > TOLERANCE_KW) & (house.least_buy_price < house.sell_price)
-    stores = []
-    for store, columns in zip(house.stores, problem.stores, strict=True):
-        charge_kw, discharge_kw = values[columns.charge], values[columns.discharge]
-        too_little = (charge_kw > TOLERANCE_KW) & (charge_kw < store.least_charge_kw - TOLERANCE_KW)
-        stores.append((np.minimum(charge_kw, discharge_kw) > TOLERANCE_KW) | too_little)
-    return Exclusive(grid, tuple(stores))
-
-
 def _with_binaries_fixed(found: _Found) -> Arrays:
     """Return the linear program that is left when the binaries are what they came out as: it has duals."""
     arrays, binaries = found.arrays, found.problem.binaries
     lower, upper = arrays.lower.copy(), arrays.upper.copy()
     lower[binaries] = upper[binaries] = np.round(found.answer.values[binaries])
     return replace(arrays, lower=lower, upper=upper, integral=np.zeros_like(arrays.integral))
-
-
-def _with_directions_kept(house: House, found: _Found, arrays: Arrays) -> Arrays:
-    """Return the program in which every slot, with a binary or without, goes the way it went in the answer found."""
-    lower, upper, values = arrays.lower.copy(), arrays.upper.copy(), found.answer.values
-    for store, columns in zip(house.stores, found.problem.stores, strict=True):
-        charges = values[columns.charge] > values[columns.discharge]
-        upper[columns.charge[~charges]] = upper[columns.discharge[charges]] = 0.0
-        lower[columns.charge[charges]] = np.minimum(store.least_charge_kw, store.charge_kw[charges])
-    imports = values[found.problem.imported] > values[found.problem.exported]
-    dear = house.least_buy_price < house.sell_price
-    upper[found.problem.imported[~imports & dear]] = upper[found.problem.exported[imports & dear]] = 0.0
-    return replace(arrays, lower=lower, upper=upper)
 
 
 def _block_price(house: House, problem: Problem, answer: Answer) -> float:
@@ -364,41 +339,9 @@ def _with_limits_priced(house: House, problem: Problem, arrays: Arrays) -> Array
     return replace(arrays, cost=cost, upper=upper)
 
 
-def _one_direction(store: Store, net_kw: Floats, house: House, *, up: bool) -> tuple[Store, Floats]:
-    """Return the storage with one direction left in each slot, and the least it then charges.
-
-    Where charging has a least power, slots below it are switched on (`up`), or as the energy of the mixed answer adds
-    up, so that no more is ever charged than that answer could hold.
-    """
-    idle = np.abs(net_kw) <= TOLERANCE_KW
-    charging = (net_kw > TOLERANCE_KW) | (idle & (house.net_kw < 0.0))
-    if store.least_charge_kw > 0.0:
-        able, hours = store.charge_kw > 0.0, house.hours
-        charging = (net_kw > TOLERANCE_KW) & able
-        if not up:
-            charging = _switched(np.maximum(net_kw, 0.0) * hours, store.least_charge_kw * hours, able)
-    narrowed = replace(
-        store,
-        charge_kw=np.where(charging, store.charge_kw, 0.0),
-        discharge_kw=np.where((net_kw <= TOLERANCE_KW) & ~charging, store.discharge_kw, 0.0),
-    )
-    return narrowed, np.where(charging, store.least_charge_kw, 0.0)
-
-
 def _turnover_eur(house: House, problem: Problem, values: Floats) -> float:
     bought_eur = values[problem.imported] * np.abs(house.buy_price)
     return float(house.hours @ (bought_eur + values[problem.exported] * np.abs(house.sell_price)))
-
-
-def _switched(wanted_kwh: Floats, least_kwh: Floats, able: Bools) -> Bools:
-    owed_kwh = 0.0
-    switched = np.zeros(len(wanted_kwh), dtype=np.bool_)
-    for slot, kwh in enumerate(wanted_kwh):
-        owed_kwh += float(kwh)
-        if able[slot] and kwh > 0.0 and owed_kwh >= least_kwh[slot] > 0.0:
-            switched[slot] = True
-            owed_kwh -= max(float(least_kwh[slot]), float(kwh))
-    return switched
 
 
 def _snapped(power_kw: Floats, store: Store) -> Floats:
