@@ -113,7 +113,6 @@ class Program:
         self._solver = highspy.Highs()  # type: ignore[no-untyped-call]  # as above
         for option, value in (("output_flag", False), ("threads", 1), ("presolve", "off")):
             self._solver.setOptionValue(option, value)
-        self._solver.setOptionValue("dual_feasibility_tolerance", DUAL_TOLERANCE)
         self._passed = _passed(self._solver, arrays)
 
     def bound(self, column: int, lower: float, upper: float) -> None:

@@ -24,10 +24,13 @@ MANY_SLOTS = 3_000
 """An answer is the best when none can be cheaper by more than `NEAR_SHARE` of what is bought and sold; of no more slots
 than this, by more than `NEAREST_SHARE`. Over a year it takes minutes to settle the last cents."""
 
-ROUNDS = 8
+ROUNDS = 6
 LEAST_TIME_S = 0.5
 CURVE = (1.0, 1.25, 1.5, 1.75, 2.0, 0.75, 0.5, 0.25)
 """Shares of the best capacity whose saving is computed too, in the order in which one answer is near the next."""
+
+FINE_SLOTS = 20_000
+"""Of more slots than this every second of them is left out: each takes seconds then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,8 +160,8 @@ class _Sizing:
     def _stored(self, make: Builder, energy: Ints, charge: Ints, discharge: Ints) -> None:
         one_way = self._inputs.round_trip_efficiency**0.5
         rows = make.rows(self._slots, 0.0, 0.0)
-        make.put(rows, energy, 1.0)
-        if self._slots > 1:
+        if self._slots > 1:  # a single slot ends as it began
+            make.put(rows, energy, 1.0)
             make.put(rows, np.roll(energy, 1), -1.0)
         make.put(rows, charge, -self._hours * one_way)
         make.put(rows, discharge, self._hours / one_way)
@@ -195,18 +198,18 @@ class _Sizing:
     def _best(self) -> SizedBattery:
         relaxed = self._minimised()
         rounded = self._rounded(relaxed)
-        if rounded is not None and rounded.gap_eur <= self._near_eur:
+        if rounded.gap_eur <= self._near_eur:
             return rounded
         return self._searched(relaxed, rounded)
 
     def _around(self, best: SizedBattery) -> Iterator[SizedBattery]:
-        for share in CURVE[1:]:
+        shares = CURVE if self._slots <= FINE_SLOTS else CURVE[::2]
+        for share in shares[1:]:
             capacity_kwh = share * best.capacity_kwh
             if TOLERANCE_KW < capacity_kwh <= self._inputs.max_kwh:
                 self._program.bound(self._columns.capacity, capacity_kwh, capacity_kwh)
                 with suppress(UnsizedError):
-                    if (point := self._rounded(self._minimised())) is not None:
-                        yield point
+                    yield self._rounded(self._minimised())
 
     def _alone(self) -> SizedBattery:
         return self._battery(0.0, 0.0, np.zeros(self._slots))
@@ -227,24 +230,24 @@ class _Sizing:
         grid = (np.minimum(imported_kw, exported_kw) > TOLERANCE_KW) & (self._buy < self._sell)
         return np.minimum(charge_kw, discharge_kw) > TOLERANCE_KW, grid
 
-    def _rounded(self, relaxed: Answer) -> SizedBattery | None:
-        """Return the answer with each slot in the direction it had on balance; None where that was not enough.
+    def _rounded(self, relaxed: Answer) -> SizedBattery:
+        """Return the answer with each slot in the direction it had on balance.
 
         A few linear programs from a near basis in place of a search: where losses pay a little, it does.
         """
         bound_eur = float(self._columns.arrays.cost @ relaxed.values)
-        answer = relaxed
-        held = _Held()
-        for _ in range(ROUNDS):
-            both, grid = self._mixed(answer.values)
-            if not both.any() and not grid.any():
-                break
-            self._hold(answer.values, both, grid, held)
-            answer = self._minimised()
-        mixed = any(slots.any() for slots in self._mixed(answer.values))
-        self._open(held)
-        if mixed:
-            return None
+        answer, held = relaxed, _Held()
+        try:
+            for number in range(ROUNDS):
+                both, grid = self._mixed(answer.values)
+                if not both.any() and not grid.any():
+                    break
+                if number == ROUNDS - 1:  # one slot's hold has moved another's too often: all are held
+                    both, grid = ~self._nowhere(), self._buy < self._sell
+                self._hold(answer.values, both, grid, held)
+                answer = self._minimised()
+        finally:
+            self._open(held)
         gap_eur = max(0.0, float(self._columns.arrays.cost @ answer.values) - bound_eur)
         return self._of(self._columns, answer.values, gap_eur)
 
@@ -274,10 +277,9 @@ class _Sizing:
         for slot in held.slots:
             self._program.bound_row(int(columns.exported_rows[slot]), float(self._net_kw[slot]), np.inf)
 
-    def _searched(self, relaxed: Answer, rounded: SizedBattery | None) -> SizedBattery:
+    def _searched(self, relaxed: Answer, rounded: SizedBattery) -> SizedBattery:
         """Return the best that a search over binaries finds in its time, in slots that need them."""
         both, grid = self._mixed(relaxed.values)
-        best = rounded
         for _ in range(ROUNDS):
             if self._left_s <= LEAST_TIME_S:
                 break
@@ -289,11 +291,9 @@ class _Sizing:
             more, more_grid = self._mixed(answer.values)
             if not (more & ~both).any() and not (more_grid & ~grid).any():
                 found = self._of(columns, answer.values, answer.gap_eur)
-                return found if best is None or found.counted_eur <= best.counted_eur else best
+                return min(found, rounded, key=lambda battery: battery.counted_eur)
             both, grid = both | more, grid | more_grid
-        if best is None:
-            raise UnsizedError("the solver settled no directions in its time")
-        return best
+        return rounded
 
     def _of(self, columns: _Columns, values: Floats, gap_eur: float) -> SizedBattery:
         power_kw = values[columns.charge] - values[columns.discharge]

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from heg.model.plan import Objective, PlanInputs, StorageInputs
-from heg.model.regimes import Regime, RegimeOrder, StorageNow, power_kw
+from heg.model.plan import Objective, PlanInputs, SlotDecision, StorageInputs
+from heg.model.regimes import GridBand, Regime, RegimeOrder, StorageNow, power_kw
 from heg.planner.plan import plan
 
 
@@ -135,29 +135,49 @@ def planned(
     recording: Recording, battery: StorageInputs, foresight: Foresight, horizon: int, terms: Terms | None = None
 ) -> Lead:
     """Lead by a plan that is made anew at the start of each slot, with the prices known."""
-    terms = terms or Terms()
+    made = _plans(recording, battery, foresight, horizon, terms or Terms())
 
     def lead(slot: int, soc_kwh: float) -> RegimeOrder:
-        ahead = slice(slot, min(slot + horizon, recording.slots))
-        demand_kw, production_kw = foresight(slot, ahead.stop - ahead.start)
-        made = plan(
-            PlanInputs(
-                slot_minutes=recording.slot_minutes,
-                start=recording.start + slot * timedelta(minutes=recording.slot_minutes),
-                demand_kw=tuple(demand_kw),
-                production_kw=tuple(production_kw),
-                import_eur_per_kwh=tuple(recording.import_eur_per_kwh[ahead]),
-                export_eur_per_kwh=tuple(recording.export_eur_per_kwh[ahead]),
-                co2_eur_per_kwh=tuple(recording.co2_eur_per_kwh[ahead]) if terms.counts_co2 else (),
-                contract_min_kw=terms.contract_min_kw,
-                contract_max_kw=terms.contract_max_kw,
-                objective=terms.objective,
-                ess=replace(battery, soc_kwh=soc_kwh),
-            )
-        )
-        return made.ess[0].order
+        return made(slot, soc_kwh).order
 
     return lead
+
+
+def held(
+    recording: Recording, battery: StorageInputs, foresight: Foresight, horizon: int, terms: Terms | None = None
+) -> Lead:
+    """Lead as the source writes it (spec ebr.md): the planned kW for the whole slot, whatever comes."""
+    made = _plans(recording, battery, foresight, horizon, terms or Terms())
+
+    def lead(slot: int, soc_kwh: float) -> RegimeOrder:
+        grid_kw = recording.demand_kw[slot] - recording.production_kw[slot] + made(slot, soc_kwh).power_kw
+        return RegimeOrder(Regime.LIMIT, band=GridBand(grid_kw, grid_kw))
+
+    return lead
+
+
+def _plans(
+    recording: Recording, battery: StorageInputs, foresight: Foresight, horizon: int, terms: Terms
+) -> Callable[[int, float], SlotDecision]:
+    def made(slot: int, soc_kwh: float) -> SlotDecision:
+        ahead = slice(slot, min(slot + horizon, recording.slots))
+        demand_kw, production_kw = foresight(slot, ahead.stop - ahead.start)
+        problem = PlanInputs(
+            slot_minutes=recording.slot_minutes,
+            start=recording.start + slot * timedelta(minutes=recording.slot_minutes),
+            demand_kw=tuple(demand_kw),
+            production_kw=tuple(production_kw),
+            import_eur_per_kwh=tuple(recording.import_eur_per_kwh[ahead]),
+            export_eur_per_kwh=tuple(recording.export_eur_per_kwh[ahead]),
+            co2_eur_per_kwh=tuple(recording.co2_eur_per_kwh[ahead]) if terms.counts_co2 else (),
+            contract_min_kw=terms.contract_min_kw,
+            contract_max_kw=terms.contract_max_kw,
+            objective=terms.objective,
+            ess=replace(battery, soc_kwh=soc_kwh),
+        )
+        return plan(problem).ess[0]
+
+    return made
 
 
 def _now(battery: StorageInputs, soc_kwh: float) -> StorageNow:
