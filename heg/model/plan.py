@@ -56,6 +56,7 @@ class DegradationCode(StrEnum):
     CLOCK_STEPPED = "clock_stepped"
     INPUT_MENDED = "input_mended"
     DEFERRABLE_UNPLACED = "deferrable_unplaced"
+    WEATHER_MISSING = "weather_missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,8 +370,25 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WeatherSeries:
+    """A weather forecast, and of the past what it said last: mean W/m2 of each slot on the horizontal (`ghi`, `dhi`).
+
+    `dni` is the beam across its own direction, `temperature_c` the air's; both, and `dhi`, may be empty. None is a gap.
+    `age_hours` is how long ago it was made.
+    """
+
+    start: datetime
+    slot_minutes: int
+    ghi_w_per_m2: tuple[float | None, ...]
+    dni_w_per_m2: tuple[float | None, ...] = ()
+    dhi_w_per_m2: tuple[float | None, ...] = ()
+    temperature_c: tuple[float | None, ...] = ()
+    age_hours: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ForecastRequest:
-    """Forecast demand and production of `slots` slots from `start` on."""
+    """Forecast demand and production of `slots` slots from `start` on. `weather` None: nobody tells any."""
 
     start: datetime
     slot_minutes: int
@@ -378,6 +396,7 @@ class ForecastRequest:
     demand: SeriesHistory | None
     production: SeriesHistory | None
     site: Site = field(default_factory=Site)
+    weather: WeatherSeries | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,7 +42,7 @@ def completed(problem: PlanInputs, forecast: Forecast) -> PlanInputs:
     else:
         demand = forecast.demand.values_kw
     if production:
-        not_lacking.add(DegradationCode.PRODUCTION_FORECAST_MISSING)
+        not_lacking |= {DegradationCode.PRODUCTION_FORECAST_MISSING, DegradationCode.WEATHER_MISSING}
     elif forecast.production is not None:
         production = forecast.production.values_kw
     if (demand, production) == (problem.demand_kw, problem.production_kw):

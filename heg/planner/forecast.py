@@ -12,6 +12,7 @@ from heg.planner.calendar import DAY_MINUTES, calendar_of, zone_of
 from heg.planner.demand import TYPICAL_KW, forecast_demand
 from heg.planner.past import Past, past_of
 from heg.planner.production import forecast_production
+from heg.planner.weather import told_sky
 
 SLOT_MINUTES = (5, 6, 10, 12, 15, 20, 30, 60)
 """What an hour has a whole number of, from five minutes on."""
@@ -45,8 +46,10 @@ def forecast(request: ForecastRequest, *, bands: bool = True) -> Forecast:
     produced = None
     if request.production is not None:
         production = past_of(request.production, start, minutes, "production")
-        produced = forecast_production(production, start, minutes, request.slots, request.site, bands=bands)
+        told = told_sky(request.weather, start, minutes, len(production.values_kw), request.slots, request.site)
+        produced = forecast_production(production, start, minutes, request.slots, request.site, told=told, bands=bands)
         lacks += [*production.lacks, *_short_production(production, minutes, request.site)]
+        lacks += () if told is None else told.lacks
     return Forecast(start=start, slot_minutes=minutes, demand=expected, production=produced, degradations=tuple(lacks))
 
 

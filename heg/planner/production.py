@@ -1,7 +1,9 @@
-"""Production from its own past and a clear sky (spec balancing.md, Production predictor); no weather is asked.
+"""Production from its own past and a clear sky (spec balancing.md, Production predictor), and from weather if told.
 
 What each slot of the day gave lately, in parts of what a clear sky gives where the site is known, times the clearness
 that lasts: of the last hours for the next ones, of the last day for tomorrow. Never more than the panels ever gave.
+A told sky takes its place as far as it reaches, is young and its scale is known; what the panels gave under the skies
+told before teaches the scale, hour by hour.
 """
 
 from dataclasses import dataclass
@@ -15,6 +17,8 @@ from heg.planner.calendar import DAY_MINUTES, Calendar, Values, calendar_of, zon
 from heg.planner.past import Past
 from heg.planner.regression import fitted, means_before
 from heg.planner.sun import clear_slots
+from heg.planner.told import under_told_sky
+from heg.planner.weather import ToldSky
 
 HALF_LIFE_DAYS = 5.0
 TYPICAL_CLEARNESS = 0.5
@@ -29,6 +33,7 @@ _NIGHT_KW_PER_M2 = 1e-4
 _MOST_BY_NIGHT = 0.02
 _BAND_DAYS = 1.5
 _TYPICAL_BAND = (-0.7, 0.7)
+_TOLD_BAND = (-0.35, 0.35)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +46,16 @@ class _Sky:
 
 
 def forecast_production(
-    past: Past, start: datetime, slot_minutes: int, slots: int, site: Site, *, bands: bool = True
+    past: Past,
+    start: datetime,
+    slot_minutes: int,
+    slots: int,
+    site: Site,
+    *,
+    told: ToldSky | None = None,
+    bands: bool = True,
 ) -> SeriesForecast:
-    """Return the production of `slots` slots from `start` on."""
+    """Return the production of `slots` slots from `start` on; `told` is the sky a weather forecast tells of, if any."""
     a_day = DAY_MINUTES // slot_minutes
     before = calendar_of(
         start - len(past.values_kw) * timedelta(minutes=slot_minutes), slot_minutes, len(past.values_kw)
@@ -60,7 +72,12 @@ def forecast_production(
     features = _features(residual, np.where(known, honest, 0.0), a_day)
     correction = fitted(honest, residual, features, weights, _usual(a_day), trust=_TRUST_DAYS * a_day)
     value_kw = base + correction.apply(base, features[-1])
-    if past.running_kw is not None and base[0] > 0.0:
+    learnt = (
+        None if told is None else under_told_sky(told, values_kw, weights, before, ahead, slot_minutes, most_kw, site)
+    )
+    if learnt is not None:
+        value_kw = learnt.mixed(value_kw, learnt.value_kw)
+    if past.running_kw is not None and (base[0] > 0.0 or value_kw[0] > 0.0):
         value_kw[0] = 0.5 * (value_kw[0] + past.running_kw)
     value_kw = np.clip(value_kw, 0.0, most_kw)
     if not bands:
@@ -69,8 +86,13 @@ def forecast_production(
     left = np.ones(slots)
     left[: min(slots, a_day)] = correction.left[:slots]
     low_kw, high_kw = _band(residual, honest, weights, before, ahead, slot_minutes)
-    low_kw = np.clip(value_kw + base * low_kw * left, 0.0, value_kw)
-    high_kw = np.clip(value_kw + base * high_kw * left, value_kw, np.maximum(most_kw, value_kw))
+    low_kw, high_kw = base * low_kw * left, base * high_kw * left
+    if learnt is not None:
+        low, high = _band(learnt.residual_kw, learnt.before_kw, weights, before, ahead, slot_minutes, _TOLD_BAND)
+        low_kw = learnt.mixed(low_kw, learnt.value_kw * low)
+        high_kw = learnt.mixed(high_kw, learnt.value_kw * high)
+    low_kw = np.clip(value_kw + low_kw, 0.0, value_kw)
+    high_kw = np.clip(value_kw + high_kw, value_kw, np.maximum(most_kw, value_kw))
     return SeriesForecast(
         values_kw=tuple(value_kw.tolist()), low_kw=tuple(low_kw.tolist()), high_kw=tuple(high_kw.tolist())
     )
@@ -177,7 +199,13 @@ def _usual(a_day: int) -> Values:
 
 
 def _band(
-    residual: Values, honest: Values, weights: Values, before: Calendar, ahead: Calendar, slot_minutes: int
+    residual: Values,
+    honest: Values,
+    weights: Values,
+    before: Calendar,
+    ahead: Calendar,
+    slot_minutes: int,
+    typical: tuple[float, float] = _TYPICAL_BAND,
 ) -> tuple[Values, Values]:
     """Offsets in parts of what is expected, weighed by it: dawn's great ratios of little say little."""
     share = np.clip(residual / np.maximum(honest, 1e-6), -1.0, 10.0)
@@ -188,7 +216,7 @@ def _band(
         before.hours(slot_minutes),
         np.zeros(len(before), dtype=np.int64),
         other_kind=0.0,
-        typical=_TYPICAL_BAND,
+        typical=typical,
         typical_weight=_BAND_DAYS * 60.0 / slot_minutes,
     )
     return at_slots(by_hour, ahead.hours(slot_minutes), np.zeros(len(ahead), dtype=np.int64))

@@ -37,6 +37,8 @@ MENDING: Mapping[DegradationCode, str] = {
     DegradationCode.ANSWER_REFUSED: _AGAIN,
     DegradationCode.OLD_PLAN: _AGAIN,
     DegradationCode.CLOCK_STEPPED: _WAIT,
+    DegradationCode.DEFERRABLE_UNPLACED: "Give the appliance's cycle more time, or let it run on fewer kilowatts.",
+    DegradationCode.WEATHER_MISSING: "See that the weather feed ([feeds.weather]) can be reached, and [site] is set.",
     DegradationCode.INPUT_MENDED: "See that the devices and feeds tell sensible values, in Devices below.",
 }
 
