@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ import pytest
 
 from heg.cli import main
 
+ROOT = Path(__file__).parents[2]
 KEYS = {"cost_eur", "co2_eur", "peak_kw", "cycles", "import_kwh", "export_kwh"}
 BATTERY = ("--ess-kwh", "10", "--ess-kw", "5", "--efficiency", "0.9")
 PRICES = ("--ess-eur-per-kwh", "100", "--ess-eur-per-kw", "20")
@@ -201,3 +205,24 @@ def test_both_are_drawn(
     code, out, err = ran(capsys, command[0], history, *command[1:], "--plot", tmp_path / "picture.gif")
     assert (code, out) == (1, "")
     assert ".png or .svg" in err
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("command", [("backtest", *BATTERY), ("size", *PRICES)])
+@pytest.mark.parametrize(("absent", "extra"), [("matplotlib", "plots"), ("highspy", "planner")])
+def test_without_an_extra_they_say_how_to_get_it(
+    command: tuple[str, ...], history: Path, tmp_path: Path, absent: str, extra: str
+) -> None:
+    (tmp_path / f"{absent}.py").write_text("raise ImportError('not here')\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "heg", command[0], str(history), *command[1:], "--plot", str(tmp_path / "a.png")],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"pip install 'heg[{extra}]'" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -14,8 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heg.planner.sizing import Sized, SizedBattery, SizingInputs, size
+from heg.studies.history import read_history
 from tests.planner.oracle import GLPSOL, Text, solved
 
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 needs_glpsol = pytest.mark.skipif(GLPSOL is None, reason="glpsol is not installed (apt: glpk-utils)")
 
 
@@ -97,6 +99,23 @@ def test_it_is_as_good_as_the_exact_program(seed: int, other: dict[str, Any], tm
     best = size(inputs).best
     holds(inputs, best)
     assert best.counted_eur == pytest.approx(exact(inputs, tmp_path), rel=1e-4, abs=1e-4)
+
+
+@needs_glpsol
+@pytest.mark.skipif(not DATA.is_dir(), reason="no recorded homes beside the project")
+def test_a_recorded_month_is_as_good_as_the_exact_program(tmp_path: Path) -> None:
+    recording, month = read_history(DATA / "home_a_spot_60min.csv").recording, slice(6000, 6720)
+    drawn = home(720)
+    power = zip(recording.demand_kw[month], recording.production_kw[month], strict=True)
+    inputs = replace(
+        drawn,
+        net_kw=[used - made for used, made in power],
+        buy_eur_per_kwh=recording.import_eur_per_kwh[month],
+        sell_eur_per_kwh=recording.export_eur_per_kwh[month],
+    )
+    best = size(inputs).best
+    holds(inputs, best)
+    assert best.counted_eur == pytest.approx(exact(inputs, tmp_path), rel=1e-6)
 
 
 def test_the_curve_has_its_best_where_the_best_is_and_falls_to_both_sides() -> None:

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from heg.model.plan import Site, StorageInputs
-from heg.studies.closed_loop import Recording, idle, live, planned, self_consumption
-from heg.studies.foresight import own, perfect, with_noisy_sun
+from heg.model.regimes import Regime, RegimeOrder
+from heg.studies.closed_loop import Recording, held, idle, live, planned, self_consumption
+from heg.studies.foresight import own, perfect, with_noisy_sun, yesterday
 
 BATTERY = StorageInputs(capacity_kwh=10.0, min_rate_kw=-5.0, max_rate_kw=5.0, soc_kwh=0.0, round_trip_efficiency=0.81)
 
@@ -71,3 +73,32 @@ def test_own_forecasts_of_a_steady_home_are_what_it_does() -> None:
     demand_kw, production_kw = own(home, Site())(20 * 24, 24)
     assert demand_kw == pytest.approx((0.8,) * 24, abs=0.1)
     assert production_kw == pytest.approx(home.production_kw[-24:], abs=0.5)
+
+
+def test_a_held_plan_keeps_its_kw_whatever_comes() -> None:
+    home = recording()
+    foresight = yesterday(home)
+    follows = live(home, BATTERY, planned(home, BATTERY, foresight, 24), range(24, 48))
+    holds = live(home, BATTERY, held(home, BATTERY, foresight, 24), range(24, 48))
+    assert holds.valued_eur(0.2) == pytest.approx(follows.valued_eur(0.2), abs=0.3)  # each day is as the one before
+    restless = replace(home, demand_kw=tuple(0.8 + (-1) ** hour * 0.7 for hour in range(72)))
+    follows = live(restless, BATTERY, planned(restless, BATTERY, yesterday(home), 24), range(24, 48))
+    holds = live(restless, BATTERY, held(restless, BATTERY, yesterday(home), 24), range(24, 48))
+    assert follows.valued_eur(0.2) < holds.valued_eur(0.2) - 0.2
+
+
+def test_tomorrow_is_like_today_for_who_knows_no_better() -> None:
+    home = replace(recording(2), demand_kw=tuple(float(hour) for hour in range(48)))
+    demand_kw, production_kw = yesterday(home)(30, 30)
+    assert list(demand_kw[:26]) == [float(hour) for hour in range(6, 30)] + [6.0, 7.0]
+    assert list(production_kw[:18]) == list(home.production_kw[6:24])
+    assert set(yesterday(home)(0, 24)[0]) == {0.0}
+
+
+def test_the_battery_does_not_pass_the_contract() -> None:
+    home = recording(1)
+    lived = live(home, BATTERY, lambda *_: RegimeOrder(Regime.CHARGE, 5.0), range(4), limits_kw=(-1.0, 2.0))
+    assert lived.peak_kw == pytest.approx(2.0)
+    full = replace(BATTERY, soc_kwh=10.0)
+    lived = live(home, full, lambda *_: RegimeOrder(Regime.DISCHARGE, 5.0), range(2), limits_kw=(-1.0, 2.0))
+    assert lived.export_kwh == pytest.approx(2.0)

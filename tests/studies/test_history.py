@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from heg.studies.history import LONGEST_LINE, History, HistoryError, history_of, read_history
 
 HEADER = "time_utc,demand_kw,production_kw,import_eur_per_kwh,export_eur_per_kwh,co2_eur_per_kwh"
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 START = datetime(2025, 3, 29, tzinfo=UTC)
 
 
@@ -134,3 +135,14 @@ def test_whatever_is_missing_the_rest_stands_as_it_was_read(gone: set[int]) -> N
         if slot not in gone:
             assert found.demand_kw[slot + first] == whole.demand_kw[slot]
     assert all(1.0 <= kw <= 3.3 for kw in found.demand_kw)
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="no recorded homes beside the project")
+@pytest.mark.parametrize(
+    ("name", "slots", "missing", "co2"),
+    [("home_a_spot_60min", 8760, 0, True), ("home_d_fr_spot_30min", 11814, 296, False)],
+)
+def test_recorded_homes_are_read(name: str, slots: int, missing: int, co2: bool) -> None:
+    found = read_history(DATA / f"{name}.csv")
+    assert (found.recording.slots, found.missing_slots(range(slots))) == (slots, missing)
+    assert bool(found.recording.co2_eur_per_kwh) is co2
