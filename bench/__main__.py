@@ -1,7 +1,7 @@
 """`python -m bench [NAME ...]`: run `bench/bench_NAME.py` (all without a name), print a table, write `bench/results/`.
 
-Each module offers `def run() -> list[Row]`; one that says `ONLY_BY_NAME = True` takes too long to run unasked. Results
-of named benches replace theirs in `latest.json`; the others stay.
+Each module offers `def run() -> list[Row]`; one that says `ONLY_BY_NAME = True` takes too long to run unasked. Each has
+its file, `NAME.json`. The replay's is kept with the sources: its figures are the rig's, not the machine's.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     measured = {name: measure(name) for name in wanted}
     print()
     print(table(row for rows in measured.values() for row in rows))
-    write(FOLDER / "results" / "latest.json", measured)
+    write(FOLDER / "results", measured)
     return int(any(row.kept is False for rows in measured.values() for row in rows))
 
 
@@ -43,12 +43,12 @@ def _only_by_name(name: str) -> bool:
     return bool(getattr(importlib.import_module(f"bench.bench_{name}"), "ONLY_BY_NAME", False))
 
 
-def write(file: Path, measured: dict[str, list[Row]]) -> None:
-    """Put the new results in the place of the old ones of the same benches."""
-    known = json.loads(file.read_text()) if file.exists() else {}
-    file.parent.mkdir(exist_ok=True)
-    results = known | {name: as_document(rows) for name, rows in measured.items()}
-    file.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
+def write(folder: Path, measured: dict[str, list[Row]]) -> None:
+    """Put the results of each bench into its own file."""
+    folder.mkdir(exist_ok=True)
+    for name, rows in measured.items():
+        text = json.dumps(as_document(rows), indent=1, sort_keys=True)
+        (folder / f"{name}.json").write_text(f"{text}\n")
 
 
 if __name__ == "__main__":

@@ -90,7 +90,7 @@ def machine() -> str:
         lines = info.read_text().splitlines()
         names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
         model = f"{names[0]}, {len(names)} cores" if names else model
-    return f"{model}, {platform.system()} {platform.release()} {platform.machine()}"
+    return f"{model}, {platform.system()} {platform.machine()}"
 
 
 def _figure(value: float) -> str:
