@@ -2,7 +2,7 @@
 
 Words: `dark`; `fine` (more dots than pixels); `whole` (down to the page's end); `js=...` (run in the page first).
 The picture of the README:
-`python -m tests.web.screenshot http://127.0.0.1:8462 docs/images/live.png 1280 1270 fine`.
+`python -m tests.web.screenshot http://127.0.0.1:8462 docs/images/live.png 1280 2230`.
 """
 
 import asyncio
