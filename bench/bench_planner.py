@@ -1,81 +1,116 @@
-"""How long a plan takes in process: battery and car, a day of spot-like prices, sun and a restless load."""
+"""How long a plan takes in the worker, how near the best it is where prices are below zero, and what it weighs."""
 
 from __future__ import annotations
 
-import math
-import random
-import time
-from collections.abc import Iterator
-from datetime import UTC, datetime
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 
+from bench.planner_days import CYCLES, made_up, negative, negative_days, turnover_eur
 from bench.rows import Row, percentile
-from heg.model.plan import Objective, PlanInputs, StorageInputs, VehicleInputs
-from heg.planner.plan import plan
+from heg.model.plan import Block, Blocks, Plan, PlanInputs, PlanReply, PlanRequest, PreviousPlan
+from heg.planner.costs import total_eur
+from heg.planner.solve import solve
+from heg.planner.tidy import tidy
+from heg.runtime.clock import Clock
+from heg.runtime.loops import RealTiming
+from heg.runtime.loops import run as run_loop
+from heg.services.planning.worker_link import WorkerLink
 
-SIZES = ((24, 60), (48, 30), (96, 15), (192, 15))
 PROBLEMS = 40
+NEGATIVE_DAYS = 12
+LIMIT_S = 60.0
+BEST_S = 10.0
+"""Seconds a negative day is searched for its best known bound."""
+
+OTHER_SIZES = ((24, 60), (48, 30), (192, 15))
 
 
 def run() -> list[Row]:
-    """p50 and p99 for each horizon; for 96 slots also a tube, a car that needs binaries, and negative prices."""
+    """p50 and p99 for each horizon and each kind of day; cost against the best bound; the worker's peak memory."""
+    return run_loop(_measured, timing=RealTiming())
+
+
+async def _measured(clock: Clock) -> list[Row]:
+    link = WorkerLink(clock)
     rows: list[Row] = []
-    for slots, minutes in SIZES:
-        limit = 10.0 if slots == 96 else None
-        rows += _rows(f"plan of {slots} slots", [_day(seed, slots, minutes) for seed in range(PROBLEMS)], limit)
-    rows += _rows("plan of 96 slots with a tube", [_day(seed, 96, 15, tube=True) for seed in range(PROBLEMS)], None)
-    least = [_day(seed, 96, 15, least_kw=1.4) for seed in range(PROBLEMS)]
-    rows += _rows("plan of 96 slots, car not below 1.4 kW", least, None)
-    losses = [_day(seed, 96, 15, lower_eur=0.25) for seed in range(PROBLEMS)]
-    rows += _rows("plan of 96 slots, negative prices at noon", losses, None)
+    try:
+        days = [made_up(seed, 96, 15, tube=True) for seed in range(PROBLEMS)]
+        plans, spans_ms = await _planned(link, days)
+        rows += _rows("96 slots with a tube", spans_ms, (8.0, 50.0))
+        before = [replace(day, previous_plan=_said(made)) for day, made in zip(days, plans, strict=True)]
+        rows += _rows("the same, near the plan before", (await _planned(link, before))[1], (None, 50.0))
+        long = [made_up(seed, 288, 5, tube=True) for seed in range(PROBLEMS)]
+        rows += _rows("288 slots with a tube", (await _planned(link, long))[1], (40.0, None))
+        tariff = [_tariff(seed) for seed in range(PROBLEMS)]
+        rows += _rows("96 slots with peak and blocks", (await _planned(link, tariff))[1])
+        least = [made_up(seed, 96, 15, least_kw=1.4) for seed in range(PROBLEMS)]
+        rows += _rows("96 slots, car not below 1.4 kW", (await _planned(link, least))[1])
+        waiting = [replace(made_up(seed, 96, 15), deferrable=CYCLES) for seed in range(PROBLEMS)]
+        rows += _rows("96 slots and three cycles", (await _planned(link, waiting))[1], (None, 1_000.0))
+        for slots, minutes in OTHER_SIZES:
+            others = [made_up(seed, slots, minutes) for seed in range(PROBLEMS)]
+            rows += _rows(f"{slots} slots", (await _planned(link, others))[1])
+        rows += await _below_zero(link)
+        rows.append(Row("memory of the worker, peak", _peak_mib(link.pid), "MiB", "of all of the above", 50.0))
+    finally:
+        await link.close()
     return rows
 
 
-def _rows(name: str, problems: list[PlanInputs], limit_ms: float | None) -> Iterator[Row]:
-    plan(problems[0])
-    spans_ms = []
-    for problem in problems:
-        begun_s = time.perf_counter()
-        plan(problem)
-        spans_ms.append((time.perf_counter() - begun_s) * 1e3)
-    yield Row(f"{name}, p50", percentile(spans_ms, 0.5), "ms", "battery and car, in process", limit_ms)
-    yield Row(f"{name}, p99", percentile(spans_ms, 0.99), "ms", f"of {len(problems)} days")
+def _tariff(seed: int) -> PlanInputs:
+    blocks = Blocks(so_far_kwh=100.0, steps=(Block(from_kwh=110.0, eur_per_kwh=0.05),))
+    return replace(made_up(seed, 96, 15), peak_eur_per_kw=5.0, peak_so_far_kw=3.0, blocks=blocks)
 
 
-def _day(
-    seed: int, slots: int, minutes: int, *, tube: bool = False, lower_eur: float = 0.0, least_kw: float = 0.0
-) -> PlanInputs:
-    chance = random.Random(seed)
-    hours = [index * minutes / 60 for index in range(slots)]
-    spot = [
-        0.09 + 0.05 * math.cos(math.pi * (hour - 19) / 6) + chance.gauss(0.0, 0.01) - lower_eur * _noon(hour)
-        for hour in hours
-    ]
-    return PlanInputs(
-        slot_minutes=minutes,
-        start=datetime(2024, 6, 1, tzinfo=UTC),
-        demand_kw=tuple(0.3 + chance.expovariate(2.0) for _ in hours),
-        production_kw=tuple(5.0 * _noon(hour) * chance.uniform(0.4, 1.0) for hour in hours),
-        import_eur_per_kwh=tuple(price + 0.15 for price in spot),
-        export_eur_per_kwh=tuple(spot),
-        contract_min_kw=-10.0,
-        contract_max_kw=10.0,
-        tube_low_kw=(-2.0,) * slots if tube else (),
-        tube_high_kw=(3.0,) * slots if tube else (),
-        outside_tube_eur_per_kwh=0.1 if tube else 0.0,
-        objective=Objective.ENERGY_CO2_DISTRIBUTION if tube else Objective.ENERGY_CO2,
-        ess=StorageInputs(capacity_kwh=10.0, min_rate_kw=-5.0, max_rate_kw=5.0, soc_kwh=chance.uniform(0.0, 10.0)),
-        pev=VehicleInputs(
-            capacity_kwh=40.0,
-            min_rate_kw=0.0,
-            max_rate_kw=7.4,
-            soc_kwh=chance.uniform(5.0, 20.0),
-            plugged=tuple(hour % 24 >= 18 or hour % 24 < 8 for hour in hours),
-            target_kwh=35.0,
-            target_slot=slots,
-            min_charge_kw=least_kw,
-        ),
+async def _planned(link: WorkerLink, days: Sequence[PlanInputs]) -> tuple[list[Plan], list[float]]:
+    plans, spans_ms = [], []
+    for number, day in enumerate((days[0], *days)):
+        reply = await link.ask(PlanRequest(id=number, problem=day), LIMIT_S)
+        assert isinstance(reply, PlanReply), reply
+        plans.append(reply.plan)
+        spans_ms.append(reply.worker_ms)
+    return plans[1:], spans_ms[1:]
+
+
+def _rows(
+    name: str, spans_ms: Sequence[float], limits: tuple[float | None, float | None] = (None, None)
+) -> Iterator[Row]:
+    yield Row(f"{name}, p50", statistics.median(spans_ms), "ms", "battery and car, in the worker", limits[0])
+    yield Row(f"{name}, p99", percentile(list(spans_ms), 0.99), "ms", f"of {len(spans_ms)} days", limits[1])
+
+
+def _said(made: Plan) -> PreviousPlan:
+    return PreviousPlan(
+        start=made.start,
+        ess_kw=tuple(decision.power_kw for decision in made.ess),
+        pev_kw=tuple(decision.power_kw for decision in made.pev),
     )
 
 
-def _noon(hour: float) -> float:
-    return max(0.0, math.sin(math.pi * (hour % 24 - 6) / 12))
+async def _below_zero(link: WorkerLink) -> list[Row]:
+    rows: list[Row] = []
+    for tariff in ("retail", "raw", "feed-in"):
+        days = [negative(number, *day, tariff) for number, day in enumerate(negative_days(NEGATIVE_DAYS))]
+        if not days:
+            continue
+        plans, spans_ms = await _planned(link, days)
+        dearer = [_dearer(day, made) for day, made in zip(days, plans, strict=True)]
+        name = f"real days below zero, {tariff}"
+        rows.append(Row(f"{name}, longest", max(spans_ms), "ms", f"{len(days)} days of 96 slots", 1_000.0))
+        rows.append(Row(f"{name}, dearer than the bound", max(dearer), "%", "of the turnover, at worst", 0.1))
+    return rows
+
+
+def _dearer(day: PlanInputs, made: Plan) -> float:
+    """Return by how many percent of its turnover a plan is dearer than the best bound that a long search proves."""
+    house = tidy(replace(day, time_limit_s=BEST_S, gap=1e-5))
+    best = solve(house)
+    bound_eur = total_eur(house, best.grid_kw, best.power_kw) - best.gap_eur
+    return max(0.0, 100.0 * (made.cost.total_eur - bound_eur) / turnover_eur(day, made.grid_kw))
+
+
+def _peak_mib(pid: int | None) -> float:
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024.0

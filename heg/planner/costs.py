@@ -38,6 +38,15 @@ def cost_parts(house: House, grid_kw: Floats, powers: Sequence[Floats], socs: Ma
     )
 
 
+def total_eur(house: House, grid_kw: Floats, powers: Sequence[Floats]) -> float:
+    """Return the objective's value for these powers."""
+    socs = {
+        store.name: store.soc_after_kwh(power_kw, house.hours)
+        for store, power_kw in zip(house.stores, powers, strict=True)
+    }
+    return cost_parts(house, grid_kw, powers, socs).total_eur
+
+
 def short_kwh(store: Store, soc_kwh: Floats) -> float:
     """Return how much less than its target a storage holds when that is due."""
     if store.target is None or not len(soc_kwh):

@@ -3,10 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-import numpy as np
-
 from heg.model.plan import Alternative, AlternativeKind, Plan, PlanInputs
-from heg.planner.costs import cost_parts
+from heg.planner.costs import total_eur
 from heg.planner.house import House, Store
 from heg.planner.solve import Solution, UnsolvedError, solve
 from heg.planner.tidy import tidy
@@ -68,7 +66,7 @@ def _costed(house: House, number: int, kind: AlternativeKind, power_kw: float, p
         return Alternative(
             storage=name, kind=kind, power_kw=power_kw, cost_eur=None, more_eur=None, text=f"Not known, {reason}."
         )
-    cost_eur = _total_eur(house, solution)
+    cost_eur = total_eur(house, solution.grid_kw, solution.power_kw)
     more_eur = cost_eur - plan_eur
     if abs(more_eur) < SAME_EUR:
         more_eur = 0.0
@@ -81,14 +79,6 @@ def _costed(house: House, number: int, kind: AlternativeKind, power_kw: float, p
         beyond_kwh=solution.beyond_kwh,
         text=f"{_WORDS[kind]} ({power_kw:.2f} kW) would cost {more_eur:.3f} EUR more{_beyond(solution)}.",
     )
-
-
-def _total_eur(house: House, solution: Solution) -> float:
-    socs = {
-        store.name: store.soc_after_kwh(power_kw, house.hours)
-        for store, power_kw in zip(house.stores, solution.power_kw, strict=True)
-    }
-    return cost_parts(house, np.asarray(solution.grid_kw), solution.power_kw, socs).total_eur
 
 
 def _beyond(solution: Solution) -> str:

@@ -209,7 +209,7 @@ class _Search:
             return first
         if aim is not _Aim.LEAST_BEYOND:
             self._gap_eur = self._house.gap * max(LEAST_EUR, _turnover_eur(self._house, problem, first.values))
-        best = placed(self._house, problem, arrays, first, self._run)
+        best = placed(self._house, problem, arrays, first, self._run, self._gap_eur)
         if best is None:
             return self._run(arrays)
         gap_eur = max(0.0, float(arrays.cost @ best.values - arrays.cost @ first.values))
@@ -340,8 +340,9 @@ def _with_limits_priced(house: House, problem: Problem, arrays: Arrays) -> Array
 
 
 def _turnover_eur(house: House, problem: Problem, values: Floats) -> float:
-    bought_eur = values[problem.imported] * np.abs(house.buy_price)
-    return float(house.hours @ (bought_eur + values[problem.exported] * np.abs(house.sell_price)))
+    """Return what is bought and sold on balance: what goes in and out at once at the same price is no turnover."""
+    grid_kw = values[problem.imported] - values[problem.exported]
+    return float(house.hours @ np.abs(grid_kw * np.where(grid_kw > 0.0, house.buy_price, house.sell_price)))
 
 
 def _snapped(power_kw: Floats, store: Store) -> Floats:

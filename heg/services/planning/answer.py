@@ -71,6 +71,7 @@ def _of_plan(problem: PlanInputs, plan: Plan, slots: int) -> Iterator[str]:
     yield from _of_series("production_used_kw", plan.production_used_kw, (0, slots))
     yield from _of_storage("ess", problem.ess, plan.ess, plan.ess_soc_kwh, slots)
     yield from _of_storage("pev", problem.pev, plan.pev, plan.pev_soc_kwh, slots)
+    yield from _of_cycles(problem, plan, slots)
     yield from _of_balance(plan)
     if not all(map(isfinite, (*astuple(plan.cost), plan.pev_best_kwh or 0.0, plan.solve_ms))):
         yield "expected finite costs and times"
@@ -113,12 +114,22 @@ def _of_storage(
                 yield f"{name} in slot {slot}: expected 0 kW while it is not plugged, came {decision.power_kw:g} kW"
 
 
+def _of_cycles(problem: PlanInputs, plan: Plan, slots: int) -> Iterator[str]:
+    asked, came = ([cycle.name for cycle in cycles] for cycles in (problem.deferrable, plan.deferrable))
+    if asked != came:
+        yield f"expected the cycles {', '.join(asked) or 'none'}, came {', '.join(came) or 'none'}"
+    for cycle, asked_for in zip(plan.deferrable, problem.deferrable, strict=False):
+        most_kw = max((kw for kw in asked_for.power_kw if isfinite(kw)), default=0.0)
+        yield from _of_series(f"{cycle.name}.power_kw", cycle.power_kw, (slots,), (0.0, max(0.0, most_kw)))
+
+
 def _of_balance(plan: Plan) -> Iterator[str]:
-    """Home power = demand + storages - production (spec ebr.md, The MILP 4)."""
+    """Home power = demand, cycles and storages - production (spec ebr.md, The MILP 4)."""
     used = plan.production_used_kw or plan.production_kw
     for slot, (grid_kw, demand_kw, used_kw) in enumerate(zip(plan.grid_kw, plan.demand_kw, used, strict=False)):
         stored_kw = sum(decisions[slot].power_kw for decisions in (plan.ess, plan.pev) if slot < len(decisions))
-        expected_kw = demand_kw + stored_kw - used_kw
+        run_kw = sum(cycle.power_kw[slot] for cycle in plan.deferrable if slot < len(cycle.power_kw))
+        expected_kw = demand_kw + run_kw + stored_kw - used_kw
         if abs(grid_kw - expected_kw) > _SLACK:
             yield f"expected {expected_kw:g} kW at the connection point in slot {slot}, came {grid_kw:g}"
 

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heg.model.plan import CostParts, PlanInputs, PlanReply, PlanRequest, SlotDecision, VehicleInputs
+from heg.model.plan import (
+    CostParts,
+    Deferrable,
+    DeferrablePlan,
+    PlanInputs,
+    PlanReply,
+    PlanRequest,
+    SlotDecision,
+    VehicleInputs,
+)
 from heg.model.regimes import GridBand, Regime, RegimeOrder
 from heg.planner.plan import plan
 from heg.services.planning.answer import doubt
@@ -149,3 +158,16 @@ HOUSES = st.builds(
 @given(HOUSES)
 def test_no_plan_of_ours_raises_a_doubt(problem: PlanInputs) -> None:
     assert doubt(PlanRequest(id=1, problem=problem), PlanReply(id=1, plan=plan(problem))) == ""
+
+
+def test_cycles_are_those_that_were_asked_for_and_part_of_the_house_s_power() -> None:
+    asked = request()
+    washing = Deferrable(name="washing machine", power_kw=(2.0,))
+    asked = replace(asked, problem=replace(asked.problem, deferrable=(washing,)))
+    run = DeferrablePlan(name="washing machine", power_kw=(0.0, 2.0, 0.0, 0.0))
+    assert doubt(asked, planning(deferrable=(run,), grid_kw=(1.0, 3.0, 1.0, 1.0))) == ""
+    assert "connection point in slot 1" in doubt(asked, planning(deferrable=(run,)))
+    assert "washing machine, came none" in doubt(asked, planning())
+    wild = replace(run, power_kw=(0.0, 9.0, 0.0, 0.0))
+    assert "from 0 to 2" in doubt(asked, planning(deferrable=(wild,), grid_kw=(1.0, 10.0, 1.0, 1.0)))
+    assert doubt(asked, reply=replace(idle_reply(asked), plan=plan(asked.problem))) == ""
