@@ -137,7 +137,7 @@ def test_glpsol_finds_no_cheaper_plan_with_peak_blocks_profile_and_cycles(
 
 def test_the_gateways_own_limits_show_as_feasible(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With 1 s and 1e-3 the plan is near enough and says so; what it lost is within the gap of what is traded."""
-    keys = as_file(replace(sensible(13, 6), first_slot_share=1.0))
+    keys = as_file(replace(sensible(45, 6), first_slot_share=1.0))
     near = planned(capsys, tmp_path, keys, "--time-limit", "1", "--gap", "1e-3")
     best = planned(capsys, tmp_path, keys)
     assert (near["status"], best["status"]) == ("feasible", "optimal")

@@ -17,6 +17,8 @@ from tests.planner import oracle
 from tests.planner.random_houses import absurd, furnished, sensible
 
 NEAR = 1e-6
+ONCE_WRONG = (4_133, 4_493, 5_453, 5_614)
+"""Houses whose car charged below its least power, by a way as dear as the one that was found."""
 
 
 def held(inputs: PlanInputs, made: Plan) -> None:
@@ -147,10 +149,12 @@ def test_glpsol_finds_no_cheaper_plan_with_all_binaries(seed: int, tmp_path: Pat
 
 
 @GLPSOL_HERE
-@pytest.mark.parametrize("seed", range(100))
+@pytest.mark.parametrize("seed", [*range(2_900, 3_000), *ONCE_WRONG])
 def test_glpsol_finds_no_cheaper_plan_for_a_furnished_house(seed: int, tmp_path: Path) -> None:
-    inputs = furnished(2_900 + seed, 3 + seed % 6)
-    _agreed(inputs, plan(inputs), tmp_path)
+    inputs = furnished(seed, 3 + seed % 6)
+    made = plan(inputs)
+    held(inputs, made)
+    _agreed(inputs, made, tmp_path)
 
 
 def _agreed(inputs: PlanInputs, made: Plan, tmp_path: Path) -> None:
