@@ -22,7 +22,7 @@ from heg.services.planning.past import read_past
 from heg.services.planning.planner import Planner
 from heg.services.planning.publish import Publisher
 from heg.services.planning.settings import PlanningSettings
-from heg.services.planning.standing import Standing, standing
+from heg.services.planning.standing import Standing, asked_near, standing
 from heg.services.planning.triggers import Band, BandWatch, Cause, Seen, Triggers, bounds_of
 
 logger = logging.getLogger(__name__)
@@ -179,6 +179,7 @@ class SlotLoop:
             noticed = (Degradation(DegradationCode.CLOCK_STEPPED, text),)
         self._requests += 1
         gathered = gather(self._outlook, self._settings, self._requests, now_s, now, noticed)
+        gathered = asked_near(gathered, self._made)
         reply = await self._planner.ask(gathered.request, self._settings.ask_limit_s)
         made_s, made = self._clock.monotonic_s(), self._clock.utc()
         stands = standing(reply, gathered, self._made, made_s, made)

@@ -11,6 +11,7 @@ from heg.model.plan import (
     PlanInputs,
     PlanReply,
     PlanStatus,
+    PreviousPlan,
     SlotDecision,
     SlotReason,
     SlotReasonCode,
@@ -39,6 +40,23 @@ class Standing:
     rule: bool = False
     good: bool = True
     enough: float | None = None
+
+
+def asked_near(gathered: Gathered, before: Standing | None) -> Gathered:
+    """Return the question with what the plan before said: of equal plans the planner then makes the one nearest to it.
+
+    A plan of other slots, of other storages or of a rule says nothing of this one.
+    """
+    problem = gathered.request.problem
+    if before is None or before.rule or before.plan.slot_minutes != problem.slot_minutes:
+        return gathered
+    alike = [one.name for one in before.members] == [one.name for one in gathered.members]
+    said = PreviousPlan(
+        start=before.plan.start,
+        ess_kw=tuple(decision.power_kw for decision in before.plan.ess) if alike else (),
+        pev_kw=tuple(decision.power_kw for decision in before.plan.pev) if before.charger == gathered.charger else (),
+    )
+    return replace(gathered, request=replace(gathered.request, problem=replace(problem, previous_plan=said)))
 
 
 def standing(

@@ -33,7 +33,7 @@ from heg.runtime.clock import Clock
 from heg.services.planning.gather import Gathered
 from heg.services.planning.publish import Publisher
 from heg.services.planning.settings import OLD_PLAN_S, PlanningSettings
-from heg.services.planning.standing import Standing, standing
+from heg.services.planning.standing import Standing, asked_near, standing
 from heg.services.planning.storages import member, together
 from tests.services.planning.plain import PlainPlanner
 from tests.support.stepped import START_UTC, stepped
@@ -66,6 +66,25 @@ def answered(gathered: Gathered) -> PlanReply:
 def made(now_s: float = 0.0, now: datetime = NOON) -> Standing:
     gathered = asked()
     return standing(answered(gathered), gathered, None, now_s, now)
+
+
+def test_the_planner_is_told_what_the_plan_before_said() -> None:
+    before, later = made(), asked(NOON + timedelta(minutes=15))
+    assert asked_near(later, None) == later
+    said = asked_near(later, before).request.problem.previous_plan
+    assert said is not None
+    assert said.start == NOON
+    assert said.ess_kw == tuple(decision.power_kw for decision in before.plan.ess)
+    assert any(said.ess_kw)
+
+
+def test_a_plan_of_other_slots_or_storages_says_nothing() -> None:
+    before = made()
+    assert asked_near(asked(minutes=30), before).request.problem.previous_plan is None
+    assert asked_near(asked(), replace(before, rule=True)).request.problem.previous_plan is None
+    said = asked_near(replace(asked(), members=(), charger="keba"), before).request.problem.previous_plan
+    assert said is not None
+    assert said.ess_kw == said.pev_kw == ()
 
 
 def test_an_answer_stands_with_every_lack_that_was_gathered() -> None:
