@@ -296,7 +296,7 @@ def _planning(config: LoadedConfig) -> PlanningSettings:
             longitude=site.longitude,
             tilt=site.tilt,
             azimuth=site.azimuth,
-            peak_kw=site.peak_kw,
+            peak_kw=site.panels_kw,
         ),
         phases=3 if contract is None else contract.phases,
     )

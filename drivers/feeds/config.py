@@ -143,25 +143,46 @@ class MarketSection(_Section, frozen=True):
         clock_time(self.published)
         if self.service == "entso-e" and self.token is None:
             raise ValueError('expected token = { file = "/path" }, the security token of your ENTSO-E account')
-        if not self.url:
-            return
-        address = urlsplit(self.url)
-        at_home = address.hostname in ("127.0.0.1", "::1", "localhost")
-        secure = address.scheme == "https" or (address.scheme == "http" and (self.plain_http or at_home))
-        if not (secure and address.hostname) or address.query or address.username:
-            raise ValueError(
-                f"expected url as https://host, came {self.url!r}; http needs plain_http = true, and a token never "
-                "stands in it"
-            )
+        _check_url(self.url, plain_http=self.plain_http)
+
+
+class WeatherSection(_Section, frozen=True):
+    """A weather forecast: from a `csv` file, or asked of a `service` over HTTPS (`open-meteo`: no token).
+
+    The file has `ghi_w_per_m2` (global light on the horizontal, mean of each slot), perhaps `dni_w_per_m2`,
+    `dhi_w_per_m2` and `temperature_c`. A service is asked every few hours, within `calls_per_day`; it is told the place
+    to a hundredth of a degree. With a place, light that the sun cannot give there and then is refused.
+    """
+
+    csv: CsvSection | None = None
+    service: Annotated[str, Meta(pattern="^open-meteo$", description='"open-meteo"')] | None = None
+    url: Annotated[str, Meta(max_length=512, description='an address such as "https://api.open-meteo.com"')] = ""
+    latitude: Annotated[float, Meta(ge=-90.0, le=90.0, description="degrees north, such as 45.1")] | None = None
+    longitude: Annotated[float, Meta(ge=-180.0, le=180.0, description="degrees east, such as 9.2")] | None = None
+    every_hours: Annotated[float, Meta(ge=0.25, le=24.0, description="hours from 0.25 to 24, such as 3")] = 3.0
+    calls_per_day: Annotated[int, Meta(ge=1, le=288, description="calls a day from 1 to 288, such as 24")] = 24
+    timeout_s: Annotated[float, Meta(ge=1.0, le=120.0, description="seconds from 1 to 120, such as 30")] = 30.0
+    plain_http: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse two sources or none, half a place, a service without one, an address without TLS."""
+        if (self.csv is None) == (self.service is None):
+            raise ValueError('expected one of csv = { path = "/path" } and service = "open-meteo"')
+        if (self.latitude is None) != (self.longitude is None):
+            raise ValueError("expected latitude and longitude, or neither")
+        if self.service is not None and self.latitude is None:
+            raise ValueError("expected latitude and longitude: a service must be told the place")
+        _check_url(self.url, plain_http=self.plain_http)
 
 
 class FeedsConfig(_Section, frozen=True):
-    """Prices, CO2 and forecasts. `time_zone` is the contract's where it differs from the house's."""
+    """Prices, CO2, weather and forecasts. `time_zone` is the contract's where it differs from the house's."""
 
     time_zone: Annotated[str, Meta(max_length=64, description='a time zone such as "Europe/Rome"')] | None = None
     tariff: TariffSection | None = None
     market: MarketSection | None = None
     forecast: ForecastSection | None = None
+    weather: WeatherSection | None = None
 
     def __post_init__(self) -> None:
         """Refuse, already when the file is checked, a tariff that does not say each price once."""
@@ -175,6 +196,18 @@ class FeedsConfig(_Section, frozen=True):
                     'expected [feeds.market] with service and zone, such as "energy-charts" and "DE-LU": the tariff '
                     "follows the market"
                 )
+
+
+def _check_url(url: str, *, plain_http: bool) -> None:
+    if not url:
+        return
+    address = urlsplit(url)
+    at_home = address.hostname in ("127.0.0.1", "::1", "localhost")
+    secure = address.scheme == "https" or (address.scheme == "http" and (plain_http or at_home))
+    if not (secure and address.hostname) or address.query or address.username:
+        raise ValueError(
+            f"expected url as https://host, came {url!r}; http needs plain_http = true, and a token never stands in it"
+        )
 
 
 def asks_market(tariff: TariffSection) -> bool:

@@ -7,6 +7,7 @@ import logging
 import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from drivers.feeds.series import Series, Span
@@ -42,9 +43,15 @@ class CsvFile:
         self._whole: Version | None = None
         """The version that was read to its end."""
         self._rows: Rows | None = None
+        self._written_ns: int | None = None
         self._looking: asyncio.Future[_Looked] | None = None
         self.version = 0
         self.fault = ""
+
+    @property
+    def made(self) -> datetime | None:
+        """When the file that was read last was written; None before one was."""
+        return None if self._written_ns is None else datetime.fromtimestamp(self._written_ns / 1e9, UTC)
 
     @property
     def name(self) -> str:
@@ -77,6 +84,7 @@ class CsvFile:
         elif looked.rows is not None:
             self._whole = None if looked.rows.torn else looked.version
             self._rows = looked.rows
+            self._written_ns = None if looked.version is None else looked.version[0]
             self.version += 1
             if file_changed or self.fault:
                 self._tell_bad(looked.rows)

@@ -11,22 +11,27 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from drivers.feeds import tariff as tariffs
-from drivers.feeds.config import FeedsConfig, ForecastSection, TariffSection, asks_market, zone_of
+from drivers.feeds.config import FeedsConfig, ForecastSection, TariffSection, WeatherSection, asks_market, zone_of
 from drivers.feeds.csv_file import CsvFile
 from drivers.feeds.feed import Feed
-from drivers.feeds.publication import window
-from drivers.feeds.sources import Column, Source
+from drivers.feeds.publication import Publication, window
+from drivers.feeds.sources import Column, Source, Table
 from drivers.feeds.table import Wanted
 from drivers.feeds.templates import completed
+from drivers.feeds.weather.columns import COLUMNS, GHI, LIMITS, VARIABLES
+from drivers.feeds.weather.sunlit import Place, Sunlit
 from heg.devices.contract import FEED, DeviceHandle, DeviceInfo, DriverContext
 from heg.model.slots import slot_start
 
 if TYPE_CHECKING:
     from drivers.feeds.market.market import Market
+    from drivers.feeds.weather.service import WeatherService
 
 logger = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 60.0
+WEATHER_DAYS_BACK = 8
+"""The days behind teach what the panels make of a told sky."""
 _GRAIN = timedelta(minutes=5)
 _MOST_KW = 1000.0
 _SETTLE_S = 0.01
@@ -40,32 +45,37 @@ class FeedsDriver:
         self._context = context
         self._clock = context.clock
         self._zone = zone_of(config, context.time_zone)
-        self._files: list[CsvFile] = []
+        self._files: list[tuple[CsvFile, int]] = []
         self._market: Market | None = None
         self._market_section = config.market
-        self._feeds: list[Feed] = []
+        self._weather_service: WeatherService | None = None
+        self._feeds: list[tuple[Feed, int]] = []
+        """Each file and feed with the days back that it speaks of."""
         self._wake = asyncio.Event()
         if config.tariff is not None:
-            self._feeds.append(self._tariff(completed(config.tariff)))
+            self._feeds.append((self._tariff(completed(config.tariff)), 0))
         if config.forecast is not None:
-            self._feeds.append(self._forecast(config.forecast))
+            self._feeds.append((self._forecast(config.forecast), 0))
+        if config.weather is not None:
+            self._feeds.append((self._weather(config.weather), WEATHER_DAYS_BACK))
 
     async def run(self) -> None:
         """Look, tell, wait for the next slot, a change or the next look, until cancelled."""
         async with asyncio.TaskGroup() as asking:
             if self._market is not None:
                 asking.create_task(self._market.run(self._wake.set), name="feeds market")
+            if self._weather_service is not None:
+                asking.create_task(self._weather_service.run(self._wake.set), name="feeds weather")
             await self._tell_for_ever()
 
     async def _tell_for_ever(self) -> None:
         while True:
             self._wake.clear()
             now = self._clock.utc()
-            span = window(now, self._zone)
-            for file in self._files:
-                await file.look(span)
-            for feed in self._feeds:
-                feed.tell(span, now, self._clock.monotonic_s())
+            for file, days_back in self._files:
+                await file.look(window(now, self._zone, days_back=days_back))
+            for feed, days_back in self._feeds:
+                feed.tell(window(now, self._zone, days_back=days_back), now, self._clock.monotonic_s())
             await self._wait(now)
 
     async def _wait(self, now: datetime) -> None:
@@ -101,9 +111,34 @@ class FeedsDriver:
         }
         return Feed(handle, sources, needed=sources, now_too=())
 
-    def _file(self, path: str, wanted: Collection[Wanted], handle: DeviceHandle) -> CsvFile:
+    def _weather(self, section: WeatherSection) -> Feed:
+        place = None
+        if section.latitude is not None and section.longitude is not None:
+            place = Place(section.latitude, section.longitude)
+        table: CsvFile | WeatherService
+        publication = Publication()
+        if section.csv is not None:
+            handle = self._attach("weather", section.csv.path)
+            wanted = [Wanted(column, *LIMITS[column], needed=column == GHI) for column in COLUMNS]
+            table = self._file(section.csv.path, wanted, handle, WEATHER_DAYS_BACK)
+            publication = tariffs.publication_of(section.csv)
+        else:
+            from drivers.feeds.weather.service import WeatherService  # loads the HTTP client: only where it is wanted
+
+            handle = self._attach("weather", section.service or "")
+            table = WeatherService(section, place or Place(0.0, 0.0), self._zone, self._clock, handle.refused)
+            self._weather_service = table
+        seen: Table = table if place is None else Sunlit(table, place, handle.refused)
+        sources = {variable: Column(seen, column, publication, self._zone) for variable, column in VARIABLES.items()}
+        return Feed(handle, sources, needed=("weather.ghi",), now_too=(), made=lambda: self._made(table.made))
+
+    def _made(self, time: datetime | None) -> datetime | None:
+        """A file that a clock ahead of ours wrote has no such time: then it counts from when it was read."""
+        return None if time is None or time > self._clock.utc() else time
+
+    def _file(self, path: str, wanted: Collection[Wanted], handle: DeviceHandle, days_back: int = 0) -> CsvFile:
         file = CsvFile(path, tuple(wanted), handle.refused)
-        self._files.append(file)
+        self._files.append((file, days_back))
         return file
 
     def _attach(self, name: str, address: str) -> DeviceHandle:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,6 +23,7 @@ class _Told:
     series: Series | None = None
     slot: datetime | None = None
     value: float | None = None
+    made: datetime | None = None
 
 
 class Feed:
@@ -30,15 +31,23 @@ class Feed:
 
     A profile has no gaps, so a series with gaps is told as one profile a run: the first at the feed's own place, the
     others at its parts `run.2`, `run.3` and so on. Told when it changes, at the latest when a local day begins.
+    `made` says when what is told was made, where its age matters: told again with each new time.
     """
 
     def __init__(
-        self, handle: DeviceHandle, sources: Mapping[str, Source], *, needed: Collection[str], now_too: Collection[str]
+        self,
+        handle: DeviceHandle,
+        sources: Mapping[str, Source],
+        *,
+        needed: Collection[str],
+        now_too: Collection[str],
+        made: Callable[[], datetime | None] | None = None,
     ) -> None:
         self._handle = handle
         self._sources = dict(sources)
         self._needed = frozenset(needed)
         self._now_too = frozenset(now_too)
+        self._made = made
         self._told = {variable: _Told() for variable in sources}
         self._silent_since_s: float | None = None
         self._lost = False
@@ -48,9 +57,10 @@ class Feed:
         known = set()
         for variable, source in self._sources.items():
             told = self._told[variable]
-            if (token := (span, source.token(now))) != told.token:
+            made = None if self._made is None else self._made()
+            if (token := (span, source.token(now), made)) != told.token:
                 told.token = token
-                self._tell_profile(variable, source.series(span, now), told)
+                self._tell_profile(variable, source.series(span, now), told, made)
             if self._tell_now(variable, now, told):
                 known.add(variable)
         self._judge(speaks=bool(known & self._needed), now_s=now_s)
@@ -69,12 +79,14 @@ class Feed:
             whys = {self._sources[variable].why for variable in sorted(self._needed & set(self._sources))}
             self._handle.lost("; ".join(sorted(whys - {""})) or "its source has no such series")
 
-    def _tell_profile(self, variable: str, series: Series | None, told: _Told) -> None:
-        if series == told.series:
+    def _tell_profile(self, variable: str, series: Series | None, told: _Told, made: datetime | None) -> None:
+        if (series, made) == (told.series, told.made):
             return
-        told.series, told.slot = series, None
+        told.series, told.slot, told.made = series, None, made
         for number, run in enumerate(series.runs()[:_MOST_RUNS] if series is not None else (), start=1):
-            self._handle.report(f"profile.{variable}", run, part="" if number == 1 else f"run.{number}")
+            self._handle.report(
+                f"profile.{variable}", run, part="" if number == 1 else f"run.{number}", device_time=made
+            )
 
     def _tell_now(self, variable: str, now: datetime, told: _Told) -> bool:
         value = None if told.series is None else told.series.at(now)

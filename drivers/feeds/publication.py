@@ -40,7 +40,10 @@ def midnight(now: datetime, zone: ZoneInfo, *, days: int = 0) -> datetime:
     return datetime.combine(date, time(), zone).astimezone(UTC)
 
 
-def window(now: datetime, zone: ZoneInfo) -> Span:
-    """What a feed speaks of: today and the next two days, in full UTC hours, so that 48 hours are always ahead."""
+def window(now: datetime, zone: ZoneInfo, *, days_back: int = 0) -> Span:
+    """What a feed speaks of: today and the next two days, in full UTC hours, so that 48 hours are always ahead.
+
+    With `days_back` so many days before today too.
+    """
     end = midnight(now, zone, days=_DAYS_AHEAD)
-    return Span(hour_floor(midnight(now, zone)), hour_floor(end + _HOUR - timedelta(microseconds=1)))
+    return Span(hour_floor(midnight(now, zone, days=-days_back)), hour_floor(end + _HOUR - timedelta(microseconds=1)))

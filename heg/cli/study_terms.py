@@ -83,7 +83,7 @@ def _site(house: HegConfig | None) -> Site:
         longitude=site.longitude,
         tilt=site.tilt,
         azimuth=site.azimuth,
-        peak_kw=site.peak_kw,
+        peak_kw=site.panels_kw,
     )
 
 

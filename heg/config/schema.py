@@ -98,7 +98,10 @@ class PlanningSection(Section, frozen=True):
 
 
 class SiteSection(Section, frozen=True):
-    """`[site]`: where the house stands and how its panels look at the sun; without it production is learnt."""
+    """`[site]`: where the house stands and how its panels look at the sun; without it production is learnt.
+
+    The panels' size is their peak, or their area and efficiency.
+    """
 
     latitude: Annotated[float, Meta(ge=-90.0, le=90.0, description="degrees north, such as 45.1")] | None = None
     longitude: Annotated[float, Meta(ge=-180.0, le=180.0, description="degrees east, such as 9.2")] | None = None
@@ -107,6 +110,24 @@ class SiteSection(Section, frozen=True):
         Annotated[float, Meta(ge=0.0, le=360.0, description="degrees clockwise from north, 180 is south")] | None
     ) = None
     peak_kw: Annotated[float, Meta(gt=0.0, le=1000.0, description="kW of the panels, such as 5")] | None = None
+    area_m2: Annotated[float, Meta(gt=0.0, le=10000.0, description="m2 of panels, such as 25")] | None = None
+    efficiency: (
+        Annotated[float, Meta(gt=0.02, le=0.5, description="the panels' share of the light, such as 0.21")] | None
+    ) = None
+
+    def __post_init__(self) -> None:
+        """Refuse panels of which half is said, or all twice."""
+        if (self.area_m2 is None) != (self.efficiency is None):
+            raise ValueError("expected area_m2 and efficiency together, such as 25 and 0.21")
+        if self.area_m2 is not None and self.peak_kw is not None:
+            raise ValueError("expected peak_kw, or area_m2 and efficiency, not both")
+
+    @property
+    def panels_kw(self) -> float | None:
+        """The panels' peak as said, or as their area gives in the light of the test (1 kW/m2)."""
+        if self.area_m2 is None or self.efficiency is None:
+            return self.peak_kw
+        return self.area_m2 * self.efficiency
 
 
 class RetentionSection(Section, frozen=True):

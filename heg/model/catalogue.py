@@ -172,6 +172,10 @@ _PROFILES = (
     _profile("profile.price.import", "EUR/kWh", "coming import prices"),
     _profile("profile.price.export", "EUR/kWh", "coming export prices"),
     _profile("profile.price.co2", "EUR/kWh", "coming cost of the CO2 of grid energy"),
+    _profile("profile.weather.ghi", "W/m2", "forecast global light on the horizontal, mean of each slot"),
+    _profile("profile.weather.dni", "W/m2", "forecast beam of the sun across its direction, mean of each slot"),
+    _profile("profile.weather.dhi", "W/m2", "forecast diffuse light on the horizontal, mean of each slot"),
+    _profile("profile.weather.temperature", "degC", "forecast temperature of the outdoor air"),
     _profile("profile.tube.low", "kW", "lower edge of the profile tube"),
     _profile("profile.tube.high", "kW", "upper edge of the profile tube"),
 )

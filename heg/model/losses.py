@@ -199,7 +199,7 @@ _INPUTS = (
     LossRow(
         "feed-silent",
         LossKind.INPUT,
-        "a tariff or forecast has nothing to say of now: its file is gone, its service does not answer",
+        "a tariff, forecast or weather has nothing to say of now: its file is gone, its service does not answer",
         Span(seconds=120.0),
         "the feed is lost, with an alarm that says why; what it told before holds to its end",
         Span(seconds=60.0, cycles=2),

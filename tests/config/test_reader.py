@@ -118,3 +118,15 @@ def test_a_demonstrations_clock_is_read(tmp_path: Path) -> None:
     clock = load(written(tmp_path, text), DRIVERS).unit.clock
     assert clock is not None
     assert house_utc(clock) == datetime(2024, 7, 29, 5, tzinfo=UTC)
+
+
+def test_panels_are_said_by_their_peak_or_by_area_and_efficiency(tmp_path: Path) -> None:
+    path = tmp_path / "heg.toml"
+    path.write_text("[site]\narea_m2 = 25.0\nefficiency = 0.2\n")
+    assert load(path, DRIVERS).unit.site.panels_kw == pytest.approx(5.0)
+    path.write_text("[site]\npeak_kw = 4.0\n")
+    assert load(path, DRIVERS).unit.site.panels_kw == 4.0
+    for half in ("area_m2 = 25.0\n", "peak_kw = 4.0\narea_m2 = 25.0\nefficiency = 0.2\n"):
+        path.write_text(f"[site]\n{half}")
+        with pytest.raises(ConfigError, match="area_m2 and efficiency"):
+            load(path, DRIVERS)

@@ -24,8 +24,7 @@ def _light(path: SunPath, outside: np.ndarray) -> Light:
 @pytest.mark.parametrize("place", PLACES)
 def test_as_pvlib_has_it(place: tuple[float, float]) -> None:
     pvlib = pytest.importorskip("pvlib", reason="pvlib is not installed: pip install --group oracle")
-    import pandas
-
+    pandas = pytest.importorskip("pandas")
     times = pandas.DatetimeIndex([YEAR + timedelta(minutes=float(minute)) for minute in MINUTES])
     path, outside = sun_path(YEAR, MINUTES, *place), beam_outside(YEAR, MINUTES)
     day_of_year = times.day_of_year.to_numpy()

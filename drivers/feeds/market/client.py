@@ -20,10 +20,22 @@ _HEADERS = {"User-Agent": "heg (home energy gateway)"}
 
 
 class FetchError(Exception):
-    """No usable answer; says why, without the query."""
+    """No usable answer; says why, without the query. `retry_after_s` is the wait that the service asked for."""
+
+    def __init__(self, text: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(text)
+        self.retry_after_s = retry_after_s
 
 
-async def fetch(base: str, path: str, query: Mapping[str, str], *, content: str, timeout_s: float) -> bytes:
+async def fetch(
+    base: str,
+    path: str,
+    query: Mapping[str, str],
+    *,
+    content: str,
+    timeout_s: float,
+    most_redirects: int = _MOST_REDIRECTS,
+) -> bytes:
     """The body of a GET that was answered 200 with a content type that names `content`. FetchError otherwise."""
     url = f"{base.rstrip('/')}{path}?{urlencode(query)}"
     host = urlsplit(url).netloc
@@ -35,7 +47,7 @@ async def fetch(base: str, path: str, query: Mapping[str, str], *, content: str,
             ) as session,
             asyncio.timeout(timeout_s),
         ):
-            return await _ask(session, url, content)
+            return await _ask(session, url, content, most_redirects)
     except TimeoutError:
         raise FetchError(f"{host}: no whole answer within {timeout_s:g} s") from None
     except aiohttp.ClientSSLError as error:
@@ -44,13 +56,13 @@ async def fetch(base: str, path: str, query: Mapping[str, str], *, content: str,
         raise FetchError(f"{host}: {_kind(error)}") from None
 
 
-async def _ask(session: aiohttp.ClientSession, url: str, content: str) -> bytes:
-    for _ in range(_MOST_REDIRECTS + 1):
+async def _ask(session: aiohttp.ClientSession, url: str, content: str, most_redirects: int) -> bytes:
+    for _ in range(most_redirects + 1):
         async with session.get(url, allow_redirects=False) as answer:
             if answer.status not in _REDIRECTS:
                 return await _body(answer, content)
             url = _redirected(url, answer.headers.get("Location", ""))
-    raise FetchError(f"{urlsplit(url).netloc}: expected at most {_MOST_REDIRECTS} redirects")
+    raise FetchError(f"{urlsplit(url).netloc}: expected at most {most_redirects} redirects")
 
 
 def _redirected(url: str, location: str) -> str:
@@ -64,7 +76,7 @@ async def _body(answer: aiohttp.ClientResponse, content: str) -> bytes:
     host = answer.url.authority
     if answer.status != 200 and not (content == "xml" and answer.status == 400):
         # ENTSO-E says what is wrong, and that there is nothing yet, with status 400 or 200.
-        raise FetchError(f"{host}: expected status 200, came {answer.status}")
+        raise FetchError(f"{host}: expected status 200, came {answer.status}", _retry_after_s(answer))
     if content not in answer.content_type:
         raise FetchError(f"{host}: expected {content}, came {answer.content_type[:60]!r}")
     body = bytearray()
@@ -73,6 +85,12 @@ async def _body(answer: aiohttp.ClientResponse, content: str) -> bytes:
         if len(body) > MOST_BYTES:
             raise FetchError(f"{host}: expected at most {MOST_BYTES} bytes")
     return bytes(body)
+
+
+def _retry_after_s(answer: aiohttp.ClientResponse) -> float:
+    """Seconds; a date in its place counts as nothing asked for."""
+    text = answer.headers.get("Retry-After", "").strip()
+    return float(text) if text.isascii() and text.isdigit() and len(text) <= 6 else 0.0
 
 
 def _kind(error: Exception) -> str:

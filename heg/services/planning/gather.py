@@ -6,7 +6,8 @@ It always yields a problem that can be planned (spec ebr.md, Never infeasible). 
 - prices end before the horizon: the same slots of the last days stand in;
 - no export price: exporting earns nothing; no CO2 cost: it counts as nothing;
 - a storage whose energy nobody can tell is left out; one that stands still or is silent is reckoned by metered energy;
-- another's forecast that ends early is continued by its own last days, and none at all means our own.
+- another's forecast that ends early is continued by its own last days, and none at all means our own;
+- a told weather goes to the forecaster with its age; that names what of it is missing or too old.
 """
 
 import math
@@ -113,6 +114,9 @@ def gather(
         if outlook.members.producers
         else None,
         site=settings.site,
+        weather=outlook.sky.series(start, settings.slots, settings.slot, expected=outlook.members.tells_weather)
+        if outlook.members.producers
+        else None,
     )
     return Gathered(PlanRequest(id=number, problem=problem, forecast=forecast), members, charger)
 

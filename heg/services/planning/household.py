@@ -13,6 +13,9 @@ from heg.model.capabilities import (
 from heg.model.instance import ANY, Instance, Location, Quality
 from heg.model.records import DeviceRecord, DeviceStatus
 
+_WEATHER = ("feed", "weather")
+"""Protocol and model of the device as which a weather feed is attached."""
+
 
 @dataclass(frozen=True, slots=True)
 class Household:
@@ -27,6 +30,8 @@ class Household:
     chargers: tuple[tuple[str, VehicleCapability], ...] = ()
     lost: frozenset[str] = frozenset()
     awaited: frozenset[str] = frozenset()
+    tells_weather: bool = False
+    """A weather feed is configured, whether it speaks or not."""
 
     @property
     def movable(self) -> frozenset[str]:
@@ -52,6 +57,7 @@ def household(door: Door, unit: str) -> Household:
         tuple((name, one) for name, one in can if isinstance(one, VehicleCapability)),
         frozenset(name for name, record in here if record.status is DeviceStatus.LOST),
         frozenset(awaited),
+        any((record.protocol, record.model) == _WEATHER for _, record in here),
     )
 
 

@@ -17,6 +17,7 @@ from heg.services.planning.household import Flows, Household, flows, household, 
 from heg.services.planning.past import SeriesPast, SlotMean
 from heg.services.planning.prices import SlotBook
 from heg.services.planning.settings import PlanningSettings
+from heg.services.planning.sky import WEATHER, Sky
 from heg.services.planning.soc import SocJudged, SocKeeper
 from heg.services.planning.vehicle import Plugged
 
@@ -51,6 +52,7 @@ class Outlook:
         self.books = {variable: SlotBook(settings.slot_minutes, most) for variable, most in _MOST.items()}
         self.past = {name: SeriesPast(settings.slot_minutes) for name in ("slot.demand", "slot.production")}
         self.means = {name: SlotMean() for name in self.past}
+        self.sky = Sky()
         self._keepers: dict[str, SocKeeper] = {}
         self._heard: dict[tuple[str, Location], int] = {}
         self._words = 0
@@ -64,7 +66,7 @@ class Outlook:
         seen = self.seen = flows(self._door, self._settings.unit, self.members, now_s, self._settings.power_max_age_s)
         self._measure(now_s, now, {"slot.demand": seen.demand_kw, "slot.production": seen.production_kw})
         self._store(now_s)
-        for variable in self.books:
+        for variable in (*self.books, *WEATHER):
             self._listen(variable, now)
         for variable, past in self.past.items():
             self._book(variable, past)
@@ -154,8 +156,12 @@ class Outlook:
         new = [one for one in found if self._is_news(variable, one)]
         if not new:
             return
-        profiles = [one.value for one in sorted(new, key=lambda one: one.sequence) if isinstance(one.value, Profile)]
-        if self.books[variable].learn(profiles, now):
+        new.sort(key=lambda one: one.sequence)
+        if variable in WEATHER:
+            changed = self.sky.learn(variable, new, now)
+        else:
+            changed = self.books[variable].learn((one.value for one in new if isinstance(one.value, Profile)), now)
+        if changed:
             self._words += 1
 
     def _is_news(self, variable: str, one: Instance) -> bool:

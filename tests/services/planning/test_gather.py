@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -111,6 +112,33 @@ async def test_a_house_that_lacks_nothing(clock: Clock) -> None:
     assert again.production is not None
     assert again.demand.running_kw == 2.5
     assert again.production.running_kw == 2.0
+    await scene.close()
+
+
+@stepped
+async def test_a_told_weather_goes_to_the_forecaster_by_the_hour_with_its_age(clock: Clock) -> None:
+    scene = Scene(clock)
+    scene.device("pv", ProducerCapability(5.0))
+    assert scene.gather().request.forecast.weather is None, "nobody is expected to tell it"  # type: ignore[union-attr]
+    record = DeviceRecord("sky", "heg", "weather", "", "", "feed", "open-meteo", DeviceStatus.LOST)
+    scene.door.write("device", Location("home", "sky"), record)
+    silent = scene.gather().request.forecast
+    assert silent is not None
+    assert silent.weather is not None
+    assert silent.weather.ghi_w_per_m2 == (), "configured and silent: the forecaster names it"
+    told = Profile(scene.hour - 24 * HOUR, 60, tuple(float(hour) for hour in range(60)))
+    made = clock.utc() - 2 * HOUR
+    assert scene.door.write("profile.weather.ghi", Location("home", "sky"), told, time=made).accepted
+    forecast = scene.gather().request.forecast
+    assert forecast is not None
+    weather = forecast.weather
+    assert weather is not None
+    assert weather.slot_minutes == 60
+    assert weather.age_hours == pytest.approx(2.0, abs=0.3)
+    at = (scene.hour - weather.start) // HOUR
+    assert weather.ghi_w_per_m2[at - 25 : at + 2] == (None, *(float(hour) for hour in range(26)))
+    assert weather.ghi_w_per_m2[-1] == float(24 + len(weather.ghi_w_per_m2) - 1 - at)
+    assert weather.temperature_c == ()
     await scene.close()
 
 

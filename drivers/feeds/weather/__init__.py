@@ -1,0 +1,1 @@
+"""Weather forecasts: what a service answers, when it is asked, what the sun cannot have given."""
