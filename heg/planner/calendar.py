@@ -57,6 +57,8 @@ def calendar_of(start: datetime, slot_minutes: int, count: int, zone: tzinfo = U
 def _offsets(start: datetime, slot_minutes: int, count: int, zone: tzinfo) -> Indices:
     """Minutes from UTC of each slot: asked once a day, and slot by slot only on a day on which they change."""
     offsets = np.zeros(count, dtype=np.int64)
+    if zone is UTC:
+        return offsets
     a_day = DAY_MINUTES // slot_minutes
     slot = timedelta(minutes=slot_minutes)
     begin = 0

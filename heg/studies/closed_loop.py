@@ -175,7 +175,7 @@ def _plans(
             objective=terms.objective,
             ess=replace(battery, soc_kwh=soc_kwh),
         )
-        return plan(problem).ess[0]
+        return plan(problem, reasons=False).ess[0]
 
     return made
 
