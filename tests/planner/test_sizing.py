@@ -91,6 +91,7 @@ def holds(inputs: SizingInputs, battery: SizedBattery) -> None:
         (2, {"round_trip_efficiency": 0.7}),
         (3, {"max_kwh": 3.0}),
         (4, {"sell_eur_per_kwh": [0.08] * 72}),
+        (6, {"sell_eur_per_kwh": [0.2] * 72}),
         (5, {"buy_eur_per_kwh": home(72, seed=5).sell_eur_per_kwh}),
     ],
 )
