@@ -19,7 +19,7 @@ def run() -> list[Row]:
     if not found:
         print("forecast: no recorded homes beside the project: only the time per call is measured", file=sys.stderr)
     rows = [row for home in found for row in _home(home)]
-    return [*rows, *_times()]
+    return [*rows, *_means(rows), *_times()]
 
 
 def _home(home: RecordedHome) -> Iterator[Row]:
@@ -29,7 +29,17 @@ def _home(home: RecordedHome) -> Iterator[Row]:
     yield from _errors(f"{name} demand", demand, home.a_day, "14-day slot mean", "naive day")
     yield Row(f"{name} demand MASE", demand.mae_kw(demand.ours, 0, home.a_day) / float(np.nanmean(naive)), "", "24 h")
     yield Row(f"{name} demand in the band", demand.held(), "share", "four of five wanted")
+    weekly = demand.mae_kw(demand.others["naive week"], 0, home.a_day)
+    yield Row(
+        f"{name} demand MAE 24 h by week",
+        demand.mae_kw(demand.ours, 0, home.a_day),
+        "kW",
+        "baseline: a week ago",
+        baseline=weekly,
+    )
+    yield from _pinball(f"{name} demand", demand, "naive day")
     if production is not None:
+        yield from _pinball(f"{name} production", production, "naive day")
         yield from _errors(f"{name} production", production, home.a_day, "truth with noise", "3-day mean")
         yield Row(f"{name} production in the band", production.held(0.02), "share", "daylight; four of five wanted")
 
@@ -43,6 +53,25 @@ def _errors(name: str, test: Backtest, a_day: int, beside: str, baseline: str) -
     against = test.rmse_kw(test.others[baseline])
     other = f"{beside} {test.rmse_kw(test.others[beside]):.3f}; baseline: {baseline}"
     yield Row(f"{name} RMSE 24 h", test.rmse_kw(test.ours), "kW", other, baseline=against)
+
+
+def _pinball(name: str, test: Backtest, beside: str) -> Iterator[Row]:
+    """The edges of the band as quantiles of a tenth and nine tenths, the forecast as the median; beside a naive one."""
+    found = [test.pinball_kw(whose, share) for whose, share in ((test.low, 0.1), (test.ours, 0.5), (test.high, 0.9))]
+    naive = [test.pinball_kw(test.others[beside], share) for share in (0.1, 0.5, 0.9)]
+    note = "mean of 10 %, 50 %, 90 %; baseline: naive day for all three"
+    yield Row(f"{name} pinball", sum(found) / 3, "kW", note, baseline=sum(naive) / 3)
+
+
+def _means(rows: list[Row]) -> Iterator[Row]:
+    found = [row.value for row in rows if row.name.endswith("demand MASE")]
+    if found:
+        yield Row("demand MASE, mean of homes", sum(found) / len(found), "", "24 h ahead; at most 0.95 wanted", 0.95)
+    near = [row.ratio for row in rows if row.name.endswith("demand MAE 1-6 h") and row.ratio is not None]
+    if near:
+        yield Row(
+            "demand MAE 1-6 h over naive day", sum(near) / len(near), "", "mean of homes; 17 % below wanted", 0.83
+        )
 
 
 def _times() -> Iterator[Row]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 import heg
-from heg.cli import gateway_commands, plan_commands, studies_commands, unit_commands
+from heg.cli import forecast_commands, gateway_commands, plan_commands, studies_commands, unit_commands
 from heg.cli.ends import EXIT_CODES
 
 
@@ -38,4 +38,5 @@ def parser() -> argparse.ArgumentParser:
     gateway_commands.add_to(add)
     plan_commands.add_to(add)
     studies_commands.add_to(add)
+    forecast_commands.add_to(add)
     return whole

@@ -175,6 +175,11 @@ def _history(path: Path) -> History:
         raise CommandError(FAILED, f"{path}: expected a file that can be read ({reason})") from error
 
 
+def read_recording(path: Path) -> Recording:
+    """Return a home's past from a file. Raises `CommandError` that says what is wrong with it."""
+    return _history(path).recording
+
+
 def _span(options: argparse.Namespace, recording: Recording) -> range:
     slot = timedelta(minutes=recording.slot_minutes)
     last = recording.start + recording.slots * slot

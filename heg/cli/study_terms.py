@@ -36,6 +36,13 @@ def study_of(options: argparse.Namespace, recording: Recording, span: range) -> 
     )
 
 
+def site_of(config: Path | None) -> Site:
+    """Return where the house of a configuration stands; somewhere in UTC without one."""
+    from heg.cli.common import drivers, load_config
+
+    return _site(None if config is None else load_config(config, drivers()).unit)
+
+
 def _battery(options: argparse.Namespace, house: HegConfig | None) -> StorageInputs:
     known = None if house is None else _storage(house, options.config)
     capacity_kwh = options.ess_kwh or (known and known.capacity_kwh)

@@ -101,6 +101,11 @@ class Backtest:
         """Root of the mean squared error of all slots ahead."""
         return float(np.sqrt(np.nanmean((whose - self.truth) ** 2)))
 
+    def pinball_kw(self, whose: Values, share: float) -> float:
+        """Mean loss of a quantile `share`: what lies above it weighs `share`, what lies below the rest."""
+        missed = self.truth - whose
+        return float(np.nanmean(np.maximum(share * missed, (share - 1.0) * missed)))
+
     def held(self, least_kw: float = -1.0) -> float:
         """Share of slots whose truth lay in the band; only where it was above `least_kw`."""
         with np.errstate(invalid="ignore"):
@@ -131,6 +136,11 @@ def naive_day(_home: RecordedHome, series: Values, at: int, a_day: int) -> Value
     return series[at - a_day : at]
 
 
+def naive_week(_home: RecordedHome, series: Values, at: int, a_day: int) -> Values:
+    """As it was a week ago."""
+    return series[at - 7 * a_day : at - 6 * a_day]
+
+
 def mean_of(days: int) -> "Other":
     """The mean of each slot of the last days."""
 
@@ -154,7 +164,7 @@ def noisy(home: RecordedHome, series: Values, at: int, a_day: int) -> Values:
 
 
 Other = Callable[[RecordedHome, Values, int, int], Values]
-_DEMAND_OTHERS: dict[str, Other] = {"naive day": naive_day, "14-day slot mean": mean_of(14)}
+_DEMAND_OTHERS: dict[str, Other] = {"naive day": naive_day, "naive week": naive_week, "14-day slot mean": mean_of(14)}
 _PRODUCTION_OTHERS: dict[str, Other] = {"naive day": naive_day, "3-day mean": mean_of(3), "truth with noise": noisy}
 
 
