@@ -56,6 +56,10 @@ class Store:
         return np.concatenate(([self.soc_kwh], self.soc_kwh + np.cumsum(stored_kw * hours)))
 
 
+DIGITS_KW = 9
+"""A cycle's powers are told apart to a microwatt."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Cycle:
     """An appliance's cycle: kW of each of its slots; it runs in slots from `earliest` on and is over before `latest`.

@@ -7,7 +7,7 @@ from datetime import timedelta
 import numpy as np
 
 from heg.model.plan import Block, Deferrable, DegradationCode, Objective, PlanInputs
-from heg.planner.house import Cycle, Floats, Step
+from heg.planner.house import DIGITS_KW, Cycle, Floats, Step
 from heg.planner.mending import Mender
 
 MOST_KW = 10_000.0
@@ -81,7 +81,7 @@ def tidy_cycles(inputs: PlanInputs, slots: int, mender: Mender) -> tuple[Cycle, 
 
 
 def _cycle(number: int, asked: Deferrable, slots: int, *, late: bool, mender: Mender) -> Cycle:
-    power_kw = np.array(asked.power_kw, dtype=np.float64)
+    power_kw: Floats = np.array(asked.power_kw, dtype=np.float64).round(DIGITS_KW)
     unsound = ~((power_kw >= 0.0) & (power_kw <= MOST_KW))
     if unsound.any():
         mender.mended(f"deferrable {asked.name}", f"{unsound.sum()} powers that no appliance draws planned as none")

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from heg.planner.house import Cycle, Floats, House
+from heg.planner.house import DIGITS_KW, Cycle, Floats, House
 from heg.planner.matrix import NO_COLUMNS, Builder, Ints
 
 
@@ -40,7 +40,7 @@ class Cycles:
         at, columns, kw = self.uses
         mine = self.owners == number
         power_kw = np.bincount(at[mine], kw[mine] * np.round(values[columns[mine]]), slots)
-        return np.round(power_kw, 9)  # what switches on and off again leaves no dust
+        return np.round(power_kw, DIGITS_KW)  # what switches on and off again leaves no dust
 
 
 def put_charges(make: Builder, house: House, imported: Ints, exported: Ints, bound_kw: Floats) -> Charges:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from heg.model.plan import DegradationCode, Plan, PlanInputs, PlanStatus
 from heg.model.regimes import Regime
-from heg.planner.house import House, Store
+from heg.planner.house import DIGITS_KW, House, Store
 from heg.planner.plan import plan
 from heg.planner.tidy import tidy
 from tests.planner import oracle
@@ -69,7 +69,7 @@ def _cycles_held(inputs: PlanInputs, made: Plan) -> None:
     rested = 0
     assert [waiting.name for waiting in made.deferrable] == [asked.name for asked in inputs.deferrable]
     for waiting, asked in zip(made.deferrable, inputs.deferrable, strict=True):
-        wanted = [kw if 0.0 <= kw <= 10_000.0 else 0.0 for kw in asked.power_kw]
+        wanted = [round(kw, DIGITS_KW) if 0.0 <= kw <= 10_000.0 else 0.0 for kw in asked.power_kw]
         ran = [(slot, kw) for slot, kw in enumerate(waiting.power_kw) if kw]
         if not ran:
             rested += any(wanted)
