@@ -5,8 +5,9 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
+from bench.beside_emhass import beside_emhass
+from bench.memory import peak_mib
 from bench.planner_days import CYCLES, made_up, negative, negative_days, turnover_eur
 from bench.rows import Row, percentile
 from heg.model.plan import Block, Blocks, Plan, PlanInputs, PlanReply, PlanRequest, PreviousPlan
@@ -28,12 +29,20 @@ OTHER_SIZES = ((24, 60), (48, 30), (192, 15))
 
 
 def run() -> list[Row]:
-    """p50 and p99 for each horizon and each kind of day; cost against the best bound; the worker's peak memory."""
+    """p50 and p99 of each horizon and kind of day, cost against the best bound, the worker's memory; beside EMHASS."""
     return run_loop(_measured, timing=RealTiming())
 
 
 async def _measured(clock: Clock) -> list[Row]:
-    return [*await _promised(clock), *await _others(clock)]
+    return [*await _promised(clock), *await _others(clock), *await _beside(clock)]
+
+
+async def _beside(clock: Clock) -> list[Row]:
+    link = WorkerLink(clock)
+    try:
+        return await beside_emhass(link)
+    finally:
+        await link.close()
 
 
 async def _promised(clock: Clock) -> list[Row]:
@@ -48,7 +57,7 @@ async def _promised(clock: Clock) -> list[Row]:
             *_rows("the same, near the plan before", (await _planned(link, before))[1], (None, 50.0)),
             *_rows("288 slots with a tube", (await _planned(link, long))[1], (40.0, None)),
             *await _below_zero(link),
-            Row("memory of the worker, peak", _peak_mib(link.pid), "MiB", "of all of the above", 50.0),
+            Row("memory of the worker, peak", peak_mib(link.pid), "MiB", "of all of the above", 50.0),
         ]
     finally:
         await link.close()
@@ -68,7 +77,7 @@ async def _others(clock: Clock) -> list[Row]:
         for slots, minutes in OTHER_SIZES:
             others = [made_up(seed, slots, minutes) for seed in range(PROBLEMS)]
             rows += _rows(f"{slots} slots", (await _planned(link, others))[1])
-        return [*rows, Row("memory of the worker, peak, with searches", _peak_mib(link.pid), "MiB")]
+        return [*rows, Row("memory of the worker, peak, with searches", peak_mib(link.pid), "MiB")]
     finally:
         await link.close()
 
@@ -123,8 +132,3 @@ def _dearer(day: PlanInputs, made: Plan) -> float:
     best = solve(house)
     bound_eur = total_eur(house, best.grid_kw, best.power_kw) - best.gap_eur
     return max(0.0, 100.0 * (made.cost.total_eur - bound_eur) / turnover_eur(day, made.grid_kw))
-
-
-def _peak_mib(pid: int | None) -> float:
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024.0

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from bench.memory import peak_mib
 from bench.rows import Row, percentile
 from heg.model.plan import (
     ForecastRequest,
@@ -94,7 +95,7 @@ async def _asked(
             rounds_ms.append((time.perf_counter() - begun_s) * 1e3)
             assert isinstance(reply, PlanReply), reply
             worker_ms.append(reply.worker_ms)
-        return _Asked(worker_ms[1:], rounds_ms[1:], _peak_mib(link.pid))
+        return _Asked(worker_ms[1:], rounds_ms[1:], peak_mib(link.pid))
     finally:
         await link.close()
 
@@ -202,8 +203,3 @@ def _configure(gateway: GatewayProcess, *, enabled: bool) -> None:
     text = gateway.config.read_text()
     assert "[planning]" not in text
     gateway.config.write_text(text + "\n" + PLANNED.format(enabled=str(enabled).lower()))
-
-
-def _peak_mib(pid: int | None) -> float:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
