@@ -10,13 +10,20 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta, field
 
-from drivers.feeds.bands import clock_time, weekdays
+from drivers.feeds.bands import clock_time, contract_day, day_types, weekdays
 from heg.runtime.secrets import SecretReference
 
 EurPerKwh = Annotated[float, Meta(ge=-10.0, le=10.0, description="EUR per kWh from -10 to 10, such as 0.28")]
 Clock = Annotated[str, Meta(max_length=5, description='a local time such as "06:00"')]
 Column = Annotated[str, Meta(min_length=1, max_length=64, description='a column\'s name, such as "price"')]
+Day = Annotated[str, Meta(max_length=10, description='a day such as "2026-04-06", or "12-25" for every year')]
+Every = Annotated[
+    str,
+    Meta(pattern="^(month|two-months|quarter|year)$", description='"month", "two-months", "quarter" or "year"'),
+]
 Hours = Annotated[float, Meta(gt=0.0, le=48.0, description="hours above 0 and at most 48, such as 24")]
+
+MOST_BLOCKS, MOST_HOLIDAYS = 20, 400
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -39,10 +46,18 @@ class BandSection(_Section, frozen=True):
         weekdays(self.days)
 
 
+class BlockSection(_Section, frozen=True):
+    """A step of an inclining block rate: what `eur_per_kwh` adds to each kWh from `from_kwh` of the period on."""
+
+    from_kwh: Annotated[float, Meta(ge=0.0, le=1e6, description="kWh of the billing period, such as 150")]
+    eur_per_kwh: EurPerKwh
+
+
 class ImportSection(_Section, frozen=True):
     """What a kWh from the grid costs: one of `eur_per_kwh`, `bands`, `column` (of the csv file), `market`.
 
-    Fees and taxes are added per kWh, then VAT on the sum: (price + fees + taxes) * (1 + VAT).
+    Fees and taxes are added per kWh, then VAT on the sum: (price + fees + taxes) * (1 + VAT). `blocks` add to that by
+    how much was bought in the billing period, with the same VAT; the block that holds decides.
     """
 
     eur_per_kwh: EurPerKwh | None = None
@@ -53,6 +68,16 @@ class ImportSection(_Section, frozen=True):
     fees_eur_per_kwh: EurPerKwh | None = None
     taxes_eur_per_kwh: EurPerKwh | None = None
     vat_share: Annotated[float, Meta(ge=0.0, le=1.0, description="a share, such as 0.19")] | None = None
+    blocks: tuple[BlockSection, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse blocks that do not follow one another."""
+        begins = [block.from_kwh for block in self.blocks]
+        if begins != sorted(set(begins)):
+            came = ", ".join(f"{kwh:g}" for kwh in begins)
+            raise ValueError(f"blocks: expected each from_kwh above the one before, came {came}")
+        if len(begins) > MOST_BLOCKS:
+            raise ValueError(f"blocks: expected at most {MOST_BLOCKS}, came {len(begins)}")
 
 
 class ExportSection(_Section, frozen=True):
@@ -108,11 +133,34 @@ class ForecastSection(_Section, frozen=True):
     production: Column = "production_kw"
 
 
+class BillingSection(_Section, frozen=True):
+    """The billing period over which blocks count: how long (a month), and a day on which one began (the first)."""
+
+    period: Every | None = None
+    began: Day | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a day that no calendar has."""
+        if self.began is not None:
+            contract_day(self.began, "began")
+
+
+class PeakSection(_Section, frozen=True):
+    """What the highest power costs in each `period`: EUR per kW of the mean import of the slot that drew most, VAT in.
+
+    The periods, months if nothing is said, begin on the day of `[feeds.tariff.billing] began`.
+    """
+
+    eur_per_kw: Annotated[float, Meta(ge=0.0, le=1000.0, description="EUR per kW from 0 to 1000, such as 4.5")]
+    period: Every | None = None
+
+
 class TariffSection(_Section, frozen=True):
     """The supply contract's prices: a template, what differs from it, or all of it.
 
     With a csv file, a price that nothing else is said of comes from the column `import_eur_per_kwh`,
-    `export_eur_per_kwh` or `co2_eur_per_kwh`, where the file has it.
+    `export_eur_per_kwh` or `co2_eur_per_kwh`, where the file has it; the day-ahead market's, for planning with the
+    retailer's eyes, from `day_ahead_eur_per_kwh`. On `holidays` the bands of the weekday `holidays_as` hold.
     """
 
     template: Annotated[str, Meta(max_length=64, description='a template\'s name, such as "two-band"')] | None = None
@@ -120,6 +168,16 @@ class TariffSection(_Section, frozen=True):
     import_: ImportSection | None = field(name="import", default=None)
     export: ExportSection | None = None
     co2: Co2Section | None = None
+    billing: BillingSection | None = None
+    peak: PeakSection | None = None
+    holidays: tuple[Day, ...] = ()
+    holidays_as: Annotated[str, Meta(max_length=3, description='a weekday such as "sun"')] = "sun"
+
+    def __post_init__(self) -> None:
+        """Refuse days that no calendar has."""
+        if len(self.holidays) > MOST_HOLIDAYS:
+            raise ValueError(f"holidays: expected at most {MOST_HOLIDAYS}, came {len(self.holidays)}")
+        day_types(self.holidays, self.holidays_as)
 
 
 class MarketSection(_Section, frozen=True):

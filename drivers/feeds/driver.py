@@ -87,12 +87,13 @@ class FeedsDriver:
     def _tariff(self, tariff: TariffSection) -> Feed:
         handle = self._attach("tariff", self._told_by(tariff))
         file = None if tariff.csv is None else self._file(tariff.csv.path, tariffs.wanted_columns(tariff), handle)
-        if self._market_section is not None and asks_market(tariff):
+        if self._market_section is not None:
             from drivers.feeds.market.market import Market  # loads the HTTP client: only where it is wanted
 
             self._market = Market(self._market_section, self._zone, self._clock, handle.refused)
         sources = tariffs.sources_of(tariff, self._zone, file, self._market)
-        return Feed(handle, sources, needed=(tariffs.IMPORT,), now_too=sources)
+        handle.report("tariff", tariffs.terms_of(tariff, self._zone))
+        return Feed(handle, sources, needed=(tariffs.IMPORT,), now_too=set(sources) - {tariffs.DAY_AHEAD})
 
     def _told_by(self, tariff: TariffSection) -> str:
         """Where a person would look when the tariff is lost."""

@@ -12,7 +12,14 @@ from typing import Any
 
 import msgspec
 
-from drivers.feeds.config import Co2Section, ExportSection, ImportSection, TariffSection
+from drivers.feeds.config import (
+    BillingSection,
+    Co2Section,
+    ExportSection,
+    ImportSection,
+    PeakSection,
+    TariffSection,
+)
 
 _SOURCES = {
     "import": ("eur_per_kwh", "bands", "column", "market"),
@@ -51,8 +58,15 @@ def completed(tariff: TariffSection) -> TariffSection:
         raise ValueError(
             "[feeds.tariff]: expected what energy costs: template = ..., [feeds.tariff.import] or [feeds.tariff.csv]"
         )
+    for table in ("billing", "peak"):
+        section = getattr(tariff, table)
+        if section is not None or table in base:
+            tables[table] = {**base.get(table, {}), **({} if section is None else _said(section))}
     whole: TariffSection = msgspec.structs.replace(
         tariff,
+        billing=_section(tables, "billing", BillingSection),
+        peak=_section(tables, "peak", PeakSection),
+        holidays=tariff.holidays or tuple(base.get("holidays", ())),
         import_=_section(tables, "import", ImportSection),
         export=_section(tables, "export", ExportSection),
         co2=_section(tables, "co2", Co2Section),
@@ -64,7 +78,7 @@ def _section(tables: Mapping[str, Any], price: str, type_: type[Any]) -> Any:
     return msgspec.convert(tables[price], type_) if price in tables else None
 
 
-def _said(section: ImportSection | ExportSection | Co2Section) -> dict[str, Any]:
+def _said(section: msgspec.Struct) -> dict[str, Any]:
     plain: dict[str, Any] = msgspec.to_builtins(section)
     return {key: value for key, value in plain.items() if value is not None and value not in ((), [])}
 

@@ -16,6 +16,7 @@ from heg.model.instance import Quality
 from heg.model.leases import SetPoint
 from heg.model.refusals import Refusal
 from heg.model.slots import Profile
+from heg.model.tariff import TariffTerms
 from heg.runtime.clock import Clock
 
 FEED = "feed"
@@ -135,7 +136,7 @@ class DeviceHandle(Protocol):
     def report(
         self,
         variable: str,
-        value: float | str | bool | Profile,
+        value: float | str | bool | Profile | TariffTerms,
         *,
         part: str = "",
         device_time: datetime | None = None,
@@ -143,7 +144,7 @@ class DeviceHandle(Protocol):
         interval_s: float | None = None,
         wraps_at: float | None = None,
     ) -> None:
-        """Hand in one measured value or a profile; implausible ones are refused and counted, never raised.
+        """Hand in a measured value, a profile or a tariff's terms; what is implausible is refused and counted.
 
         `interval_s` is how often this series comes where that differs from the device's (`math.inf`: only once). A
         profile holds until its end and does not grow stale before unless an interval is given.

@@ -22,6 +22,7 @@ from heg.model.losses import LossRow, loss
 from heg.model.records import AlarmRecord, DeviceRecord, DeviceStatus, Severity
 from heg.model.refusals import Refusal, RefusalCode
 from heg.model.slots import Profile
+from heg.model.tariff import TariffTerms
 from heg.model.timings import Timings
 from heg.runtime.clock import Clock
 
@@ -33,7 +34,7 @@ _MOST_SERIES = 512
 
 @dataclass(slots=True)
 class _Series:
-    value: float | str | bool | Profile
+    value: float | str | bool | Profile | TariffTerms
     reported_s: float
     stale_after_s: float
     stale: bool = False
@@ -102,7 +103,7 @@ class ManagedDevice:
     def report(
         self,
         variable: str,
-        value: float | str | bool | Profile,
+        value: float | str | bool | Profile | TariffTerms,
         *,
         part: str = "",
         device_time: datetime | None = None,
@@ -132,7 +133,7 @@ class ManagedDevice:
         self._tell_soc(key, None)
         now_s = self._around.clock.monotonic_s()
         if interval_s is None:
-            interval_s = math.inf if isinstance(value, Profile) else self._interval_s
+            interval_s = math.inf if isinstance(value, Profile | TariffTerms) else self._interval_s
         stale_after_s = self._around.limits.stale_after_s(interval_s)
         self._series[key] = _Series(value, now_s, stale_after_s, stale=quality is not Quality.GOOD)
         self._answered(now_s)

@@ -24,6 +24,7 @@ from heg.model.records import (
     VehicleRecord,
 )
 from heg.model.slots import Profile
+from heg.model.tariff import TariffTerms
 
 
 class Kind(StrEnum):
@@ -172,6 +173,7 @@ _PROFILES = (
     _profile("profile.price.import", "EUR/kWh", "coming import prices"),
     _profile("profile.price.export", "EUR/kWh", "coming export prices"),
     _profile("profile.price.co2", "EUR/kWh", "coming cost of the CO2 of grid energy"),
+    _profile("profile.price.day_ahead", "EUR/kWh", "coming prices of the day-ahead market, both ways and before fees"),
     _profile("profile.weather.ghi", "W/m2", "forecast global light on the horizontal, mean of each slot"),
     _profile("profile.weather.dni", "W/m2", "forecast beam of the sun across its direction, mean of each slot"),
     _profile("profile.weather.dhi", "W/m2", "forecast diffuse light on the horizontal, mean of each slot"),
@@ -186,6 +188,7 @@ _RECORDS = (
     _record("claim", "a wish about an actuator", Claim),
     _record("lease", "what an actuator does, and why", LeaseRecord, Durability.FLUSHED),
     _record("envelope", "the interval left to the connection point", Envelope),
+    _record("tariff", "what the supply contract asks beyond its prices: blocks and a peak charge", TariffTerms),
     _record("plan", "the plan in force, whole", Plan, Durability.MEMORY),
     _record("plan.slot", "what was planned for a slot when it began", PlannedSlot, Durability.FLUSHED),
     _record("vehicle", "what is known of a plugged vehicle", VehicleRecord),

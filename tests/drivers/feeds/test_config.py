@@ -10,15 +10,22 @@ import pytest
 from drivers.feeds.config import BandSection, ImportSection, TariffSection, asks_market
 from drivers.feeds.publication import window
 from drivers.feeds.series import Series
-from drivers.feeds.tariff import sources_of
+from drivers.feeds.tariff import sources_of, terms_of
 from drivers.feeds.templates import completed, template, template_names
 from heg.config.reader import ConfigError
+from heg.model.plan import Block
+from heg.model.tariff import BillingPeriod, TariffTerms
 from heg.runtime.secrets import missing_secrets
 from tests.drivers.feeds.place import configured
 
 ROME = ZoneInfo("Europe/Rome")
 MONDAY = datetime(2026, 6, 8, 10, tzinfo=UTC)
 """12:00 in Rome."""
+
+
+def blocks(*from_kwh: float) -> dict[str, Any]:
+    """An import section with blocks from these energies on."""
+    return {"eur_per_kwh": 0.2, "blocks": [{"from_kwh": float(kwh), "eur_per_kwh": 0.1} for kwh in from_kwh]}
 
 
 class Market:
@@ -48,6 +55,9 @@ TEMPLATES: dict[str, tuple[list[float], float]] = {
     "two-band": ([0.22, 0.32, 0.32, 0.22], 0.08),
     "three-band": ([0.22, 0.28, 0.34, 0.22], 0.06),
     "dynamic": ([(0.1 + 0.115 + 0.0205) * 1.19] * 4, 0.08),
+    "inclining-block": ([0.22] * 4, 0.08),
+    "two-part": ([0.19] * 4, 0.06),
+    "retailer": ([0.1] * 4, 0.1),
 }
 
 
@@ -62,7 +72,7 @@ def test_a_template_alone_is_a_tariff(name: str) -> None:
     tariff = TariffSection(template=name)
     assert prices(tariff, "03:00", "07:30", "12:00", "23:30") == pytest.approx(bought)
     assert prices(tariff, "12:00", price="price.export") == [sold]
-    assert asks_market(completed(tariff)) is (name == "dynamic")
+    assert asks_market(completed(tariff)) is (name in ("dynamic", "retailer"))
 
 
 def test_three_bands_by_day_of_the_week() -> None:
@@ -114,6 +124,42 @@ def test_half_hour_zones_have_full_hours() -> None:
     assert (span.start, span.end) == (datetime(2026, 6, 7, 18, tzinfo=UTC), datetime(2026, 6, 10, 19, tzinfo=UTC))
 
 
+def test_a_holiday_has_the_prices_of_another_day() -> None:
+    christmas = datetime(2026, 12, 25, 11, tzinfo=UTC)  # a Friday, and Saturday the day after
+    tariff = TariffSection(template="three-band", holidays=("12-25", "2026-06-08"))
+    assert prices(tariff, "06:00", "12:00", "23:15", day=christmas) == [0.22, 0.22, 0.22]
+    assert prices(tariff, "12:00") == [0.22], "once"
+    assert prices(tariff, "12:00", day=MONDAY + timedelta(days=364)) == [0.34], "and not in another year"
+    assert prices(tariff, "12:00", day=christmas.replace(year=2030)) == [0.22], "every year"
+    as_saturday = TariffSection(template="three-band", holidays=("12-25",), holidays_as="sat")
+    assert prices(as_saturday, "12:00", "23:15", day=christmas) == [0.28, 0.22]
+
+
+def test_a_night_that_begins_on_a_holiday_is_the_holiday_s() -> None:
+    night = BandSection(from_="22:00", to="06:00", days=("sun",), eur_per_kwh=0.1)
+    tariff = TariffSection(import_=ImportSection(bands=(night,), otherwise_eur_per_kwh=0.3), holidays=("06-08",))
+    assert prices(tariff, "03:00", "23:00") == [0.1, 0.1], "Sunday's night, and the holiday's own"
+    assert prices(tariff, "03:00", "23:00", day=MONDAY + timedelta(days=1)) == [0.1, 0.3]
+
+
+def test_what_a_contract_asks_beyond_its_prices(tmp_path: Path) -> None:
+    def terms(**tariff: Any) -> TariffTerms:
+        section = configured(tmp_path, {"tariff": tariff}).tariff
+        assert section is not None
+        return terms_of(completed(section), ROME)
+
+    assert terms(template="flat") == TariffTerms("Europe/Rome")
+    inclining = terms(template="inclining-block", billing={"period": "two-months", "began": "2025-12-15"})
+    assert inclining.blocks == (Block(from_kwh=150, eur_per_kwh=0.05), Block(from_kwh=300, eur_per_kwh=0.11))
+    assert inclining.billing == BillingPeriod(2, 12, 15)
+    quarterly = {"template": "two-part", "peak": {"eur_per_kw": 9.0, "period": "quarter"}}
+    assert terms(**quarterly).peak_eur_per_kw == 9.0
+    assert terms(**quarterly).peak_billing == BillingPeriod(3, 1, 1)
+    assert terms(template="two-part").peak_billing == BillingPeriod(1, 1, 1)
+    own = terms(template="inclining-block", **{"import": {**blocks(100), "vat_share": 0.2}})
+    assert [(one.from_kwh, round(one.eur_per_kwh, 9)) for one in own.blocks] == [(100, 0.12)], "the owner's, VAT in"
+
+
 MARKET = {"service": "energy-charts", "zone": "DE-LU"}
 
 
@@ -121,7 +167,10 @@ MARKET = {"service": "energy-charts", "zone": "DE-LU"}
     ("section", "said"),
     [
         ({"tariff": {"export": {"eur_per_kwh": 0.1}}}, "expected what energy costs"),
-        ({"tariff": {"template": "cheap"}}, "expected one of dynamic, flat, three-band, two-band"),
+        (
+            {"tariff": {"template": "cheap"}},
+            "expected one of dynamic, flat, inclining-block, retailer, three-band, two-band, two-part",
+        ),
         ({"tariff": {"template": "dynamic"}}, r"expected \[feeds.market\] with service and zone"),
         ({"tariff": {"import": {"eur_per_kwh": 0.3, "market": True}}}, "came eur_per_kwh and market"),
         (
@@ -134,6 +183,19 @@ MARKET = {"service": "energy-charts", "zone": "DE-LU"}
         ({"tariff": {"import": {"bands": [{"eur_per_kwh": 0.3, "from": "06:10"}]}}}, "full quarter of an hour"),
         ({"tariff": {"import": {"bands": [{"eur_per_kwh": 0.3, "days": ["mo"]}]}}}, '"mon-fri"'),
         ({"tariff": {"template": "flat", "co2": {"kg_per_kwh": 0.3}}}, "expected eur_per_tonne"),
+        ({"tariff": {"import": blocks(150, 150)}}, "each from_kwh above the one before, came 150, 150"),
+        ({"tariff": {"import": blocks(300, 150)}}, "each from_kwh above the one before, came 300, 150"),
+        ({"tariff": {"import": blocks(-1)}}, "kWh of the billing period, such as 150"),
+        ({"tariff": {"import": blocks(*range(21))}}, "at most 20, came 21"),
+        ({"tariff": {"template": "flat", "billing": {"period": "week"}}}, '"two-months", "quarter" or "year"'),
+        ({"tariff": {"template": "flat", "billing": {"began": "2026-02-30"}}}, 'a day such as "2026-04-06"'),
+        ({"tariff": {"template": "flat", "billing": {"began": "25"}}}, "began: '25': expected a day"),
+        ({"tariff": {"template": "flat", "peak": {"eur_per_kw": -1}}}, "EUR per kW from 0 to 1000"),
+        ({"tariff": {"template": "flat", "peak": {"period": "month"}}}, "this key is required"),
+        ({"tariff": {"template": "flat", "holidays": ["25.12."]}}, 'or "12-25" for every year'),
+        ({"tariff": {"template": "flat", "holidays": ["13-25"]}}, "holidays: '13-25': expected a day"),
+        ({"tariff": {"template": "flat", "holidays_as": "sunday"}}, "weekday"),
+        ({"tariff": {"template": "flat", "holidays_as": "so"}}, "expected one of mon, tue"),
         ({"tariff": {"csv": {"path": "prices.csv"}}}, "whole path"),
         ({"tariff": {"csv": {"path": "/p", "publication": "13:00", "published_ahead_hours": 3}}}, "not both"),
         ({"tariff": {"template": "flat"}, "time_zone": "Europe/Rom"}, "Europe/Rom"),

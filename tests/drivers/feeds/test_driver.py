@@ -10,6 +10,7 @@ from drivers.feeds.csv_file import MOST_BYTES
 from heg.devices.contract import OwnerSettings
 from heg.model.instance import Quality
 from heg.model.records import DeviceStatus
+from heg.model.tariff import TariffTerms
 from heg.runtime.clock import Clock
 from tests.drivers.feeds.place import feeds
 from tests.support.stepped import stepped
@@ -46,6 +47,7 @@ async def test_a_contract_alone_is_told_whole_and_now(clock: Clock, tmp_path: Pa
         assert place.value("price.import") == pytest.approx((0.32 + 0.05) * 1.1)
         assert place.value("price.export") == 0.08
         assert place.value("co2.intensity") == 0.4
+        assert place.value("tariff") == TariffTerms("Europe/Berlin"), "this contract asks nothing beyond its prices"
         assert place.value("price.co2") == pytest.approx(0.032)
         await place.after(14 * 3600 + 60)
         assert place.value("price.import") == pytest.approx((0.22 + 0.05) * 1.1), "cheaper from 22:00 local on"
