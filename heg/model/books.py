@@ -106,8 +106,37 @@ class OpenBooks:
     at_once_kwh: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class SoFar:
+    """How far a billing period has got for each house, from its start on, of which it is known since `since`.
+
+    kWh imported, or the kW of the slot that drew most.
+    """
+
+    start: datetime
+    since: datetime
+    actual: float = 0.0
+    no_battery: float = 0.0
+    rule: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class BillingRecord:
+    """Variable `books.billing`: what the tariff's blocks and peak charge are counted from, the newest period last.
+
+    Both are of spans that are over; `running_kwh` the real house has imported in the one that is open.
+    """
+
+    energy_kwh: tuple[SoFar, ...] = ()
+    peak_kw: tuple[SoFar, ...] = ()
+    running_kwh: float = 0.0
+
+
 def priced(record: BooksRecord, tariff: Tariff) -> BooksRecord:
-    """Return the same energies at this tariff. Export without a price earns nothing; CO2 is that of imports."""
+    """Return the same energies at this tariff. Export without a price earns nothing; CO2 is that of imports.
+
+    What was booked for blocks and peak stays: it follows from the energies alone.
+    """
     return replace(
         record,
         actual=_priced(record.actual, tariff),
@@ -152,7 +181,8 @@ def _priced(house: HouseBooks, tariff: Tariff) -> HouseBooks:
     bought = house.import_kwh * (tariff.import_eur_per_kwh or 0.0)
     sold = house.export_kwh * (tariff.export_eur_per_kwh or 0.0) if tariff.import_eur_per_kwh is not None else 0.0
     co2 = house.import_kwh * (tariff.co2_eur_per_kwh or 0.0)
-    return replace(house, energy_eur=round(bought - sold, _DIGITS), co2_eur=round(co2, _DIGITS))
+    energy_eur = bought - sold + house.blocks_eur + house.peak_eur
+    return replace(house, energy_eur=round(energy_eur, _DIGITS), co2_eur=round(co2, _DIGITS))
 
 
 def _plus(first: BooksRecord, second: BooksRecord) -> BooksRecord:
@@ -206,6 +236,8 @@ def _houses(first: HouseBooks, second: HouseBooks) -> HouseBooks:
         throughput_kwh=_add(first.throughput_kwh, second.throughput_kwh),
         stored_kwh=first.stored_kwh if second.stored_kwh is None else second.stored_kwh,
         gained_kwh=_add(first.gained_kwh, second.gained_kwh),
+        blocks_eur=_add(first.blocks_eur, second.blocks_eur),
+        peak_eur=_add(first.peak_eur, second.peak_eur),
     )
 
 

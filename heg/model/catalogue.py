@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from heg.model.books import OpenBooks
+from heg.model.books import BillingRecord, OpenBooks
 from heg.model.envelope import Envelope
 from heg.model.leases import Claim, LeaseRecord
 from heg.model.plan import Plan
@@ -201,6 +201,7 @@ _RECORDS = (
     _record("books.this_month", "the same of the local month so far", BooksRecord, Durability.MEMORY),
     _record("books.recent", "the last months' books by day, the last years' by month", RecentBooks, Durability.FLUSHED),
     _record("books.open", "what the books need to go on after a restart", OpenBooks, Durability.FLUSHED),
+    _record("books.billing", "how far billing periods and their peaks have got", BillingRecord, Durability.FLUSHED),
     _record("evidence", "a change of envelope or lease with the meter before and after", EvidenceRecord),
     _record("configuration", "the configuration that came into force", ConfigurationRecord),
 )

@@ -136,7 +136,8 @@ class HouseBooks:
     """One house's account of a span: energy in kWh at the connection point and the storages, money and CO2 cost in EUR.
 
     `stored_kwh` is the energy in its battery at the end, `gained_kwh` how much more that is than at the beginning;
-    `throughput_kwh` what its battery discharged. `peak_import_kw` is the mean of the slot that drew most.
+    `throughput_kwh` what its battery discharged. `peak_import_kw` is the mean of the slot that drew most. In
+    `energy_eur` are `blocks_eur`, what the tariff's blocks add, and `peak_eur`, what a higher peak than before costs.
     """
 
     import_kwh: float
@@ -147,6 +148,8 @@ class HouseBooks:
     throughput_kwh: float = 0.0
     stored_kwh: float | None = None
     gained_kwh: float = 0.0
+    blocks_eur: float = 0.0
+    peak_eur: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,6 +112,20 @@ class Keeping:
         whole = together([*days, *([today[1]] if today is not None else [])])
         return None if whole is None else (month, whole)
 
+    def since(self, start: datetime) -> list[tuple[datetime, BooksRecord]]:
+        """Return what is kept from `start` on, nothing twice: months that are over, other days, other slots."""
+        months = [(month, one) for month, one in self._months.items() if month >= start]
+        whole = {month for month, _ in months}
+        days = [
+            (day, one) for day, one in self._days.items() if day >= start and self._calendar.month(day) not in whole
+        ]
+        slots = [
+            (slot, one)
+            for slot, one in self._slots.items()
+            if slot >= start and self._calendar.day(slot) not in self._days
+        ]
+        return [*months, *days, *slots]
+
     def first_kept(self, slot: datetime) -> datetime:
         """Return the start of the first local day whose slots are kept when this slot runs: whole days, always."""
         day = self._calendar.day(slot)

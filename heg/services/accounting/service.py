@@ -13,12 +13,14 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from heg.data.door import Door, Resolution
-from heg.model.books import OpenBooks
+from heg.model.books import BillingRecord, OpenBooks
 from heg.model.instance import ANY, Location, Quality
 from heg.model.records import BooksRecord, RecentBooks
 from heg.model.refusals import RefusalCode
 from heg.model.slots import Profile
+from heg.model.tariff import TariffTerms
 from heg.runtime.clock import Clock
+from heg.services.accounting.billing import Billing
 from heg.services.accounting.house import HouseView
 from heg.services.accounting.keeping import Changed, Keeping
 from heg.services.accounting.ledger import Closed, Ledger
@@ -48,6 +50,8 @@ class Accounting:
         self._tariffs = TariffBook(settings.slot_minutes)
         recent = self._before("books.recent")
         self._keeping = Keeping(self._calendar, recent if isinstance(recent, RecentBooks) else None)
+        self._billing = Billing(left if isinstance(left := self._before("books.billing"), BillingRecord) else None)
+        self._billed: BillingRecord | None = None
         self._remembers = False
         self._ledger = Ledger(
             self._calendar,
@@ -79,6 +83,7 @@ class Accounting:
     def _look(self) -> None:
         now_s, now = self._clock.monotonic_s(), self._clock.utc()
         learnt = self._learn(now)
+        self._learn_terms(now)
         look = self._view.look(now_s, now)
         if look.battery is not None:
             self._one_way = look.battery.one_way
@@ -111,11 +116,26 @@ class Accounting:
                     learnt = True
         return learnt
 
+    def _learn_terms(self, now: datetime) -> None:
+        """The contract's terms as the feed of this run says them; what an earlier run left may be another contract."""
+        found = self._door.latest_all("tariff", Location(self._settings.unit, ANY))
+        newest = max(found, key=lambda one: one.sequence, default=None)
+        if newest is None or not newest.sequence or not isinstance(newest.value, TariffTerms):
+            return
+        if newest.value != self._billing.terms:
+            self._billing.learn(newest.value)
+            self._recall(now)
+
+    def _recall(self, now: datetime) -> None:
+        """What the kept books know of the billing periods."""
+        if self._remembers:
+            self._billing.recall(self._keeping.since, self._calendar.slot_of(now))
+
     # -- booking
 
     def _book(self, closed: Closed) -> None:
         sums = closed.sums
-        record = self._record(closed)
+        record = self._billing.book(sums.start, self._record(closed))
         means = mean_kw(closed)
         if means is not None and sums.until - sums.start == self._calendar.slot:
             for variable, kw in zip(("slot.demand", "slot.production"), means, strict=True):
@@ -123,6 +143,7 @@ class Accounting:
         self._write(self._keeping.put(sums.start, record))
 
     def _record(self, closed: Closed) -> BooksRecord:
+        self._tariffs.next_block_eur_per_kwh = self._billing.next_kwh_eur(closed.sums.start)
         return record_of(closed, self._tariffs.over(closed.sums.start, closed.sums.until, self._one_way))
 
     def _write(self, changed: Changed) -> None:
@@ -143,7 +164,9 @@ class Accounting:
         if not self._remembers:
             return
         running = self._ledger.running
-        open_record = None if running is None else self._record(running)
+        open_record = None
+        if running is not None:
+            open_record = self._billing.charged(running.sums.start, self._record(running))
         slot = self._calendar.slot_of(now)
         for variable, found in (
             ("books.today", self._keeping.today(slot, open_record)),
@@ -160,6 +183,11 @@ class Accounting:
         if left is not None and left != self._written:
             self._written = left
             self._door.write("books.open", self._here, left)
+        running = self._ledger.running
+        billed = self._billing.left(0.0 if running is None else running.sums.import_kwh)
+        if (billed.energy_kwh or billed.peak_kw) and billed != self._billed:
+            self._billed = billed
+            self._door.write("books.billing", self._here, billed)
 
     def _before(self, variable: str) -> object:
         found = self._door.latest(variable, self._here)
@@ -182,6 +210,7 @@ class Accounting:
         else:
             self._write(self._keeping.restore(slots, self._clock.utc()))
         self._remembers = True
+        self._recall(self._clock.utc())
         logger.info("accounting: %d spans read from the store", len(slots))
 
     async def _stored(self, start: datetime, end: datetime) -> Mapping[datetime, BooksRecord] | None:

@@ -21,6 +21,8 @@ class TariffBook:
     """The prices of the last nine days and the next few, slot by slot."""
 
     def __init__(self, slot_minutes: int) -> None:
+        self.next_block_eur_per_kwh = 0.0
+        """What the tariff's blocks add to the next kWh: a stored one saves that too."""
         self._slot = timedelta(minutes=slot_minutes)
         self._books: Mapping[str, SlotBook] = {name: SlotBook(slot_minutes, _MOST_EUR_PER_KWH) for name in SERIES}
 
@@ -43,7 +45,9 @@ class TariffBook:
             _mean(self._known(EXPORT, start, until)),
             _mean(self._known(CO2, start, until)),
             known_share=len(bought) / slots,
-            stored_eur_per_kwh=None if worth is None else (worth + (_mean(day[1]) or 0.0)) * one_way,
+            stored_eur_per_kwh=None
+            if worth is None
+            else (worth + (_mean(day[1]) or 0.0) + self.next_block_eur_per_kwh) * one_way,
         )
 
     def _known(self, series: str, start: datetime, until: datetime) -> list[float]:

@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 
 from heg.data.door import Door, Resolution
+from heg.model.books import BillingRecord
 from heg.model.instance import Location
+from heg.model.plan import Block
 from heg.model.policy import CUSTOMER
 from heg.model.records import BooksRecord
 from heg.model.slots import Profile, slot_start
+from heg.model.tariff import TariffTerms
 from heg.runtime.clock import Clock
 from hil.desk import status
 from tests.support.house import House, a_house
@@ -139,3 +142,33 @@ async def test_a_tariff_that_comes_late_prices_what_was_booked(clock: Clock, tmp
         slots = await booked.rows("books.slot")
         assert all(one.priced_share == 1.0 for one in slots.values())
         assert booked.newest("books.today").no_battery.energy_eur == pytest.approx(0.3 * 31 / 60, abs=0.01)
+
+
+@stepped
+async def test_blocks_and_peak_are_booked_and_go_on_after_a_restart(clock: Clock, tmp_path: Path) -> None:
+    steps = (Block(from_kwh=0.1, eur_per_kwh=0.5),)
+    terms = TariffTerms(blocks=steps, peak_eur_per_kw=4.0)
+
+    async def a_slot_more(booked: Booked) -> tuple[BooksRecord, BillingRecord]:
+        booked.tariff()
+        assert booked.door.write("tariff", Location("demo", "tariff"), terms).accepted
+        await booked.to_the_slots_end(2)
+        found = booked.door.latest("books.billing", HERE)
+        assert found is not None
+        assert isinstance(found.value, BillingRecord)
+        return booked.newest("books.today"), found.value
+
+    async with a_booked_house(clock, tmp_path, sections=CALM) as booked:
+        today, billing = await a_slot_more(booked)
+    none_kwh = billing.energy_kwh[0].no_battery
+    assert none_kwh == pytest.approx(today.no_battery.import_kwh, abs=1e-3)
+    assert today.no_battery.blocks_eur == pytest.approx(0.5 * (none_kwh - 0.1), abs=1e-3)
+    assert today.no_battery.peak_eur == pytest.approx(4.0 * billing.peak_kw[0].no_battery, abs=1e-2)
+    assert today.no_battery.energy_eur == pytest.approx(
+        0.3 * none_kwh + today.no_battery.blocks_eur + today.no_battery.peak_eur, abs=1e-3
+    )
+    async with a_booked_house(clock, tmp_path, sections=CALM) as booked:
+        today, after = await a_slot_more(booked)
+    assert after.energy_kwh[0].no_battery > none_kwh + 0.2
+    assert today.no_battery.blocks_eur == pytest.approx(0.5 * (after.energy_kwh[0].no_battery - 0.1), abs=1e-3)
+    assert today.no_battery.peak_eur == pytest.approx(4.0 * after.peak_kw[0].no_battery, abs=1e-2), "paid for once"
