@@ -7,7 +7,7 @@ import highspy
 import numpy as np
 
 from heg.planner.house import Floats
-from heg.planner.matrix import Arrays
+from heg.planner.matrix import Arrays, Ints
 
 INTEGRALITY_TOLERANCE = 1e-9
 DUAL_TOLERANCE = 1e-9
@@ -18,6 +18,9 @@ slots."""
 _ROWWISE = 2
 _MINIMISE = 1
 _DEVEX = 1
+_PRIMAL = 4
+_STILL = 1e-9
+"""Reduced costs and duals below it are none: what is as dear may be chosen among."""
 
 
 class Outcome(StrEnum):
@@ -31,13 +34,17 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """What came out. `duals` (of linear programs): by how much the objective grows with each row's right side."""
+    """What came out. `duals` (of linear programs): by how much the objective grows with each row's right side.
+
+    `face` are all answers as good as this one, of a linear program that has an optimum.
+    """
 
     outcome: Outcome
     values: Floats
     duals: Floats
     seconds: float
     gap_eur: float = 0.0
+    face: "Face | None" = None
 
     @property
     def solved(self) -> bool:
@@ -73,7 +80,86 @@ def run(arrays: Arrays, *, time_limit_s: float, gap_eur: float = 0.0, start: Flo
         solver.setSolution(begun)
     if not passed or solver.run() == highspy.HighsStatus.kError:
         return Answer(Outcome.FAILED, np.zeros(0), np.zeros(0), solver.getRunTime())
-    return _answer(solver, mixed=mixed)
+    answer = _answer(solver, mixed=mixed)
+    if mixed or answer.outcome is not Outcome.OPTIMAL:
+        return answer
+    return replace(answer, face=Face(solver))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Distance:
+    """How far `up` less `down` (columns) is from what is `wanted`: the sum of what is missed, each by its weight."""
+
+    up: Ints
+    down: Ints
+    wanted: Floats
+    weight: Floats
+
+
+class Face:
+    """The answers of a linear program that are equally good, to choose among by another aim, and by a third.
+
+    A variable with a reduced cost has to stay at its bound, a row with a dual at its side; what is left is free. The
+    solver goes on from where it stands, so an aim costs a few steps (lexicographic optimisation on the optimal face).
+    """
+
+    def __init__(self, solver: highspy.Highs) -> None:
+        self._solver = solver
+
+    @property
+    def seconds(self) -> float:
+        """How long the solver has worked so far, the answer itself included."""
+        return float(self._solver.getRunTime())
+
+    def nearest(self, distance: Distance, time_limit_s: float) -> Floats | None:
+        """Keep to the answers of least distance and return one of them, without what measures it; None as `least`."""
+        solver = self._solver
+        self._hold()
+        width, count = solver.getNumCol(), len(distance.wanted)
+        values, basis = np.array(solver.getSolution().col_value), solver.getBasis()
+        over = values[distance.up] - values[distance.down] > distance.wanted
+        nothing, free = np.zeros(2 * count), np.full(2 * count, np.inf)
+        none = np.zeros(0, dtype=np.int32)
+        solver.addCols(2 * count, nothing, nothing, free, 0, np.zeros(2 * count, dtype=np.int32), none, np.zeros(0))
+        above = np.arange(width, width + count, dtype=np.int32)
+        columns = np.stack([distance.up, distance.down, above, above + count], axis=1).ravel().astype(np.int32)
+        starts = np.arange(0, 4 * count, 4, dtype=np.int32)
+        each = np.tile((1.0, -1.0, -1.0, 1.0), count)
+        solver.addRows(count, distance.wanted, distance.wanted, 4 * count, starts, columns, each)
+        status = highspy.HighsBasisStatus
+        sides = [status.kBasic if each else status.kLower for each in np.concatenate([over, ~over])]
+        basis.col_status = [*basis.col_status, *sides]
+        basis.row_status = [*basis.row_status, *[status.kLower] * count]
+        solver.setBasis(basis)
+        found = self._minimised(np.concatenate([np.zeros(width), distance.weight, distance.weight]), time_limit_s)
+        return None if found is None else found[:width]
+
+    def least(self, aim: Floats, time_limit_s: float) -> Floats | None:
+        """Keep to the answers of least `aim` and return one of them; None if there is none in time."""
+        self._hold()
+        more = np.zeros(self._solver.getNumCol() - len(aim))
+        found = self._minimised(np.concatenate([aim, more]), time_limit_s)
+        return None if found is None else found[: len(aim)]
+
+    def _hold(self) -> None:
+        """Fix whatever would make the answer worse by the aim it was found by."""
+        solver = self._solver
+        solution = solver.getSolution()
+        held = np.flatnonzero(np.abs(np.array(solution.col_dual)) > _STILL).astype(np.int32)
+        at = np.array(solution.col_value)[held]
+        solver.changeColsBounds(len(held), held, at, at)
+        held = np.flatnonzero(np.abs(np.array(solution.row_dual)) > _STILL).astype(np.int32)
+        at = np.array(solution.row_value)[held]
+        solver.changeRowsBounds(len(held), held, at, at)  # type: ignore[attr-defined]  # only its stubs lack it
+
+    def _minimised(self, aim: Floats, time_limit_s: float) -> Floats | None:
+        solver = self._solver
+        solver.changeColsCost(len(aim), np.arange(len(aim), dtype=np.int32), aim)
+        solver.setOptionValue("simplex_strategy", _PRIMAL)
+        solver.setOptionValue("time_limit", solver.getRunTime() + time_limit_s)
+        if solver.run() == highspy.HighsStatus.kError or solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            return None
+        return np.array(solver.getSolution().col_value)
 
 
 def _passed(solver: highspy.Highs, arrays: Arrays) -> bool:

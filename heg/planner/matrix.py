@@ -16,7 +16,7 @@ NO_COLUMNS: Ints = np.zeros(0, dtype=np.int32)
 class Arrays:
     """Minimise cost x, with row_lower <= A x <= row_upper and lower <= x <= upper; A by rows.
 
-    `ties` is the part of the cost that only settles ties and is none.
+    Of what costs the same the least `ties` x is wanted.
     """
 
     cost: Floats
@@ -51,7 +51,7 @@ class Builder:
         ties: float | Floats = 0.0,
         whole: bool = False,
     ) -> Ints:
-        """Add variables; `whole` ones take integers only, `ties` is what of their cost is there to settle ties."""
+        """Add variables; `whole` ones take integers only, `ties` tell between answers that cost the same."""
         block = (_full(count, cost), _full(count, lower), _full(count, upper), whole, _full(count, ties))
         self._columns.append(block)
         self._width += count
@@ -88,4 +88,6 @@ class Builder:
 
 
 def _full(count: int, value: float | Floats) -> Floats:
+    if isinstance(value, float):
+        return np.full(count, value)
     return np.broadcast_to(np.asarray(value, dtype=np.float64), (count,))

@@ -1,4 +1,5 @@
-"""When cycles run: a quick placing by prices at the margin, proven by the linear program's bound or improved upon.
+"""When cycles run: a quick placing by prices at the margin, proven by the linear program's bound or improved upon;
+of equal places the earliest.
 
 The search with a binary for every start proves what is best; this one mostly finds it, and gives the search its start.
 """
@@ -16,6 +17,9 @@ from heg.planner.problem import Problem
 PASSES = 2
 PRICE_SHARE = 1e-3
 LEAST_PRICE = 1e-9
+SAME_EUR = 1e-9
+_PRICE_DIGITS = 9
+"""Prices at the margin that differ by less are one price, of which the first slot is the cheapest."""
 
 Solve = Callable[[Arrays], Answer]
 
@@ -47,6 +51,34 @@ def placed(
             if _cost(free, best) - _cost(free, first) <= enough_eur:
                 return best
     return best
+
+
+def brought_forward(house: House, problem: Problem, arrays: Arrays, answer: Answer, solve: Solve) -> Answer:
+    """Return an answer as cheap in which cycles run earlier, as far as prices at the margin tell where to look.
+
+    `answer` is that of `arrays`, in which the binaries are fixed; the arrays are changed to where the cycles run.
+    """
+    for number, cycle in enumerate(house.cycles):
+        columns = problem.cycles.of[number]
+        now = answer.values[columns]
+        if not problem.cycles.power_kw(answer.values, number, house.slots).any():
+            continue
+        then = _values(cycle, cheapest_slots(cycle, np.round(answer.duals[problem.balance_rows], _PRICE_DIGITS)))
+        if not _is_earlier(cycle, then, now):
+            continue
+        arrays.lower[columns] = arrays.upper[columns] = then
+        moved = solve(arrays)
+        if moved.outcome is Outcome.OPTIMAL and _cost(arrays, moved) <= _cost(arrays, answer) + SAME_EUR:
+            answer = moved
+        else:
+            arrays.lower[columns] = arrays.upper[columns] = np.round(now)
+    return answer
+
+
+def _is_earlier(cycle: Cycle, then: Floats, now: Floats) -> bool:
+    """Tell by the binaries: with pauses more of them are done, without the one that begins is further in front."""
+    order = np.arange(len(now)) if not cycle.interruptible else -np.ones(len(now))
+    return float(order @ then) < float(order @ np.round(now)) - 0.5
 
 
 class _Choices:

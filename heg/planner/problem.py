@@ -11,9 +11,6 @@ from heg.planner.house import Bools, Floats, House, Store
 from heg.planner.matrix import NO_COLUMNS, Arrays, Builder, Ints
 from heg.planner.terms import Charges, Cycles, put_charges, put_cycles
 
-TIE_EUR_PER_KWH = 1e-6
-"""Settles ties: of plans that cost the same, the one that cycles less and stores earlier. Never reported as cost."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Exclusive:
@@ -117,7 +114,7 @@ class _Building:
             for store, slots_ in zip(house.stores, self._exclusive.stores, strict=True)
         )
         charges = put_charges(make, house, imported, exported, bound_kw)
-        cycles = put_cycles(make, house, balance, TIE_EUR_PER_KWH)
+        cycles = put_cycles(make, house, balance)
         return Problem(
             make.arrays(),
             imported,
@@ -138,14 +135,9 @@ class _Building:
         make, hours, slots = self._make, self._house.hours, self._house.slots
         order = np.arange(slots) / max(slots, 1)
         fixed = [_first(slots, sign * (store.first_kw or 0.0)) for sign in (1.0, -1.0)]
-        ties = hours * TIE_EUR_PER_KWH * order
-        charge = make.columns(slots, fixed[0], store.charge_kw, cost=ties, ties=ties)
+        charge = make.columns(slots, fixed[0], store.charge_kw, ties=hours * order)
         discharge = make.columns(
-            slots,
-            fixed[1],
-            store.discharge_kw,
-            cost=hours * (store.wear_eur_per_kwh + TIE_EUR_PER_KWH * (2.0 + order)),
-            ties=ties + hours * (2.0 * TIE_EUR_PER_KWH),
+            slots, fixed[1], store.discharge_kw, cost=hours * store.wear_eur_per_kwh, ties=hours * (2.0 + order)
         )
         soc = make.columns(slots, store.floor_kwh, store.capacity_kwh, cost=_end_cost(slots, store))
         make.put(balance, charge, -1.0)

@@ -1,8 +1,8 @@
 """Why: a code for programs and a sentence with the figures for people, for each storage and slot (spec ebr.md)."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,7 @@ _SAME_WORTH = 1e-4
 _NO_SHADOW = 1e-6
 _NEAR_KWH = 1e-3
 
+_OWN_LIMITS = ("tube_high", "tube_low", "peak", "desired", "soc_high", "soc_low")
 _LIMIT_WORDS = {
     "contract_max": "the contract's highest power",
     "grid_max": "the highest power allowed now",
@@ -28,8 +29,7 @@ _LIMIT_WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Slot:
+class _Slot(NamedTuple):
     """What is known of one storage in one slot; `power_kw` is what the regime makes of the slot as it is forecast."""
 
     store: Store
@@ -154,13 +154,13 @@ def _binding(
         ]
     )
     hardest = prices.argmax(axis=0)
-    names, values = [], []
-    for slot, kind in enumerate(hardest):
-        value = float(prices[kind, slot])
-        options = (above[slot], below[slot], "tube_high", "tube_low", "peak", "desired", "soc_high", "soc_low")
-        names.append(str(options[kind]) if value > _NO_SHADOW else "")
-        values.append(value if value > _NO_SHADOW else 0.0)
-    return names, values
+    values = prices[hardest, np.arange(len(hardest))].tolist()
+    limits = ((grid[0], grid[1], *_OWN_LIMITS) for grid in zip(above.tolist(), below.tolist(), strict=True))
+    names = [
+        names[kind] if value > _NO_SHADOW else ""
+        for names, kind, value in zip(limits, hardest.tolist(), values, strict=True)
+    ]
+    return names, [value if value > _NO_SHADOW else 0.0 for value in values]
 
 
 def _code(facts: _Slot) -> SlotReasonCode:

@@ -119,7 +119,7 @@ def _by_curve(house: House, worth: Worth, power_kw: Floats, alone_kw: Floats, sh
         floor = _share(float(levels.kept[slot]), store)
         if charge_kw[slot] > LEAST_SHARE * store.charge_kw[slot]:
             order = RegimeOrder(Regime.CHARGE, float(charge_kw[slot]), ends_at_soc=ceiling if ceiling < 1.0 else None)
-        elif discharge_kw[slot] > max(LEAST_SHARE * store.discharge_kw[slot], load_kw):
+        elif discharge_kw[slot] > max(LEAST_SHARE * store.discharge_kw[slot], load_kw + TOLERANCE_KW):
             order = RegimeOrder(Regime.DISCHARGE, float(discharge_kw[slot]))
         else:
             order = _follow(bool(absorbs[slot]), bool(covers[slot]), load_kw, floor, ceiling)

@@ -13,9 +13,9 @@ from heg.planner.directions import TOLERANCE_KW, directions_kept, mixed, one_dir
 from heg.planner.highs import Answer, Outcome, run
 from heg.planner.house import Floats, House, Store
 from heg.planner.matrix import Arrays, Ints
-from heg.planner.nearest import nearest
-from heg.planner.placing import placed, relaxed
-from heg.planner.problem import TIE_EUR_PER_KWH, Exclusive, Problem, build
+from heg.planner.placing import brought_forward, placed, relaxed
+from heg.planner.problem import Exclusive, Problem, build
+from heg.planner.settling import Storages, settled
 
 ROUNDS = 4
 """Rounds of adding binaries where they were missed; after these they stand in every slot."""
@@ -127,17 +127,28 @@ class _Search:
                 final = self._run(arrays, NET_TIME_S)
             if final.outcome is not Outcome.OPTIMAL:
                 return self._netted(found)
-        return self._solution(found.problem, self._settled(found.problem, arrays, final), gap_eur, stopped=stopped)
+            if self._left_s() > LEAST_TIME_S:
+                final = brought_forward(self._house, found.problem, arrays, final, self._run)
+        final = self._settled(found.problem, arrays, final)
+        return self._solution(found.problem, final, gap_eur, stopped=stopped)
 
     def _settled(self, problem: Problem, arrays: Arrays, answer: Answer) -> Answer:
-        """Return the answer of the same cost that is nearest to the plan before, if there is one."""
-        if not self._house.previous_kw or self._left_s() <= LEAST_TIME_S:
+        """Return the answer of the same cost that is wanted, or this one where there is none in time."""
+        if answer.face is None:
             return answer
-        pairs = [(columns.charge, columns.discharge) for columns in problem.stores]
-        values = nearest(arrays, answer.values, pairs, self._house.previous_kw, self._house.hours, self._run)
-        if values is None or mixed(self._house, problem, values, priced=True):
-            return answer
-        return replace(answer, values=values)
+        house, begun_s = self._house, answer.face.seconds
+        storages = Storages(
+            pairs=[(columns.charge, columns.discharge) for columns in problem.stores],
+            previous_kw=house.previous_kw,
+            hours=house.hours,
+        )
+        values = settled(arrays, answer, storages, max(self._left_s(), LEAST_TIME_S))
+        self._seconds += answer.face.seconds - begun_s
+        if values is None or (
+            mixed(house, problem, values, priced=True) and not mixed(house, problem, answer.values, priced=True)
+        ):
+            values = answer.values
+        return replace(answer, values=values, face=None)
 
     def _beyond_limits(self) -> _Found | None:
         """Find the least energy beyond the limits, then the cheapest plan that has no more."""
@@ -160,6 +171,7 @@ class _Search:
                 return None
             if not answer.solved:
                 break
+            answer = self._settled(problem, arrays, answer)
             mixed_slots = mixed(self._house, problem, answer.values, priced=aim is not _Aim.LEAST_BEYOND)
             if not mixed_slots:
                 return _Found(problem, arrays, answer)
@@ -190,8 +202,6 @@ class _Search:
             upper[problem.cycles.skip] = 1.0
             cost = np.zeros_like(arrays.cost)
             cost[outside] = np.concatenate([house.hours, house.hours])
-            for columns in problem.stores:  # no harmless ties: the less is cycled the better
-                cost[columns.charge] = cost[columns.discharge] = house.hours * TIE_EUR_PER_KWH
             return replace(arrays, cost=cost, upper=upper)
         row_upper = arrays.row_upper.copy()
         row_upper[problem.beyond_row] = self._beyond_kwh + BEYOND_TOLERANCE * max(1.0, self._beyond_kwh)
@@ -263,7 +273,7 @@ class _Search:
         if len(problem.above):
             beyond_kw = final.values[problem.above] + final.values[problem.below]
             self._beyond_kwh = float(self._house.hours @ beyond_kw)
-        return self._solution(problem, final, np.inf, stopped=True, netted=True)
+        return self._solution(problem, self._settled(problem, arrays, final), np.inf, stopped=True, netted=True)
 
     def _one_way(self, found: _Found, *, up: bool) -> tuple[Problem, Arrays]:
         """Return the linear program in which each slot of each storage has one direction, exports earn no more than
