@@ -33,6 +33,7 @@ from heg.model.plan import Objective
 from heg.model.plan import Site as PlannedSite
 from heg.model.policy import CUSTOMER
 from heg.model.records import AlarmRecord, ConfigurationRecord
+from heg.model.tariff import Viewpoint
 from heg.model.timings import Timings
 from heg.runtime.clock import Clock
 from heg.runtime.health import TaskHealth, TaskState
@@ -95,7 +96,7 @@ class Unit:
             self.data.admit(CUSTOMER, "devices"),
             clock,
             unit=self._here.unit,
-            owners=tuple(_owner(name, section) for name, section in config.unit.device.items()),
+            owners=owners_in(config),
             timings=control.timings,
             time_zone=config.unit.unit.time_zone,
         )
@@ -170,7 +171,7 @@ class Unit:
     async def _plan_slots(self) -> None:
         # Built anew at each start, as a driver is; what answers it ends with it.
         answering = WorkerLink(self._clock) if self._site.planner is None else self._site.planner()
-        loop = SlotLoop(self.data.admit(CUSTOMER, PLANNING), self._clock, answering, _planning(self._config))
+        loop = SlotLoop(self.data.admit(CUSTOMER, PLANNING), self._clock, answering, planning_settings(self._config))
         try:
             await loop.run()
         finally:
@@ -263,6 +264,11 @@ def _store_settings(config: LoadedConfig, state_dir: Path) -> StoreSettings:
     )
 
 
+def owners_in(config: LoadedConfig) -> tuple[OwnerSettings, ...]:
+    """Return what the owner says of each device."""
+    return tuple(_owner(name, section) for name, section in config.unit.device.items())
+
+
 def _owner(name: str, section: DeviceSection) -> OwnerSettings:
     said = {field.name: getattr(section, field.name) for field in fields(OwnerSettings) if field.name != "name"}
     return OwnerSettings(name=name, **said)
@@ -275,10 +281,12 @@ def _accounting(config: LoadedConfig) -> AccountingSettings:
         timings=Timings.for_cycle(unit.control.cycle_s),
         slot_minutes=unit.planning.slot_minutes,
         time_zone=unit.unit.time_zone,
+        viewpoint=Viewpoint(unit.planning.viewpoint),
     )
 
 
-def _planning(config: LoadedConfig) -> PlanningSettings:
+def planning_settings(config: LoadedConfig) -> PlanningSettings:
+    """Return what a configuration says to the slot loop."""
     planning, site, unit = config.unit.planning, config.unit.site, config.unit.unit
     contract = config.unit.contract
     return PlanningSettings(
@@ -286,7 +294,8 @@ def _planning(config: LoadedConfig) -> PlanningSettings:
         timings=Timings.for_cycle(config.unit.control.cycle_s),
         slot_minutes=planning.slot_minutes,
         slots=max(1, round(planning.horizon_hours * 60 / planning.slot_minutes)),
-        objective=Objective(planning.objective),
+        objective=None if planning.objective is None else Objective(planning.objective),
+        viewpoint=Viewpoint(planning.viewpoint),
         wear_eur_per_kwh=planning.wear_eur_per_kwh,
         end_value_eur_per_kwh=planning.end_value_eur_per_kwh,
         outside_tube_eur_per_kwh=planning.outside_tube_eur_per_kwh,

@@ -96,7 +96,7 @@ def _site(house: HegConfig | None) -> Site:
 
 def _terms(objective: str | None, house: HegConfig | None) -> Terms:
     contract = None if house is None else house.contract
-    wanted = objective or ("energy+co2" if house is None else house.planning.objective)
+    wanted = objective or (None if house is None else house.planning.objective) or "energy+co2"
     return Terms(
         counts_co2=wanted != "energy",
         objective=Objective.CO2 if wanted == "co2" else Objective.ENERGY_CO2,

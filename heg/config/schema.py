@@ -78,23 +78,33 @@ class DeviceSection(Section, frozen=True):
 
 
 class PlanningSection(Section, frozen=True):
-    """`[planning]`: the slot loop that plans; without it storages follow self-consumption."""
+    """`[planning]`: the slot loop that plans; without it storages follow self-consumption.
+
+    Without `objective` it is `energy+co2+distribution` while a profile tube is told, else `energy+co2`. With the
+    retailer's `viewpoint` plans and books count the day-ahead market's price both ways.
+    """
 
     enabled: bool = True
     slot_minutes: Annotated[int, Meta(description="5, 15, 30 or 60 minutes")] = 15
     horizon_hours: Annotated[float, Meta(ge=1.0, le=48.0, description="hours from 1 to 48, such as 24")] = 24.0
-    objective: Annotated[
-        str,
-        Meta(
-            pattern=r"^(energy\+co2|co2|energy\+co2\+distribution)$",
-            description='"energy+co2", "co2" or "energy+co2+distribution"',
-        ),
-    ] = "energy+co2"
+    objective: (
+        Annotated[
+            str,
+            Meta(
+                pattern=r"^(energy\+co2|co2|energy\+co2\+distribution)$",
+                description='"energy+co2", "co2" or "energy+co2+distribution"',
+            ),
+        ]
+        | None
+    ) = None
+    viewpoint: Annotated[str, Meta(pattern=r"^(household|retailer)$", description='"household" or "retailer"')] = (
+        "household"
+    )
     wear_eur_per_kwh: Annotated[float, Meta(ge=0.0, le=10.0, description="EUR per kWh discharged, such as 0.02")] = 0.0
     end_value_eur_per_kwh: (
         Annotated[float, Meta(ge=-10.0, le=10.0, description="EUR per kWh left, such as 0.2")] | None
     ) = None
-    outside_tube_eur_per_kwh: Annotated[float, Meta(ge=0.0, le=100.0, description="EUR per kWh, such as 0.1")] = 0.0
+    outside_tube_eur_per_kwh: Annotated[float, Meta(ge=0.0, le=100.0, description="EUR per kWh, such as 0.1")] = 0.1
 
 
 class SiteSection(Section, frozen=True):

@@ -21,6 +21,7 @@ from heg.devices.contract import (
 from heg.devices.device import ManagedDevice, Surroundings, write_lost_alarm
 from heg.devices.limits import AgeLimits
 from heg.devices.names import check_names, choose_name, settings_for
+from heg.devices.narrowing import narrowed
 from heg.model.capabilities import Capability, MeterCapability, ProducerCapability
 from heg.model.instance import ANY, Location
 from heg.model.losses import loss
@@ -85,7 +86,7 @@ class DeviceManager:
         support: GridSupportActuator | None = None,
     ) -> DeviceHandle:
         """Announce a device; attaching a known identity again returns its handle with what is new taken over."""
-        info = _tidy(info)
+        info = narrowed(_tidy(info), self.owner_settings(info.identity, info.serial))
         self._remember()
         if (known := self._devices.get(info.identity)) is not None:
             known.renew(info, interval_s=interval_s, actuator=actuator, support=support)

@@ -57,6 +57,8 @@ class DegradationCode(StrEnum):
     INPUT_MENDED = "input_mended"
     DEFERRABLE_UNPLACED = "deferrable_unplaced"
     WEATHER_MISSING = "weather_missing"
+    BILLING_PARTLY_KNOWN = "billing_partly_known"
+    DAY_AHEAD_MISSING = "day_ahead_missing"
 
 
 @dataclass(frozen=True, slots=True)

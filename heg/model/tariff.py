@@ -8,11 +8,19 @@ from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
+from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from heg.model.plan import Block
 
 _MONTHS = 12
+
+
+class Viewpoint(StrEnum):
+    """Whose cost counts (spec ebr.md, Configuration): the household's contract, or the day-ahead market both ways."""
+
+    HOUSEHOLD = "household"
+    RETAILER = "retailer"
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,8 @@ MENDING: Mapping[DegradationCode, str] = {
     DegradationCode.CLOCK_STEPPED: _WAIT,
     DegradationCode.DEFERRABLE_UNPLACED: "Give the appliance's cycle more time, or let it run on fewer kilowatts.",
     DegradationCode.WEATHER_MISSING: "See that the weather feed ([feeds.weather]) can be reached, and [site] is set.",
+    DegradationCode.BILLING_PARTLY_KNOWN: "Nothing needs you: the next billing period is counted from its beginning.",
+    DegradationCode.DAY_AHEAD_MISSING: "Name a market in the configuration ([feeds.market]), and see that it answers.",
     DegradationCode.INPUT_MENDED: "See that the devices and feeds tell sensible values, in Devices below.",
 }
 

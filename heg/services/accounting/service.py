@@ -18,7 +18,7 @@ from heg.model.instance import ANY, Location, Quality
 from heg.model.records import BooksRecord, RecentBooks
 from heg.model.refusals import RefusalCode
 from heg.model.slots import Profile
-from heg.model.tariff import TariffTerms
+from heg.model.tariff import TariffTerms, Viewpoint
 from heg.runtime.clock import Clock
 from heg.services.accounting.billing import Billing
 from heg.services.accounting.house import HouseView
@@ -27,7 +27,7 @@ from heg.services.accounting.ledger import Closed, Ledger
 from heg.services.accounting.records import mean_kw, record_of
 from heg.services.accounting.settings import AccountingSettings
 from heg.services.accounting.spans import Calendar
-from heg.services.accounting.tariff import SERIES, TariffBook
+from heg.services.accounting.tariff import TariffBook
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class Accounting:
         self._here = Location(settings.unit)
         self._calendar = Calendar(settings.time_zone, settings.slot_minutes)
         self._view = HouseView(door, settings)
-        self._tariffs = TariffBook(settings.slot_minutes)
+        self._tariffs = TariffBook(settings.slot_minutes, settings.viewpoint)
         recent = self._before("books.recent")
         self._keeping = Keeping(self._calendar, recent if isinstance(recent, RecentBooks) else None)
         self._billing = Billing(left if isinstance(left := self._before("books.billing"), BillingRecord) else None)
@@ -106,7 +106,7 @@ class Accounting:
 
     def _learn(self, now: datetime) -> bool:
         learnt = False
-        for series in SERIES:
+        for series in self._tariffs.series:
             found = self._door.latest_all(series, Location(self._settings.unit, ANY, ANY))
             new = [one for one in found if self._heard.get((series, one.location)) != one.sequence]
             for one in sorted(new, key=lambda one: one.sequence):
@@ -118,6 +118,8 @@ class Accounting:
 
     def _learn_terms(self, now: datetime) -> None:
         """The contract's terms as the feed of this run says them; what an earlier run left may be another contract."""
+        if self._settings.viewpoint is Viewpoint.RETAILER:
+            return  # the resident's contract is not what the retailer pays
         found = self._door.latest_all("tariff", Location(self._settings.unit, ANY))
         newest = max(found, key=lambda one: one.sequence, default=None)
         if newest is None or not newest.sequence or not isinstance(newest.value, TariffTerms):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from heg.model.tariff import Viewpoint
 from heg.model.timings import Timings
 
 
@@ -11,7 +12,7 @@ class AccountingSettings:
     """One unit's books. `time_zone` is where its days begin.
 
     `vehicle_at_once` says what the vehicle of the two other houses does: charge when it is plugged, or (False) exactly
-    as the real one did.
+    as the real one did. `viewpoint` says whose money is counted.
     """
 
     unit: str
@@ -21,6 +22,7 @@ class AccountingSettings:
     span_s: float = 60.0
     keep_every_s: float = 300.0
     vehicle_at_once: bool = True
+    viewpoint: Viewpoint = Viewpoint.HOUSEHOLD
 
     @property
     def slot(self) -> timedelta:

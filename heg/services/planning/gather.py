@@ -4,6 +4,8 @@ It always yields a problem that can be planned (spec ebr.md, Never infeasible). 
 
 - no import prices at all: a flat price is assumed, so that the plan is plain self-consumption;
 - prices end before the horizon: the same slots of the last days stand in;
+- the retailer's eyes and no day-ahead prices: the contract's are planned with;
+- books that do not reach back to the beginning of a billing period: the time since stands for the time before;
 - no export price: exporting earns nothing; no CO2 cost: it counts as nothing;
 - a storage whose energy nobody can tell is left out; one that stands still or is silent is reckoned by metered energy;
 - another's forecast that ends early is continued by its own last days, and none at all means our own;
@@ -26,9 +28,12 @@ from heg.model.plan import (
     VehicleInputs,
 )
 from heg.model.slots import slot_start
+from heg.model.tariff import Viewpoint
+from heg.services.planning.charges import Charges, charges_of
 from heg.services.planning.household import Flows
 from heg.services.planning.outlook import (
     CO2,
+    DAY_AHEAD,
     DEMAND,
     EXPORT,
     IMPORT,
@@ -73,7 +78,12 @@ def gather(
 ) -> Gathered:
     """Return the problem of the slot that runs at `now`; `noticed` are lacks that the loop itself has seen."""
     start = slot_start(now, settings.slot)
+    tube_low, tube_high = (_tube(outlook, settings, variable, start) for variable in (TUBE_LOW, TUBE_HIGH))
+    objective = settings.objective or (
+        Objective.ENERGY_CO2_DISTRIBUTION if tube_low or tube_high else Objective.ENERGY_CO2
+    )
     prices = _Prices(outlook, settings, start)
+    charges = _charges(outlook, settings, start)
     members, stored = _members(outlook, now_s)
     pev, charger, driven = _vehicle(outlook, settings, start, now_s)
     demand, demanded = _told(outlook, settings, DEMAND, start, DegradationCode.DEMAND_FORECAST_MISSING)
@@ -87,23 +97,26 @@ def gather(
         production_kw=production,
         production_curtailable=bool(outlook.members.producers)
         and all(one.curtailable for _, one in outlook.members.producers),
-        import_eur_per_kwh=prices.bought,
+        import_eur_per_kwh=charges.on(prices.bought),
         export_eur_per_kwh=prices.sold,
         co2_eur_per_kwh=prices.co2,
-        tube_low_kw=_tube(outlook, settings, TUBE_LOW, start),
-        tube_high_kw=_tube(outlook, settings, TUBE_HIGH, start),
+        tube_low_kw=tube_low,
+        tube_high_kw=tube_high,
         outside_tube_eur_per_kwh=settings.outside_tube_eur_per_kwh,
         contract_min_kw=contract_min_kw,
         contract_max_kw=contract_max_kw,
+        peak_eur_per_kw=charges.peak_eur_per_kw,
+        peak_so_far_kw=charges.peak_so_far_kw,
+        blocks=charges.blocks,
         ess=together(
             members,
             wear_eur_per_kwh=settings.wear_eur_per_kwh,
             end_value_eur_per_kwh=settings.end_value_eur_per_kwh,
         ),
         pev=pev,
-        objective=settings.objective,
+        objective=objective,
         first_slot_share=min(max(1.0 - (now - start) / settings.slot, _LEAST_SHARE), 1.0),
-        degradations=(*noticed, *prices.lacks, *stored, *driven, *demanded, *produced, *exceeded),
+        degradations=(*noticed, *prices.lacks, *charges.lacks, *stored, *driven, *demanded, *produced, *exceeded),
     )
     forecast = ForecastRequest(
         start=start,
@@ -127,10 +140,21 @@ class _Prices:
     def __init__(self, outlook: Outlook, settings: PlanningSettings, start: datetime) -> None:
         self.lacks: list[Degradation] = []
         slots = settings.slots
-        bought, sold, co2 = (outlook.books[one].filled(start, slots) for one in (IMPORT, EXPORT, CO2))
+        buying, selling = self._series(outlook, settings)
+        bought, sold, co2 = (outlook.books[one].filled(start, slots) for one in (buying, selling, CO2))
         self.bought = self._bought(bought, slots)
         self.sold = self._sold(sold, slots)
         self.co2 = self._co2(co2, slots, wanted=settings.objective is Objective.CO2)
+
+    def _series(self, outlook: Outlook, settings: PlanningSettings) -> tuple[str, str]:
+        """Return whose prices count."""
+        if settings.viewpoint is Viewpoint.HOUSEHOLD:
+            return IMPORT, EXPORT
+        if not outlook.books[DAY_AHEAD].empty:
+            return DAY_AHEAD, DAY_AHEAD
+        text = "The day-ahead market's prices are not known: the contract's are planned with."
+        self.lacks.append(Degradation(DegradationCode.DAY_AHEAD_MISSING, text))
+        return IMPORT, EXPORT
 
     def _bought(self, bought: Filled | None, slots: int) -> tuple[float, ...]:
         if bought is None:
@@ -171,6 +195,12 @@ class _Prices:
             "those of the same slots of the last days stand in."
         )
         self.lacks.append(Degradation(code, text))
+
+
+def _charges(outlook: Outlook, settings: PlanningSettings, start: datetime) -> Charges:
+    """Return what the contract asks beyond its prices; the retailer does not pay it."""
+    terms = outlook.terms if settings.viewpoint is Viewpoint.HOUSEHOLD else None
+    return charges_of(terms, outlook.billed(), start, settings.slots, settings.slot)
 
 
 def _members(outlook: Outlook, now_s: float) -> tuple[tuple[Member, ...], list[Degradation]]:

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from heg.data.door import Door
+from heg.model.books import BillingRecord
 from heg.model.envelope import Envelope
 from heg.model.instance import ANY, Instance, Location, Quality
 from heg.model.losses import loss
 from heg.model.records import AlarmRecord, VehicleRecord
 from heg.model.slots import Profile, slot_start
+from heg.model.tariff import TariffTerms
 from heg.services.planning.household import Flows, Household, flows, household, number
 from heg.services.planning.past import SeriesPast, SlotMean
 from heg.services.planning.prices import SlotBook
@@ -24,10 +26,11 @@ from heg.services.planning.vehicle import Plugged
 FORECAST_MISSING = loss("forecast-missing")
 """Without a provider's word the past goes to the forecaster, however short it is; that names what stands in."""
 IMPORT, EXPORT, CO2 = "profile.price.import", "profile.price.export", "profile.price.co2"
+DAY_AHEAD = "profile.price.day_ahead"
 DEMAND, PRODUCTION = "profile.demand", "profile.production"
 TUBE_LOW, TUBE_HIGH = "profile.tube.low", "profile.tube.high"
 _MOST = {
-    **dict.fromkeys((IMPORT, EXPORT, CO2), 20.0),
+    **dict.fromkeys((IMPORT, EXPORT, CO2, DAY_AHEAD), 20.0),
     **dict.fromkeys((DEMAND, PRODUCTION, TUBE_LOW, TUBE_HIGH), 1000.0),
 }
 _OWN = frozenset({DEMAND, PRODUCTION})
@@ -56,6 +59,8 @@ class Outlook:
         self._keepers: dict[str, SocKeeper] = {}
         self._heard: dict[tuple[str, Location], int] = {}
         self._words = 0
+        self.terms: TariffTerms | None = None
+        """What the contract asks beyond its prices; None before a feed of this run has said so."""
         self._slot: datetime | None = None
         self.members = Household()
         self.seen = Flows(None, None)
@@ -68,6 +73,7 @@ class Outlook:
         self._store(now_s)
         for variable in (*self.books, *WEATHER):
             self._listen(variable, now)
+        self._read_terms()
         for variable, past in self.past.items():
             self._book(variable, past)
         return Looked(self.members, self._words)
@@ -104,6 +110,11 @@ class Outlook:
             if isinstance(record, VehicleRecord) and record.plugged and name not in self.members.lost:
                 found.append(Plugged(name, capability, record))
         return tuple(found)
+
+    def billed(self) -> BillingRecord | None:
+        """Return how far the books have counted the billing periods."""
+        instance = self._door.latest("books.billing", self.here)
+        return instance.value if instance is not None and isinstance(instance.value, BillingRecord) else None
 
     def envelope(self) -> Envelope | None:
         """Return what is left to the connection point, None before control has said so in this run."""
@@ -162,6 +173,15 @@ class Outlook:
         else:
             changed = self.books[variable].learn((one.value for one in new if isinstance(one.value, Profile)), now)
         if changed:
+            self._words += 1
+
+    def _read_terms(self) -> None:
+        found = self._door.latest_all("tariff", Location(self._settings.unit, ANY))
+        newest = max(found, key=lambda one: one.sequence, default=None)
+        if newest is None or not newest.sequence or not isinstance(newest.value, TariffTerms):
+            return
+        if newest.value != self.terms:
+            self.terms = newest.value
             self._words += 1
 
     def _is_news(self, variable: str, one: Instance) -> bool:

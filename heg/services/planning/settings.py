@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from heg.model.losses import loss
 from heg.model.plan import Objective, Site
+from heg.model.tariff import Viewpoint
 from heg.model.timings import Timings
 
 HISTORY_DAYS = 35
@@ -17,6 +18,7 @@ OLD_PLAN_S = 2 * 3600.0
 class PlanningSettings:
     """One unit's slot loop. `slots` is the horizon; prices are EUR/kWh; `phases` those of the connection point.
 
+    `objective` None: with distribution while somebody tells a tube, else energy and CO2 (spec ebr.md, Objectives).
     `ask_limit_s` is what the planner's process may take, in real seconds.
     """
 
@@ -24,7 +26,8 @@ class PlanningSettings:
     timings: Timings
     slot_minutes: int = 15
     slots: int = 96
-    objective: Objective = Objective.ENERGY_CO2
+    objective: Objective | None = None
+    viewpoint: Viewpoint = Viewpoint.HOUSEHOLD
     wear_eur_per_kwh: float = 0.0
     end_value_eur_per_kwh: float | None = None
     outside_tube_eur_per_kwh: float = 0.0
