@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import random
-import resource
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 from bench.rows import Row
 from heg.studies.closed_loop import Recording
@@ -62,7 +62,13 @@ def _measure(minutes: int) -> None:
     begun_s = time.perf_counter()
     best = best_battery(Question(recording=recording, prices=Prices(eur_per_kwh=200.0, eur_per_kw=80.0))).best
     seconds = time.perf_counter() - begun_s
-    print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, best.capacity_kwh, best.rate_kw)
+    print(seconds, _peak_mb(), best.capacity_kwh, best.rate_kw)
+
+
+def _peak_mb() -> float:
+    """What the kernel has seen of this process alone; getrusage would count what it was begun from."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
 if __name__ == "__main__":

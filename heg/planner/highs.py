@@ -211,13 +211,15 @@ class Program:
             self._solver.setOptionValue(option, value)
         self._passed = _passed(self._solver, arrays)
 
-    def bound(self, column: int, lower: float, upper: float) -> None:
-        """Change the bounds of one variable."""
-        self._solver.changeColBounds(column, lower, upper)
+    def bound(self, columns: Ints, lower: Floats, upper: Floats) -> None:
+        """Change the bounds of variables."""
+        if len(columns):
+            self._solver.changeColsBounds(len(columns), columns, lower, upper)
 
-    def bound_row(self, row: int, lower: float, upper: float) -> None:
-        """Change the bounds of one constraint."""
-        self._solver.changeRowBounds(row, lower, upper)
+    def bound_rows(self, rows: Ints, lower: Floats, upper: Floats) -> None:
+        """Change the bounds of constraints."""
+        if len(rows):
+            self._solver.changeRowsBounds(len(rows), rows, lower, upper)  # type: ignore[attr-defined]  # not in its stubs
 
     def minimise(self, time_limit_s: float) -> Answer:
         """Solve, from the last answer's basis where there is one. Never raises, as `run`."""

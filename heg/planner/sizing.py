@@ -1,4 +1,4 @@
-"""Battery dimensioning: the planner's program over a whole history, with capacity and rate as variables.
+"""Battery dimensioning: the planner's program over a whole history, and the size with which that costs least.
 
 spec ebr.md, Battery dimensioning: battery cost + energy + CO2, perfect foresight, the battery ends as full as it began.
 Both directions in one slot are forbidden only where the linear program would use them (facts: losses can pay).
@@ -6,31 +6,28 @@ Both directions in one slot are forbidden only where the linear program would us
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from heg.planner.highs import Answer, Outcome, Program, run
-from heg.planner.house import Bools, Floats
-from heg.planner.matrix import Arrays, Builder, Ints
+from heg.planner.cuts import Box, Cut, Size, lowest
+from heg.planner.dimensioning import LEAST_TIME_S, ROUNDS, Dimensioning
+from heg.planner.house import Floats
+from heg.planner.operation import TOLERANCE_KW, Home, Operation, Powers
 
-TIE_EUR_PER_KWH = 1e-7
-"""Settles ties: of plans that cost the same, the one that cycles less. Never reported as cost."""
-
-TOLERANCE_KW = 1e-6
 NEAR_SHARE = 1e-3
 NEAREST_SHARE = 1e-7
 MANY_SLOTS = 3_000
 """An answer is the best when none can be cheaper by more than `NEAR_SHARE` of what is bought and sold; of no more slots
 than this, by more than `NEAREST_SHARE`. Over a year it takes minutes to settle the last cents."""
 
-ROUNDS = 6
-LEAST_TIME_S = 0.5
-CURVE = (1.0, 1.25, 1.5, 1.75, 2.0, 0.75, 0.5, 0.25)
-"""Shares of the best capacity whose saving is computed too, in the order in which one answer is near the next."""
+SETTLED_SHARE = (1e-8, 1e-6)
+"""The size alone is settled more closely, in few slots and in many."""
 
-FINE_SLOTS = 20_000
-"""Of more slots than this every second of them is left out: each takes seconds then."""
+BESIDE = 10.0
+"""Batteries beside the best are settled so many times less closely."""
+CURVE = (1.25, 1.5, 1.75, 2.0, 0.75, 0.5, 0.25)
+"""Shares of the best capacity whose saving is computed too, in the order in which one answer is near the next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,233 +83,148 @@ def size(inputs: SizingInputs) -> Sized:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Columns:
-    arrays: Arrays
-    imported: Ints
-    charge: Ints
-    discharge: Ints
-    exported_rows: Ints
-    capacity: int
-    rate: int
+class _Point:
+    """A size and what it costs, what the home does with it, the least that any could cost, and the cuts that say so."""
+
+    cut: Cut
+    powers: Powers
+    bound_eur: float
+    cuts: tuple[Cut, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Held:
-    """What is bounded to keep slots to one direction: variables at zero, slots that sell nothing."""
+@dataclass(slots=True)
+class _Clock:
+    left_s: float
 
-    columns: list[int] = field(default_factory=list)
-    slots: list[int] = field(default_factory=list)
+
+class _Asked:
+    """Says what a size costs, and keeps the best with what the home does then."""
+
+    def __init__(self, operation: Operation, price: Size, clock: _Clock) -> None:
+        self._operation = operation
+        self._price = price
+        self._clock = clock
+        self.best: tuple[Cut, Powers] | None = None
+
+    def __call__(self, size: Size) -> Cut | None:
+        clock, price = self._clock, self._price
+        if self.best is not None and clock.left_s <= 0.0:
+            return None
+        operated, seconds = self._operation.at(size.kwh, size.kw, max(LEAST_TIME_S, clock.left_s))
+        clock.left_s -= seconds
+        if operated is None:
+            return None
+        eur = operated.energy_eur + price.kwh * size.kwh + price.kw * size.kw
+        cut = Cut(size, eur, price.kwh + operated.eur_per_kwh, price.kw + operated.eur_per_kw)
+        if self.best is None or cut.eur < self.best[0].eur:
+            self.best = cut, operated.powers
+        return cut
 
 
 class _Sizing:
     def __init__(self, inputs: SizingInputs) -> None:
         self._inputs = inputs
-        self._hours = inputs.slot_minutes / 60.0
-        self._net_kw = np.array(inputs.net_kw, dtype=np.float64)
-        self._buy = np.array(inputs.buy_eur_per_kwh, dtype=np.float64)
-        self._sell = np.array(inputs.sell_eur_per_kwh, dtype=np.float64)
-        self._slots = len(self._net_kw)
-        self._columns = self._built(self._nowhere(), self._nowhere())
-        self._program = Program(self._columns.arrays)
-        self._left_s = inputs.time_limit_s
-        share = NEAREST_SHARE if self._slots <= MANY_SLOTS else NEAR_SHARE
-        self._near_eur = share * self._turnover_eur()
+        self._home = Home(
+            hours=inputs.slot_minutes / 60.0,
+            net_kw=np.array(inputs.net_kw, dtype=np.float64),
+            buy=np.array(inputs.buy_eur_per_kwh, dtype=np.float64),
+            sell=np.array(inputs.sell_eur_per_kwh, dtype=np.float64),
+            one_way=inputs.round_trip_efficiency**0.5,
+            most_rate_kw=inputs.max_kw,
+        )
+        self._box = Box(Size(0.0, 0.0), Size(inputs.max_kwh, inputs.max_kw))
+        self._price = Size(inputs.ess_eur_per_kwh, inputs.ess_eur_per_kw)
+        self._operation = Operation(self._home)
+        self._cuts: tuple[Cut, ...] = ()
+        self._clock = _Clock(inputs.time_limit_s)
+        few, turnover_eur = self._home.slots <= MANY_SLOTS, self._turnover_eur()
+        self._near_eur = turnover_eur * (NEAREST_SHARE if few else NEAR_SHARE)
+        self._settled_eur = turnover_eur * (SETTLED_SHARE[0] if few else SETTLED_SHARE[1])
 
     def sized(self) -> Sized:
         best = self._best()
         if not self._inputs.curve:
             return Sized(best=best)
-        found = [self._alone(), best, *self._around(best)]
+        alone = self._battery(Size(0.0, 0.0), np.zeros(self._home.slots))
+        found = [alone, best, *self._around(best)]
         return Sized(best=best, curve=tuple(sorted(found, key=lambda battery: battery.capacity_kwh)))
 
-    def _nowhere(self) -> Bools:
-        return np.zeros(self._slots, dtype=np.bool_)
-
-    def _built(self, one_way: Bools, grid_one_way: Bools) -> _Columns:
-        """Put the program together; exports are what imports, storage and the house leave, and have no variable."""
-        inputs, make, slots, hours = self._inputs, Builder(), self._slots, self._hours
-        imported = make.columns(slots, 0.0, self._most_kw(), cost=hours * (self._buy - self._sell))
-        charge = make.columns(slots, 0.0, inputs.max_kw, cost=hours * (self._sell + TIE_EUR_PER_KWH))
-        discharge = make.columns(slots, 0.0, inputs.max_kw, cost=hours * (TIE_EUR_PER_KWH - self._sell))
-        energy = make.columns(slots, 0.0, np.inf)
-        capacity = make.columns(1, 0.0, inputs.max_kwh, cost=inputs.ess_eur_per_kwh)
-        rate = make.columns(1, 0.0, inputs.max_kw, cost=inputs.ess_eur_per_kw)
-        exported = make.rows(slots, self._net_kw, np.inf)
-        for columns, sign in ((imported, 1.0), (charge, -1.0), (discharge, 1.0)):
-            make.put(exported, columns, sign)
-        self._stored(make, energy, charge, discharge)
-        full = make.rows(slots, -np.inf, 0.0)
-        make.put(full, energy, 1.0)
-        make.put(full, np.repeat(capacity, slots), -1.0)
-        fast = make.rows(slots, -np.inf, 0.0)  # of both together: one of them is zero
-        make.put(fast, charge, 1.0)
-        make.put(fast, discharge, 1.0)
-        make.put(fast, np.repeat(rate, slots), -1.0)
-        # Where selling brings more than buying costs, no more is bought than house and charging draw, in one direction.
-        gains = self._buy < self._sell
-        bought = make.rows(int(gains.sum()), -np.inf, np.maximum(self._net_kw[gains], 0.0))
-        make.put(bought, imported[gains], 1.0)
-        make.put(bought, charge[gains], -1.0)
-        self._one_way(make, charge, discharge, one_way)
-        self._grid_one_way(make, (imported, charge, discharge), grid_one_way)
-        return _Columns(make.arrays(), imported, charge, discharge, exported, int(capacity[0]), int(rate[0]))
-
-    def _stored(self, make: Builder, energy: Ints, charge: Ints, discharge: Ints) -> None:
-        one_way = self._inputs.round_trip_efficiency**0.5
-        rows = make.rows(self._slots, 0.0, 0.0)
-        if self._slots > 1:  # a single slot ends as it began
-            make.put(rows, energy, 1.0)
-            make.put(rows, np.roll(energy, 1), -1.0)
-        make.put(rows, charge, -self._hours * one_way)
-        make.put(rows, discharge, self._hours / one_way)
-
-    def _one_way(self, make: Builder, charge: Ints, discharge: Ints, where: Bools) -> None:
-        count, most_kw = int(where.sum()), self._inputs.max_kw
-        if not count:
-            return
-        binary = make.columns(count, 0.0, 1.0, whole=True)
-        rows = make.rows(count, -np.inf, 0.0)
-        make.put(rows, charge[where], 1.0)
-        make.put(rows, binary, -most_kw)
-        rows = make.rows(count, -np.inf, most_kw)
-        make.put(rows, discharge[where], 1.0)
-        make.put(rows, binary, most_kw)
-
-    def _grid_one_way(self, make: Builder, columns: tuple[Ints, Ints, Ints], where: Bools) -> None:
-        count, most_kw = int(where.sum()), self._most_kw()[where]
-        if not count:
-            return
-        imported, charge, discharge = (column[where] for column in columns)
-        binary = make.columns(count, 0.0, 1.0, whole=True)
-        rows = make.rows(count, -np.inf, 0.0)
-        make.put(rows, imported, 1.0)
-        make.put(rows, binary, -most_kw)
-        rows = make.rows(count, -np.inf, self._net_kw[where] + most_kw)
-        for column, sign in ((imported, 1.0), (charge, -1.0), (discharge, 1.0)):
-            make.put(rows, column, sign)
-        make.put(rows, binary, most_kw)
-
-    def _most_kw(self) -> Floats:
-        return np.abs(self._net_kw) + self._inputs.max_kw
-
     def _best(self) -> SizedBattery:
-        relaxed = self._minimised()
-        rounded = self._rounded(relaxed)
+        relaxed = self._least(self._guess(), self._box, self._settled_eur)
+        rounded = self._rounded(relaxed, self._box, self._settled_eur)
         if rounded.gap_eur <= self._near_eur:
             return rounded
-        return self._searched(relaxed, rounded)
+        asked = Dimensioning(self._home, self._price, self._box)
+        found = asked.searched(relaxed.powers, gap_eur=self._near_eur, time_limit_s=self._clock.left_s)
+        if found is None:
+            return rounded
+        searched = self._battery(found.size, found.powers.battery, found.gap_eur)
+        return min(searched, rounded, key=lambda battery: battery.counted_eur)
+
+    def _guess(self) -> Size:
+        """Half of what the home draws in a day, in three hours: a place to begin, no more."""
+        days = self._home.slots * self._home.hours / 24.0
+        kwh = 0.5 * self._home.hours * float(np.maximum(self._home.net_kw, 0.0).sum()) / days
+        kwh = min(max(kwh, 1.0), self._inputs.max_kwh)
+        return Size(kwh, min(kwh / 3.0, self._inputs.max_kw))
 
     def _around(self, best: SizedBattery) -> Iterator[SizedBattery]:
-        shares = CURVE if self._slots <= FINE_SLOTS else CURVE[::2]
-        for share in shares[1:]:
-            capacity_kwh = share * best.capacity_kwh
-            if TOLERANCE_KW < capacity_kwh <= self._inputs.max_kwh:
-                self._program.bound(self._columns.capacity, capacity_kwh, capacity_kwh)
+        for share in CURVE:
+            kwh = share * best.capacity_kwh
+            if TOLERANCE_KW < kwh <= self._inputs.max_kwh:
+                box = Box(Size(kwh, 0.0), Size(kwh, self._inputs.max_kw))
+                start = Size(kwh, min(best.rate_kw * share**0.5, self._inputs.max_kw))
+                near_eur = BESIDE * self._settled_eur
                 with suppress(UnsizedError):
-                    yield self._rounded(self._minimised())
+                    yield self._rounded(self._least(start, box, near_eur), box, near_eur)
 
-    def _alone(self) -> SizedBattery:
-        return self._battery(0.0, 0.0, np.zeros(self._slots))
-
-    def _minimised(self) -> Answer:
-        answer = self._program.minimise(max(LEAST_TIME_S, self._left_s))
-        self._left_s -= answer.seconds
-        if answer.outcome is not Outcome.OPTIMAL:
+    def _least(self, start: Size, box: Box, near_eur: float, *, held: Sequence[Cut] | None = None) -> _Point:
+        """Return the best size in the box; `held` are the cuts that are known while slots are held to a direction."""
+        asked = _Asked(self._operation, self._price, self._clock)
+        found = lowest(asked, start, box, near_eur=near_eur, cuts=self._cuts if held is None else held)
+        if found is None or asked.best is None:
             raise UnsizedError("the solver found nothing in its time")
-        return answer
+        if held is None:
+            self._cuts = found.cuts
+        return _Point(*asked.best, found.bound_eur, found.cuts)
 
-    def _mixed(self, values: Floats) -> tuple[Bools, Bools]:
-        """Return the slots that charge and discharge at once, and those that buy and sell at once and gain by it."""
-        columns = self._columns
-        charge_kw, discharge_kw = values[columns.charge], values[columns.discharge]
-        imported_kw = values[columns.imported]
-        exported_kw = imported_kw - self._net_kw - charge_kw + discharge_kw
-        grid = (np.minimum(imported_kw, exported_kw) > TOLERANCE_KW) & (self._buy < self._sell)
-        return np.minimum(charge_kw, discharge_kw) > TOLERANCE_KW, grid
-
-    def _rounded(self, relaxed: Answer) -> SizedBattery:
-        """Return the answer with each slot in the direction it had on balance.
+    def _rounded(self, relaxed: _Point, box: Box, near_eur: float) -> SizedBattery:
+        """Return the battery with each slot in the direction it had on balance.
 
         A few linear programs from a near basis in place of a search: where losses pay a little, it does.
         """
-        bound_eur = float(self._columns.arrays.cost @ relaxed.values)
-        answer, held = relaxed, _Held()
+        point, cuts, settled = relaxed, self._cuts, True
         try:
             for number in range(ROUNDS):
-                both, grid = self._mixed(answer.values)
-                if not both.any() and not grid.any():
+                both, grid = point.powers.both(self._home)
+                mixed = bool(both.any() or grid.any())
+                if settled and not mixed:
                     break
-                if number == ROUNDS - 1:  # one slot's hold has moved another's too often: all are held
-                    both, grid = ~self._nowhere(), self._buy < self._sell
-                self._hold(answer.values, both, grid, held)
-                answer = self._minimised()
+                if mixed:
+                    if number >= ROUNDS - 2:  # one slot's hold has moved another's too often: all are held
+                        both, grid = np.ones(self._home.slots, dtype=np.bool_), self._home.gains
+                    self._operation.hold(point.powers, both, grid)
+                within = Box(point.cut.size, point.cut.size) if mixed else box
+                point = self._least(point.cut.size, within, near_eur, held=cuts)
+                cuts, settled = point.cuts, not mixed
         finally:
-            self._open(held)
-        gap_eur = max(0.0, float(self._columns.arrays.cost @ answer.values) - bound_eur)
-        return self._of(self._columns, answer.values, gap_eur)
+            self._operation.release()
+        return self._battery(point.cut.size, point.powers.battery, max(0.0, point.cut.eur - relaxed.bound_eur))
 
-    def _hold(self, values: Floats, both: Bools, grid: Bools, held: _Held) -> None:
-        """Hold slots to the direction they had on balance."""
-        columns = self._columns
-        net_kw = values[columns.charge] - values[columns.discharge]
-        charging = np.where(np.abs(net_kw) > TOLERANCE_KW, net_kw > 0.0, self._net_kw < 0.0)
-        exports = self._net_kw + net_kw < 0.0
-        closed = (
-            columns.discharge[both & charging],
-            columns.charge[both & ~charging],
-            columns.imported[grid & exports],
-        )
-        for column in map(int, np.concatenate(closed)):
-            self._program.bound(column, 0.0, 0.0)
-            held.columns.append(column)
-        for slot in map(int, np.flatnonzero(grid & ~exports)):  # all that is bought is drawn, nothing is left to sell
-            net = float(self._net_kw[slot])
-            self._program.bound_row(int(columns.exported_rows[slot]), net, net)
-            held.slots.append(slot)
-
-    def _open(self, held: _Held) -> None:
-        columns, upper = self._columns, self._columns.arrays.upper
-        for column in held.columns:
-            self._program.bound(column, 0.0, float(upper[column]))
-        for slot in held.slots:
-            self._program.bound_row(int(columns.exported_rows[slot]), float(self._net_kw[slot]), np.inf)
-
-    def _searched(self, relaxed: Answer, rounded: SizedBattery) -> SizedBattery:
-        """Return the best that a search over binaries finds in its time, in slots that need them."""
-        both, grid = self._mixed(relaxed.values)
-        for _ in range(ROUNDS):
-            if self._left_s <= LEAST_TIME_S:
-                break
-            columns = self._built(both, grid)
-            answer = run(columns.arrays, time_limit_s=self._left_s, gap_eur=self._near_eur)
-            self._left_s -= answer.seconds
-            if not answer.solved:
-                break
-            more, more_grid = self._mixed(answer.values)
-            if not (more & ~both).any() and not (more_grid & ~grid).any():
-                found = self._of(columns, answer.values, answer.gap_eur)
-                return min(found, rounded, key=lambda battery: battery.counted_eur)
-            both, grid = both | more, grid | more_grid
-        return rounded
-
-    def _of(self, columns: _Columns, values: Floats, gap_eur: float) -> SizedBattery:
-        power_kw = values[columns.charge] - values[columns.discharge]
-        return self._battery(float(values[columns.capacity]), float(values[columns.rate]), power_kw, gap_eur)
-
-    def _battery(self, capacity_kwh: float, rate_kw: float, power_kw: Floats, gap_eur: float = 0.0) -> SizedBattery:
-        inputs, grid_kw = self._inputs, self._net_kw + power_kw
-        energy_eur = np.maximum(grid_kw, 0.0) @ self._buy - np.maximum(-grid_kw, 0.0) @ self._sell
-        battery_eur = inputs.ess_eur_per_kwh * capacity_kwh + inputs.ess_eur_per_kw * rate_kw
+    def _battery(self, size: Size, power_kw: Floats, gap_eur: float = 0.0) -> SizedBattery:
+        home, grid_kw = self._home, self._home.net_kw + power_kw
+        energy_eur = (grid_kw * np.where(grid_kw > 0.0, home.buy, home.sell)).sum()
         return SizedBattery(
-            capacity_kwh=capacity_kwh,
-            rate_kw=rate_kw,
-            counted_eur=self._hours * float(energy_eur) + battery_eur,
-            discharged_kwh=self._hours * float(np.maximum(-power_kw, 0.0).sum()),
+            capacity_kwh=size.kwh,
+            rate_kw=size.kw,
+            counted_eur=home.hours * float(energy_eur) + self._price.kwh * size.kwh + self._price.kw * size.kw,
+            discharged_kwh=home.hours * float(np.maximum(-power_kw, 0.0).sum()),
             grid_kw=tuple(grid_kw.tolist()),
             gap_eur=gap_eur,
         )
 
     def _turnover_eur(self) -> float:
         """What the home without a battery buys and sells."""
-        bought = np.maximum(self._net_kw, 0.0) @ np.abs(self._buy)
-        return max(1.0, self._hours * float(bought + np.maximum(-self._net_kw, 0.0) @ np.abs(self._sell)))
+        home = self._home
+        price = np.abs(np.where(home.net_kw > 0.0, home.buy, home.sell))
+        return max(1.0, home.hours * float((np.abs(home.net_kw) * price).sum()))
