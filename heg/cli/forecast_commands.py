@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from heg.cli.parser import Add
+    from heg.model.plan import Forecast, SeriesForecast
     from heg.planner.week import Expected, Span, Week
 
 
@@ -29,6 +31,7 @@ def add_to(add: Add) -> None:
 
 def _forecast(options: argparse.Namespace) -> int:
     try:
+        from heg.planner.forecast import forecast
         from heg.planner.week import week_ahead
     except ImportError as error:
         text = f"forecasts need numpy, which is not installed here ({error}): pip install 'heg[planner]'"
@@ -54,9 +57,14 @@ def _forecast(options: argparse.Namespace) -> int:
     )
     try:
         week = week_ahead(request, options.days)
+        slots = forecast(replace(request, slots=options.days * 1440 // recording.slot_minutes))
     except ValueError as error:
         raise CommandError(FAILED, f"heg forecast: {error}") from error
-    text = json.dumps(_document(week), indent=1) if options.json else "\n".join(_told(week, hours=options.hours))
+    text = (
+        json.dumps({**_document(week), "slots": _slots(slots)})
+        if options.json
+        else "\n".join(_told(week, hours=options.hours))
+    )
     print(text, flush=True)
     return DONE
 
@@ -66,6 +74,27 @@ def _document(week: Week) -> dict[str, Any]:
         "days": [_span(one) for one in week.days],
         "hours": [_span(one) for one in week.hours],
         "degradations": [{"code": one.code.value, "text": one.text} for one in week.degradations],
+    }
+
+
+def _slots(found: Forecast) -> dict[str, Any]:
+    """Slot by slot in columns, kW: the mean, which adds up to energies, and a row for each quantile."""
+    from heg.model.plan import QUANTILES
+
+    def columns(series: SeriesForecast | None) -> dict[str, Any] | None:
+        if series is None:
+            return None
+        rows = {
+            f"{share:g}": [round(kw, 4) for kw in row]
+            for share, row in zip(QUANTILES, series.quantiles_kw, strict=True)
+        }
+        return {"mean_kw": [round(kw, 4) for kw in series.mean_kw], "quantiles_kw": rows}
+
+    return {
+        "start": found.start.isoformat(),
+        "slot_minutes": found.slot_minutes,
+        "demand": columns(found.demand),
+        "production": columns(found.production),
     }
 
 

@@ -388,6 +388,10 @@ class WeatherSeries:
     age_hours: float = 0.0
 
 
+QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
+"""The share of slots that should stay below each row of a forecast's quantiles."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForecastRequest:
     """Forecast demand and production of `slots` slots from `start` on. `weather` None: nobody tells any."""
@@ -403,11 +407,17 @@ class ForecastRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesForecast:
-    """Expected mean kW of each slot with a band that should hold four slots out of five."""
+    """What a slot's kW will most likely be near, with a band that should hold four slots out of five.
+
+    `values_kw` is what is missed least, slot by slot; `mean_kw` is what adds up to energies, empty where nobody asked:
+    a house that sometimes cooks has a mean above its usual slot. `quantiles_kw` has one row for each of `QUANTILES`.
+    """
 
     values_kw: tuple[float, ...]
     low_kw: tuple[float, ...]
     high_kw: tuple[float, ...]
+    mean_kw: tuple[float, ...] = ()
+    quantiles_kw: tuple[tuple[float, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

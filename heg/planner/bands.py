@@ -1,11 +1,14 @@
-"""Bands that hold about four slots of five: weighted quantiles of what was missed around the same hour before."""
+"""Quantiles of what comes: weighted quantiles of what was missed around the same hour before."""
 
 import numpy as np
 
 from heg.planner.calendar import Indices, Values
 
-LOW, HIGH = 0.09, 0.91
+LEVELS = (0.08, 0.22, 0.5, 0.76, 0.91)
+"""Which quantiles of the past's misses hold the shares of `heg.model.plan.QUANTILES`: what comes strays a bit more."""
+MEDIAN = (0.5,)
 HOURS = 24
+_REACH_HOURS = 1.5
 
 
 def offsets_by_hour(
@@ -15,38 +18,47 @@ def offsets_by_hour(
     kinds: Indices,
     *,
     other_kind: float,
-    typical: tuple[float, float],
+    typical: tuple[float, ...],
     typical_weight: float,
+    levels: tuple[float, ...] = LEVELS,
 ) -> Values:
-    """Return (2 kinds of day, 24 hours, low and high): by how much the truth leaves the forecast.
+    """Return (2 kinds of day, 24 hours, levels): by how much the truth leaves the forecast.
 
     `hours` is the local time of day of each slot of the past, `typical` what is assumed of an hour without a past, with
     the weight of that many days.
     """
     counted = np.flatnonzero(weights > 0.0)
     order = counted[np.argsort(missed[counted], kind="stable")]
-    found = np.empty((2, HOURS, 2))
+    sorted_missed, sorted_hours, shares = missed[order], hours[order], np.array(levels)
+    by_kind = weights[order] * np.where(kinds[order] == np.arange(2)[:, None], 1.0, other_kind)
+    found = np.empty((2, HOURS, len(levels)))
+    found[:] = typical
     for hour in range(HOURS):
-        nearness = 1.5 - np.abs((hours[order] - (hour + 0.5) + 12.0) % HOURS - 12.0)
+        apart = np.abs(sorted_hours - (hour + 0.5))
+        nearness = _REACH_HOURS - np.minimum(apart, HOURS - apart)
         near = np.flatnonzero(nearness > 0.0)
-        slots = order[near]
-        weight = nearness[near] * weights[slots]
-        for kind in (0, 1):
-            cumulated = np.cumsum(weight * np.where(kinds[slots] == kind, 1.0, other_kind))
-            total = float(cumulated[-1]) if len(near) else 0.0
+        if not len(near):
+            continue
+        cumulated = np.cumsum(by_kind[:, near] * nearness[near], axis=1)
+        for kind, running in enumerate(cumulated):
+            total = float(running[-1])
+            at = np.minimum(np.searchsorted(running, shares * total), len(near) - 1)
             known = total / (total + typical_weight)
-            for side, share in enumerate((LOW, HIGH)):
-                at = min(int(np.searchsorted(cumulated, share * total)), len(near) - 1)
-                empirical = float(missed[slots[at]]) if len(near) else 0.0
-                found[kind, hour, side] = known * empirical + (1.0 - known) * typical[side]
+            found[kind, hour] = known * sorted_missed[near[at]] + (1.0 - known) * found[kind, hour]
     return found
 
 
-def at_slots(by_hour: Values, hours: Values, kinds: Indices) -> tuple[Values, Values]:
-    """Return low and high offsets of slots at these local times of day, between the middles of the hours."""
+def at_slots(by_hour: Values, hours: Values, kinds: Indices) -> Values:
+    """Return (levels, slots): the offsets at these local times of day, between the middles of the hours."""
     before = np.floor(hours - 0.5).astype(np.int64)
-    share = hours - 0.5 - before
-    low_high = (1.0 - share)[:, None] * by_hour[kinds, before % HOURS] + share[:, None] * by_hour[
-        kinds, (before + 1) % HOURS
-    ]
-    return low_high[:, 0], low_high[:, 1]
+    share = (hours - 0.5 - before)[:, None]
+    found: Values = (1.0 - share) * by_hour[kinds, before % HOURS] + share * by_hour[kinds, (before + 1) % HOURS]
+    return found.T
+
+
+def in_order(quantiles_kw: Values, middle_kw: Values) -> tuple[tuple[float, ...], ...]:
+    """Return the quantiles as rows none of which crosses another, those outside the median on their side of it."""
+    half = len(quantiles_kw) // 2
+    below = np.minimum.accumulate(np.minimum(quantiles_kw[:half], middle_kw)[::-1], axis=0)[::-1]
+    above = np.maximum.accumulate(np.maximum(quantiles_kw[half + 1 :], middle_kw), axis=0)
+    return tuple(tuple(row.tolist()) for row in (*below, middle_kw, *above))

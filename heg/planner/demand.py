@@ -1,7 +1,9 @@
-"""EUMF-K v1: a house's demand from its own past (spec ebr.md, Forecasts).
+"""EUMF-K: a house's demand from its own past (spec ebr.md, Forecasts).
 
 The exponentially weighted mean of the same local slot, days of the other kind counting a third, plus what was missed
-lately as far as it lasts. Where little was measured, a typical household stands in, scaled to what was seen.
+lately as far as it lasts. That adds up to energies. A single slot is most likely below it, for a kettle is seldom on:
+the slot's own forecast is the median, which has its own offset by the hour and its own lasting misses. Where little was
+measured, a typical household stands in, scaled to what was seen.
 """
 
 from dataclasses import dataclass
@@ -9,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from heg.model.plan import SeriesForecast
-from heg.planner.bands import at_slots, offsets_by_hour
+from heg.planner.bands import LEVELS, MEDIAN, at_slots, in_order, offsets_by_hour
 from heg.planner.calendar import DAY_MINUTES, Calendar, Values
 from heg.planner.past import Past
 from heg.planner.regression import Correction, fitted, means_before
@@ -23,10 +25,16 @@ _TYPICAL_DAYS = 0.25
 _TYPICAL_SCALE_HOURS = 3.0
 _FEATURE_HOURS = (0.0, 3.0, 24.0)
 _TRUST_DAYS = 6.0
+_MEDIAN_TRUST_DAYS = 4.0
+_MEDIAN_ROUNDS = 2
 _RUNNING = 0.6
 """How much of what the running slot's mean misses the rest of the slot misses too."""
 _BAND_DAYS = 1.5
-_TYPICAL_BAND = (-0.6, 1.0)
+_TYPICAL_OFFSETS = (-0.6, -0.4, -0.15, 0.25, 1.0)
+"""Of the quantiles, in parts of the mean: as the recorded homes have them."""
+_FOLLOWS = np.array((0.25, 0.5, 1.0, 1.0, 1.0))
+"""How far each quantile goes with what the median is told to be above or below the usual."""
+_HALF = len(LEVELS) // 2
 _HOME = np.array(
     (
         *(0.62, 0.54, 0.50, 0.48, 0.50, 0.58, 0.85, 1.08, 1.08, 1.05, 1.05, 1.12),
@@ -67,24 +75,45 @@ def forecast_demand(
     age_days = (len(before) - np.arange(len(before))) / a_day
     weights = known * 0.5 ** (age_days / HALF_LIFE_DAYS)
     habit = _habit(values_kw, weights, before, slot_minutes)
-    residual = np.where(known, values_kw - habit.without_itself(before, values_kw, weights), 0.0)
+    miss = _Miss(np.where(known, values_kw - habit.without_itself(before, values_kw, weights), 0.0), weights, a_day)
     expected_kw = habit.mean(ahead)
-    correction, features = _lasting(residual, weights, a_day)
-    told_kw = correction.apply(np.ones(len(ahead)), features)
-    if past.running_kw is not None:
-        told_kw = _with_running(past.running_kw, expected_kw, told_kw, residual, correction, a_day)
-    value_kw = np.maximum(expected_kw + told_kw, 0.0)
+    before_kw, ahead_kw = _offsets(miss, before, ahead, expected_kw, slot_minutes, LEVELS if bands else MEDIAN)
+    middle = len(ahead_kw) // 2
+    shifted = _Miss(np.where(known, miss.residual - before_kw[middle], 0.0), weights, a_day)
+    usual_kw = expected_kw + ahead_kw[middle]
+    value_kw, left = _told(shifted, usual_kw, past.running_kw, _likely(shifted))
     if not bands:
         alone = tuple(value_kw.tolist())
         return SeriesForecast(values_kw=alone, low_kw=alone, high_kw=alone)
-    low_kw, high_kw = _band(residual, weights, before, ahead, expected_kw, slot_minutes)
-    left = np.ones(len(ahead))
-    left[: min(len(ahead), a_day)] = correction.left[: len(ahead)]
-    low_kw = np.clip(value_kw + low_kw * left, 0.0, value_kw)
-    high_kw = np.maximum(value_kw + high_kw * left, value_kw)
+    mean_kw, _ = _told(miss, expected_kw, past.running_kw, _meant(miss))
+    apart_kw = (ahead_kw - ahead_kw[middle]) * left + np.outer(_FOLLOWS, value_kw - usual_kw)
+    rows = in_order(np.maximum(usual_kw + apart_kw, 0.0), value_kw)
     return SeriesForecast(
-        values_kw=tuple(value_kw.tolist()), low_kw=tuple(low_kw.tolist()), high_kw=tuple(high_kw.tolist())
+        values_kw=rows[_HALF],
+        low_kw=rows[0],
+        high_kw=rows[-1],
+        mean_kw=tuple(mean_kw.tolist()),
+        quantiles_kw=rows,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Miss:
+    """By how much each slot of the past left what was to be expected of it, and what each counts."""
+
+    residual: Values
+    weights: Values
+    a_day: int
+
+    @property
+    def known(self) -> Values:
+        """One where the slot is known, else nothing."""
+        return (self.weights > 0.0).astype(np.float64)
+
+    @property
+    def day_before(self) -> Values:
+        """What was missed a day before each slot of the past and of the day after it."""
+        return np.concatenate((np.zeros(self.a_day), self.residual))
 
 
 def _habit(values_kw: Values, weights: Values, before: Calendar, slot_minutes: int) -> _Habit:
@@ -107,41 +136,84 @@ def _features(residual: Values, known: Values, a_day: int) -> Values:
     return np.stack([means_before(residual, known, span, 0.25) for span in spans], axis=1)
 
 
-def _lasting(residual: Values, weights: Values, a_day: int) -> tuple[Correction, Values]:
-    known = (weights > 0.0).astype(np.float64)
-    features = _features(residual, known, a_day)
-    correction = fitted(np.ones(len(residual)), residual, features, weights, _usual(a_day), trust=_TRUST_DAYS * a_day)
-    return correction, features[-1]
+def _meant(miss: _Miss) -> Correction:
+    """How long a miss lasts in the mean."""
+    base, usual, trust = np.ones(len(miss.residual)), _usual(miss.a_day)[:, :-1], _TRUST_DAYS * miss.a_day
+    features = _features(miss.residual, miss.known, miss.a_day)
+    return fitted(base, miss.residual, features, miss.weights, usual, trust=trust)
+
+
+def _likely(miss: _Miss) -> Correction:
+    """How long a miss lasts most likely; what the same slot missed a day ago counts too."""
+    return fitted(
+        np.ones(len(miss.residual)),
+        miss.residual,
+        _features(miss.residual, miss.known, miss.a_day),
+        miss.weights,
+        _usual(miss.a_day),
+        trust=_MEDIAN_TRUST_DAYS * miss.a_day,
+        of_slot=miss.day_before,
+        rounds=_MEDIAN_ROUNDS,
+    )
 
 
 def _usual(a_day: int) -> Values:
     """What lasts of a miss, as the recorded homes have it: half of the last slot's for an hour, a quarter of a day."""
     hours = np.arange(a_day) * 24.0 / a_day
-    return np.stack((0.55 * np.exp(-hours / 1.3), np.full(a_day, 0.04), np.full(a_day, 0.25)), axis=1)
+    steady = np.ones(a_day)
+    return np.stack((0.55 * np.exp(-hours / 1.3), 0.04 * steady, 0.25 * steady, 0.1 * steady), axis=1)
 
 
-def _with_running(
-    running_kw: float, expected_kw: Values, told_kw: Values, residual: Values, correction: Correction, a_day: int
-) -> Values:
-    """The slot that runs counts as the newest one, as far as what was measured of it stands for the whole."""
-    missed_kw = (1.0 - _RUNNING) * told_kw[0] + _RUNNING * (running_kw - expected_kw[0])
-    newest = np.append(residual, missed_kw)
-    features = _features(newest, np.ones(len(newest)), a_day)[-1]
-    later = correction.apply(np.ones(len(expected_kw) - 1), features)
-    return np.concatenate(([missed_kw], later))
+def _told(miss: _Miss, expected_kw: Values, running_kw: float | None, correction: Correction) -> tuple[Values, Values]:
+    """Return the forecast kW, and which share of the band is left around it in each slot.
+
+    The slot that runs counts as the newest one, as far as what was measured of it stands for the whole.
+    """
+    slots, a_day = len(expected_kw), miss.a_day
+    told_kw = correction.apply(np.ones(slots), _now(miss.residual, miss, slots, correction))
+    if running_kw is not None:
+        missed_kw = (1.0 - _RUNNING) * told_kw[0] + _RUNNING * (running_kw - expected_kw[0])
+        newest = np.append(miss.residual, missed_kw)
+        later = correction.apply(np.ones(slots - 1), _now(newest, miss, slots - 1, correction))
+        told_kw = np.concatenate(([missed_kw], later))
+    left = np.ones(slots)
+    left[: min(slots, a_day)] = correction.left[:slots]
+    return np.maximum(expected_kw + told_kw, 0.0), left
 
 
-def _band(
-    residual: Values, weights: Values, before: Calendar, ahead: Calendar, expected_kw: Values, slot_minutes: int
+def _now(residual: Values, miss: _Miss, slots: int, correction: Correction) -> Values:
+    """The features at the end of `residual`: one row, or where the slot's own is among them one for each slot."""
+    known = np.concatenate((miss.known, np.ones(len(residual) - len(miss.residual))))
+    lately: Values = _features(residual[-miss.a_day :], known[-miss.a_day :], miss.a_day)[-1]
+    if correction.weights.shape[1] == len(lately):
+        return lately
+    count = min(slots, miss.a_day)
+    yesterday = np.concatenate((np.zeros(miss.a_day), residual))[len(residual) :][:count]
+    return np.column_stack((np.broadcast_to(lately, (count, len(lately))), yesterday))
+
+
+def _offsets(
+    miss: _Miss,
+    before: Calendar,
+    ahead: Calendar,
+    expected_kw: Values,
+    slot_minutes: int,
+    levels: tuple[float, ...],
 ) -> tuple[Values, Values]:
+    """Return (levels, slots) of the past and of what is ahead: by how much a quantile leaves the mean."""
     mean_kw = float(expected_kw.mean())
+    typical = _TYPICAL_OFFSETS if levels is LEVELS else _TYPICAL_OFFSETS[_HALF : _HALF + 1]
     by_hour = offsets_by_hour(
-        residual,
-        weights,
+        miss.residual,
+        miss.weights,
         before.hours(slot_minutes),
         before.weekend,
         other_kind=OTHER_DAY_TYPE,
-        typical=(_TYPICAL_BAND[0] * mean_kw, _TYPICAL_BAND[1] * mean_kw),
+        typical=tuple(part * mean_kw for part in typical),
         typical_weight=_BAND_DAYS * 60.0 / slot_minutes,
+        levels=levels,
     )
-    return at_slots(by_hour, ahead.hours(slot_minutes), ahead.weekend)
+    return (
+        at_slots(by_hour, before.hours(slot_minutes), before.weekend),
+        at_slots(by_hour, ahead.hours(slot_minutes), ahead.weekend),
+    )

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from heg.model.plan import SeriesForecast, Site
-from heg.planner.bands import at_slots, offsets_by_hour
+from heg.planner.bands import at_slots, in_order, offsets_by_hour
 from heg.planner.calendar import DAY_MINUTES, Calendar, Values, calendar_of, zone_of
 from heg.planner.past import Past
 from heg.planner.regression import fitted, means_before
@@ -32,8 +32,8 @@ _ENOUGH_DAYS = 5.0
 _NIGHT_KW_PER_M2 = 1e-4
 _MOST_BY_NIGHT = 0.02
 _BAND_DAYS = 1.5
-_TYPICAL_BAND = (-0.7, 0.7)
-_TOLD_BAND = (-0.35, 0.35)
+_TYPICAL_OFFSETS = (-0.7, -0.4, 0.0, 0.4, 0.7)
+_TOLD_OFFSETS = (-0.35, -0.15, 0.0, 0.15, 0.35)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +85,20 @@ def forecast_production(
         return SeriesForecast(values_kw=alone, low_kw=alone, high_kw=alone)
     left = np.ones(slots)
     left[: min(slots, a_day)] = correction.left[:slots]
-    low_kw, high_kw = _band(residual, honest, weights, before, ahead, slot_minutes)
-    low_kw, high_kw = base * low_kw * left, base * high_kw * left
+    offsets_kw = base * _offsets(residual, honest, weights, before, ahead, slot_minutes) * left
     if learnt is not None:
-        low, high = _band(learnt.residual_kw, learnt.before_kw, weights, before, ahead, slot_minutes, _TOLD_BAND)
-        low_kw = learnt.mixed(low_kw, learnt.value_kw * low)
-        high_kw = learnt.mixed(high_kw, learnt.value_kw * high)
-    low_kw = np.clip(value_kw + low_kw, 0.0, value_kw)
-    high_kw = np.clip(value_kw + high_kw, value_kw, np.maximum(most_kw, value_kw))
+        missed = learnt.residual_kw, learnt.before_kw
+        told_kw = learnt.value_kw * _offsets(*missed, weights, before, ahead, slot_minutes, _TOLD_OFFSETS)
+        offsets_kw = np.stack([learnt.mixed(own, told) for own, told in zip(offsets_kw, told_kw, strict=True)])
+    quantiles_kw = np.clip(value_kw + offsets_kw, 0.0, np.maximum(most_kw, value_kw))
+    rows = in_order(quantiles_kw, quantiles_kw[len(quantiles_kw) // 2])
+    value = tuple(value_kw.tolist())
     return SeriesForecast(
-        values_kw=tuple(value_kw.tolist()), low_kw=tuple(low_kw.tolist()), high_kw=tuple(high_kw.tolist())
+        values_kw=value,
+        low_kw=tuple(map(min, rows[0], value)),
+        high_kw=tuple(map(max, rows[-1], value)),
+        mean_kw=value,
+        quantiles_kw=rows,
     )
 
 
@@ -198,15 +202,15 @@ def _usual(a_day: int) -> Values:
     return np.stack((0.7 * np.exp(-hours / 5.0), np.full(a_day, 0.12), day), axis=1)
 
 
-def _band(
+def _offsets(
     residual: Values,
     honest: Values,
     weights: Values,
     before: Calendar,
     ahead: Calendar,
     slot_minutes: int,
-    typical: tuple[float, float] = _TYPICAL_BAND,
-) -> tuple[Values, Values]:
+    typical: tuple[float, ...] = _TYPICAL_OFFSETS,
+) -> Values:
     """Offsets in parts of what is expected, weighed by it: dawn's great ratios of little say little."""
     share = np.clip(residual / np.maximum(honest, 1e-6), -1.0, 10.0)
     mean_kw = max(float(honest.mean()) if len(honest) else 0.0, 1e-6)

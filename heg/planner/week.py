@@ -83,7 +83,8 @@ def _expected(series: SeriesForecast, run: range, minutes: int, spread: tuple[fl
     def kwh(values: tuple[float, ...]) -> float:
         return sum(values[run.start : run.stop]) * minutes / 60
 
-    middle, low, high = kwh(series.values_kw), kwh(series.low_kw), kwh(series.high_kw)
+    middle, low, high = kwh(series.mean_kw), kwh(series.low_kw), kwh(series.high_kw)
+    low, high = min(low, middle), max(high, middle)
     if spread is not None:
         low, high = max(low, middle * spread[0]), min(high, middle * spread[1])
     return Expected(middle, low, high)

@@ -33,6 +33,12 @@ def test_days_for_people_and_for_programs(history: Path, capsys: pytest.CaptureF
     assert len(said["hours"]) == 168
     assert said["days"][0]["demand"]["kwh"] == pytest.approx(18.0, abs=0.3)
     assert said["days"][0]["production"]["kwh"] == pytest.approx(16.0, abs=1.0)
+    slots = said["slots"]
+    assert (slots["start"], slots["slot_minutes"]) == ("2025-05-22T00:00:00+00:00", 60)
+    assert slots["demand"]["mean_kw"][12] == pytest.approx(0.5, abs=0.05)
+    assert list(slots["demand"]["quantiles_kw"]) == ["0.1", "0.25", "0.5", "0.75", "0.9"]
+    assert [row[20] for row in slots["demand"]["quantiles_kw"].values()] == pytest.approx([1.5] * 5, abs=0.15)
+    assert len(slots["production"]["quantiles_kw"]["0.9"]) == 168
 
 
 def test_what_cannot_be_is_said(history: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from heg.model.plan import ForecastRequest, SeriesForecast, SeriesHistory, Site
+from heg.model.plan import QUANTILES, ForecastRequest, SeriesForecast, SeriesHistory, Site
 from heg.planner.calendar import Values
 from heg.planner.forecast import forecast
 
@@ -85,12 +85,17 @@ def _numbers(rows: Sequence[dict[str, str]], column: str) -> Values:
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
-    """What was forecast at many moments (rows) for each slot of the day ahead (columns), beside what came, kW."""
+    """What was forecast at many moments (rows) for each slot of the day ahead (columns), beside what came, kW.
+
+    `quantiles` are by the shares of `heg.model.plan.QUANTILES`.
+    """
 
     truth: Values
     ours: Values
     low: Values
     high: Values
+    mean: Values
+    quantiles: tuple[Values, ...]
     others: dict[str, Values]
 
     def mae_kw(self, whose: Values, first: int, last: int) -> float:
@@ -105,6 +110,11 @@ class Backtest:
         """Mean loss of a quantile `share`: what lies above it weighs `share`, what lies below the rest."""
         missed = self.truth - whose
         return float(np.nanmean(np.maximum(share * missed, (share - 1.0) * missed)))
+
+    def below(self, quantile: Values, least_kw: float = -1.0) -> float:
+        """Share of slots whose truth was not above a quantile; only where it was above `least_kw`."""
+        counted = self.truth > least_kw
+        return float((self.truth <= quantile + 1e-9)[counted].mean())
 
     def held(self, least_kw: float = -1.0) -> float:
         """Share of slots whose truth lay in the band; only where it was above `least_kw`."""
@@ -179,6 +189,8 @@ def _backtest(
         stacked(one.values_kw for one in found),
         stacked(one.low_kw for one in found),
         stacked(one.high_kw for one in found),
+        stacked(one.mean_kw for one in found),
+        tuple(stacked(one.quantiles_kw[row] for one in found) for row in range(len(QUANTILES))),
         {name: stacked(other(home, series, moment, home.a_day) for moment in at) for name, other in others.items()},
     )
 

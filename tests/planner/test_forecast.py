@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heg.model.plan import DegradationCode, ForecastRequest, SeriesForecast, SeriesHistory, Site
+from heg.model.plan import QUANTILES, DegradationCode, ForecastRequest, SeriesForecast, SeriesHistory, Site
 from heg.planner.forecast import ForecastError, forecast
+from tests.planner.recorded import quarter_hours
 
 NOON = datetime(2025, 3, 12, 12, tzinfo=UTC)
 
@@ -85,6 +86,22 @@ def test_one_absurd_slot_changes_next_to_nothing() -> None:
     )
     worst = max(abs(a - b) for a, b in zip(found.demand.values_kw, spoilt.demand.values_kw, strict=True))
     assert worst < 0.05
+
+
+def test_the_slot_is_told_by_its_median_and_the_energy_by_its_mean() -> None:
+    seldom = tuple(4.0 if at * 5 % 29 < 4 else 0.2 for at in range(35 * 24))  # a kettle, each time at another hour
+    found = forecast(
+        ForecastRequest(start=NOON, slot_minutes=60, slots=24, demand=_history(seldom, 60), production=None)
+    ).demand
+    assert sum(found.values_kw) / 24 < 0.4
+    assert sum(found.mean_kw) / 24 == pytest.approx(0.2 + 3.8 * 4 / 29, rel=0.1)
+    assert found.quantiles_kw[2] == found.values_kw
+    assert (found.quantiles_kw[0], found.quantiles_kw[-1]) == (found.low_kw, found.high_kw)
+
+
+def test_without_bands_the_slots_are_the_same() -> None:
+    request_ = quarter_hours(20)
+    assert forecast(request_, bands=False).demand.values_kw == pytest.approx(forecast(request_).demand.values_kw)
 
 
 def test_gaps_are_bridged() -> None:
@@ -170,3 +187,9 @@ def _holds(series: SeriesForecast, slots: int) -> None:
         assert isfinite(low)
         assert isfinite(high)
         assert 0.0 <= low <= kw <= high
+    assert len(series.mean_kw) == slots
+    assert all(isfinite(kw) and kw >= 0.0 for kw in series.mean_kw)
+    assert [len(row) for row in series.quantiles_kw] == [slots] * len(QUANTILES)
+    for column in zip(*series.quantiles_kw, strict=True):
+        assert column[0] >= 0.0
+        assert list(column) == sorted(column)

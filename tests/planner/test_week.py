@@ -15,7 +15,7 @@ from tests.planner.recorded import quarter_hours, recorded
 def test_days_are_sums_of_their_hours_and_bands_lie_about_them() -> None:
     request = quarter_hours(35)
     week = week_ahead(request)
-    slots = forecast(replace(request, slots=7 * 96)).demand.values_kw
+    slots = forecast(replace(request, slots=7 * 96)).demand.mean_kw
     assert sum(day.demand.kwh for day in week.days) == pytest.approx(sum(slots) / 4)
     assert sum(hour.demand.kwh for hour in week.hours) == pytest.approx(sum(slots) / 4)
     assert len(week.hours) == 168

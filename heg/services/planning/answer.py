@@ -10,6 +10,7 @@ from math import inf, isfinite
 
 from heg.model.losses import loss
 from heg.model.plan import (
+    QUANTILES,
     Forecast,
     ForecastRequest,
     Plan,
@@ -165,5 +166,10 @@ def _of_forecast(asked: ForecastRequest, forecast: Forecast | None) -> Iterator[
 def _of_expected(name: str, series: SeriesForecast, slots: int) -> Iterator[str]:
     for part in ("values_kw", "low_kw", "high_kw"):
         yield from _of_series(f"forecast {name}.{part}", getattr(series, part), (slots,))
+    yield from _of_series(f"forecast {name}.mean_kw", series.mean_kw, (0, slots))
+    if len(series.quantiles_kw) not in (0, len(QUANTILES)):
+        yield f"expected {len(QUANTILES)} quantiles of {name}, came {len(series.quantiles_kw)}"
+    for row in series.quantiles_kw:
+        yield from _of_series(f"forecast {name}.quantiles_kw", row, (slots,))
     if any(low > high + _SLACK for low, high in zip(series.low_kw, series.high_kw, strict=False)):
         yield f"expected a forecast band of {name} from low to high"
