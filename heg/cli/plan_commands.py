@@ -17,13 +17,19 @@ if TYPE_CHECKING:
 
 TIME_LIMIT_S = 60.0
 GAP = 1e-6
+_OTHER_WAYS = 8
+"""Four for each of two storages: they share the time that the plan may take."""
 
 
 def add_to(add: Add) -> None:
     """Add the commands."""
     plan = with_json(add("plan", _plan, "plan a problem from a JSON file; the plan is JSON on standard output"))
     plan.add_argument("file", nargs="?", metavar="FILE.json", help="the problem; - for standard input")
-    plan.add_argument("--explain", action="store_true", help="a table for people on standard error besides")
+    plan.add_argument(
+        "--explain",
+        action="store_true",
+        help="a table for people on standard error besides, and what else could be done at first",
+    )
     plan.add_argument("--plot", type=Path, metavar="OUT.png|svg", help="draw the plan (needs heg[plots])")
     plan.add_argument(
         "--time-limit", type=_seconds, default=TIME_LIMIT_S, metavar="S", help="seconds for the solver, default: 60"
@@ -51,16 +57,19 @@ def _plan(options: argparse.Namespace) -> int:
     inputs = _problem(options.file)
     if options.plot is not None:
         _can_draw(options.plot)
-    made = _planned(replace(inputs, time_limit_s=options.time_limit, gap=options.gap))
+    asked = replace(inputs, time_limit_s=options.time_limit, gap=options.gap)
+    made = _planned(asked)
     from heg.model.plan_file.writing import plan_text
 
     print(plan_text(made), end="", flush=True)
     for lack in made.degradations:
         print(f"heg plan: {lack.code}: {lack.text}", file=sys.stderr)
     if options.explain:
+        from heg.planner.otherwise import otherwise
         from heg.studies.explained import explained
 
-        print(explained(made), file=sys.stderr)
+        shorter = replace(asked, time_limit_s=options.time_limit / _OTHER_WAYS)
+        print(explained(made, otherwise(shorter, made)), file=sys.stderr)
     if options.plot is not None:
         _draw(inputs, made, options.plot)
     return DONE

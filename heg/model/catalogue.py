@@ -221,6 +221,7 @@ _COMMANDS = (
     _command("command.manual", "the owner's manual order for an actuator"),
     _command("command.plug_in", "what a person says of a plugged vehicle: departure, target, state of charge"),
     _command("command.plan", "plan again now"),
+    _command("command.otherwise", "what every other way in the running slot would cost"),
     _command("command.backup", "write a consistent copy of the store"),
     _command("command.permit_join", "open a network for joining for a bounded time"),
 )

@@ -436,12 +436,14 @@ class PlanRequest:
     """What the gateway sends to the planner's process: forecast what is not known, then plan.
 
     Where `forecast` is given, its series take the place of `problem.demand_kw` and `problem.production_kw`, each only
-    if that is empty; `problem` then says the number of slots by its `import_eur_per_kwh`.
+    if that is empty; `problem` then says the number of slots by its `import_eur_per_kwh`. With `otherwise` the reply
+    tells besides what every other way in the first slot would have cost.
     """
 
     id: int
     problem: PlanInputs
     forecast: ForecastRequest | None = None
+    otherwise: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -451,4 +453,5 @@ class PlanReply:
     id: int
     plan: Plan
     forecast: Forecast | None = None
+    otherwise: tuple[Alternative, ...] = ()
     worker_ms: float = 0.0

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from heg.model.plan import (
+    Alternative,
     DegradationCode,
     Forecast,
     ForecastRequest,
@@ -18,10 +19,11 @@ RealSeconds = Callable[[], float]
 
 @dataclass(frozen=True, slots=True)
 class Answerer:
-    """Answers requests by a forecast and a plan function; `now_s` reads real seconds."""
+    """Answers requests by what forecasts, plans and compares; `now_s` reads real seconds."""
 
     forecast: Callable[[ForecastRequest], Forecast]
     plan: Callable[[PlanInputs], Plan]
+    otherwise: Callable[[PlanInputs, Plan], tuple[Alternative, ...]]
     now_s: RealSeconds
 
     def __call__(self, request: PlanRequest) -> PlanReply:
@@ -30,7 +32,9 @@ class Answerer:
         forecast = None if request.forecast is None else self.forecast(request.forecast)
         problem = request.problem if forecast is None else completed(request.problem, forecast)
         plan = self.plan(problem)
-        return PlanReply(id=request.id, plan=plan, forecast=forecast, worker_ms=(self.now_s() - begun_s) * 1e3)
+        others = self.otherwise(problem, plan) if request.otherwise else ()
+        spent_ms = (self.now_s() - begun_s) * 1e3
+        return PlanReply(id=request.id, plan=plan, forecast=forecast, otherwise=others, worker_ms=spent_ms)
 
 
 def completed(problem: PlanInputs, forecast: Forecast) -> PlanInputs:

@@ -10,6 +10,9 @@ from heg.planner.solve import Solution, UnsolvedError, solve
 from heg.planner.tidy import tidy
 
 SAME_EUR = 1e-6
+_NEAR_EUR = 5e-4
+"""What would be written as 0.000."""
+
 _INSIDE = 1.0 - 1e-9
 """A battery filled or emptied to the last joule would leave rounding no room."""
 
@@ -77,8 +80,14 @@ def _costed(house: House, number: int, kind: AlternativeKind, power_kw: float, p
         cost_eur=cost_eur,
         more_eur=more_eur,
         beyond_kwh=solution.beyond_kwh,
-        text=f"{_WORDS[kind]} ({power_kw:.2f} kW) would cost {more_eur:.3f} EUR more{_beyond(solution)}.",
+        text=f"{_WORDS[kind]} ({power_kw:.2f} kW) would cost {_more(more_eur)}{_beyond(solution)}.",
     )
+
+
+def _more(more_eur: float) -> str:
+    if abs(more_eur) < _NEAR_EUR:
+        return "the same"
+    return f"{abs(more_eur):.3f} EUR {'more' if more_eur > 0.0 else 'less'}"
 
 
 def _beyond(solution: Solution) -> str:

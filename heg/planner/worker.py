@@ -17,13 +17,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Only now: the number of threads is read when the libraries load, and what they print has a place to go.
     from heg.planner.answering import Answerer
     from heg.planner.forecast import forecast
+    from heg.planner.otherwise import otherwise
     from heg.planner.plan import plan
 
     parser = argparse.ArgumentParser(prog="heg.planner.worker", description="Plans for a gateway, over pipes.")
     parser.add_argument("--idle-s", type=float, default=IDLE_S, help="real seconds without a request until it ends")
     wanted = parser.parse_args(arguments)
     now_s = time.perf_counter  # noqa: TID251 - a process without an event loop: there is no Clock to inject
-    return run(pipes, Answerer(forecast, plan, now_s), idle_s=wanted.idle_s)
+    return run(pipes, Answerer(forecast, plan, otherwise, now_s), idle_s=wanted.idle_s)
 
 
 if __name__ == "__main__":

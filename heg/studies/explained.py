@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from heg.model.plan import CostParts, Plan, SlotDecision
+from heg.model.plan import Alternative, CostParts, Plan, SlotDecision
 
 _PARTS = (
     ("energy", "energy_eur"),
@@ -20,14 +20,26 @@ _PARTS = (
 )
 
 
-def explained(plan: Plan) -> str:
-    """Return status and cost, then one line a slot: what flows, what is stored at its end, and why."""
+_NAMES = {"ess": "battery", "pev": "car"}
+
+
+def explained(plan: Plan, others: tuple[Alternative, ...] = ()) -> str:
+    """Return status and cost, one line a slot (what flows, what is stored at its end, and why), and the other ways."""
     rows = [*zip(*_heads(plan), strict=True), *_rows(plan)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     table = (
         "  ".join([*(cell.rjust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]) for row in rows
     )
-    return "\n".join([_summary(plan), "", *(line.rstrip() for line in table)])
+    return "\n".join([_summary(plan), "", *(line.rstrip() for line in table), *_others(others)])
+
+
+def _others(others: tuple[Alternative, ...]) -> Iterator[str]:
+    """Yield what it would have cost otherwise."""
+    if others:
+        yield ""
+        yield "Otherwise, in the first slot:"
+    for one in others:
+        yield f"  {_NAMES[one.storage]}: {one.text}"
 
 
 def _summary(plan: Plan) -> str:

@@ -66,6 +66,10 @@ class PlanAgain(Order, frozen=True):
     """Plan again now."""
 
 
+class WhatElse(Order, frozen=True):
+    """What every other way in the running slot would cost."""
+
+
 _PLANNED_WITHIN_S = 300.0
 """House time: at 60 times real time a planner's process that starts takes a minute of it."""
 
@@ -87,6 +91,7 @@ ORDERS: Mapping[str, type[Order]] = {
     "try": Try,
     "plug-in": PlugIn,
     "plan": PlanAgain,
+    "otherwise": WhatElse,
     "scan": Scan,
 }
 
@@ -123,6 +128,8 @@ def command_for(order: Order, home: Home) -> Command:
             return Command("command.plug_in", Location(home.unit, order.charger), arguments)
         case PlanAgain():
             return Command("command.plan", home.here, {}, _PLANNED_WITHIN_S)
+        case WhatElse():
+            return Command("command.otherwise", home.here, {}, _PLANNED_WITHIN_S)
         case _:
             return Command("command.scan", home.here, {}, 120.0)
 

@@ -54,7 +54,9 @@ def test_explained_it_is_still_alone_there(file: Path, capsys: pytest.CaptureFix
     assert lines[0].startswith(f"optimal, 24 slots of 60 min: {keys['objective_value']:.2f} EUR (energy")
     assert lines[2].split()[:9] == ["time", "buy", "sell", "load", "sun", "battery", "stored", "grid", "regime"]
     assert lines[3].split() == ["UTC", "EUR/kWh", "EUR/kWh", "kW", "kW", "kW", "kWh", "kW"]
-    assert len(lines) == 4 + 24
+    assert len(lines) == 4 + 24 + 2 + 4
+    assert lines[-5] == "Otherwise, in the first slot:"
+    assert lines[-4].startswith("  battery: Doing nothing now (0.00 kW) would cost")
     assert lines[4].split()[:6] == ["2026-11-21", "00:00", "0.100", "0.000", "1.00", "-"]
     assert keys["reasons"][0]["ess"]["text"] in lines[4]
     assert f"{keys['ess_regime'][5]}: " in lines[9]

@@ -19,9 +19,10 @@ def main() -> int:
     settle()
     pipes = Pipes.taken_from_standard()
     from heg.planner.forecast import forecast
+    from heg.planner.otherwise import otherwise
     from heg.planner.plan import plan
 
-    real = Answerer(forecast, plan, lambda: 0.0)
+    real = Answerer(forecast, plan, otherwise, lambda: 0.0)
     way_file = Path(sys.argv[1])
 
     def answer(request: PlanRequest) -> PlanReply:

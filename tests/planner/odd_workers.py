@@ -15,11 +15,11 @@ from heg.model.plan import PlanReply, PlanRequest
 from heg.model.planner_wire import LONGEST_PAYLOAD, Ready, encode
 from heg.planner.answering import Answerer
 from heg.planner.serving import IDLE_S, Pipes, run, settle
-from tests.planner.requests import flat_forecast, idle_plan, idle_reply
+from tests.planner.requests import flat_forecast, idle_plan, idle_reply, no_other_way
 
 
 def sound(request: PlanRequest) -> PlanReply:
-    return Answerer(flat_forecast, idle_plan, lambda: 0.0)(request)
+    return Answerer(flat_forecast, idle_plan, no_other_way, lambda: 0.0)(request)
 
 
 def chatty(request: PlanRequest) -> PlanReply:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from heg.model.plan import (
+    Alternative,
     Forecast,
     ForecastRequest,
     Plan,
@@ -65,3 +66,8 @@ def flat_forecast(asked: ForecastRequest) -> Forecast:
 def idle_reply(asked: PlanRequest) -> PlanReply:
     """The answer that a sound worker would give."""
     return PlanReply(id=asked.id, plan=idle_plan(asked.problem))
+
+
+def no_other_way(_problem: PlanInputs, _plan: Plan) -> tuple[Alternative, ...]:
+    """Nothing else could be done."""
+    return ()

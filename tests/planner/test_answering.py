@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from heg.model.plan import Degradation, DegradationCode, Forecast, PlanInputs, SeriesForecast
 from heg.planner.answering import Answerer, completed
-from tests.planner.requests import START, flat_forecast, idle_plan, request
+from tests.planner.requests import START, flat_forecast, idle_plan, no_other_way, request
 
 NO_DEMAND = Degradation(DegradationCode.DEMAND_FORECAST_MISSING, "nobody knows the load")
 NO_PRODUCTION = Degradation(DegradationCode.PRODUCTION_FORECAST_MISSING, "nobody knows the sun")
@@ -48,7 +48,7 @@ def test_a_short_past_is_no_lack_where_somebody_else_forecasts() -> None:
 
 def test_the_reply_has_the_forecast_the_plan_and_the_time_both_took() -> None:
     seconds = iter((10.0, 10.25))
-    reply = Answerer(flat_forecast, idle_plan, lambda: next(seconds))(request(3, with_forecast=True))
+    reply = Answerer(flat_forecast, idle_plan, no_other_way, lambda: next(seconds))(request(3, with_forecast=True))
     assert (reply.id, reply.worker_ms) == (3, 250.0)
     assert reply.forecast is not None
     assert reply.plan.demand_kw == reply.forecast.demand.values_kw

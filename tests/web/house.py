@@ -90,6 +90,26 @@ ENVELOPE = Envelope(
     max_source=EnvelopeSource.CONTRACT,
     limits=(EnvelopeLimit(EnvelopeSource.CONTRACT, max_kw=17.3, max_a_per_phase=25.0, text="supply contract"),),
 )
+OTHERS = [
+    {
+        "storage": "ess",
+        "kind": "nothing",
+        "power_kw": 0.0,
+        "cost_eur": 1.2,
+        "more_eur": 0.12,
+        "beyond_kwh": 0.0,
+        "text": "Doing nothing now (0.00 kW) would cost 0.120 EUR more.",
+    },
+    {
+        "storage": "ess",
+        "kind": "follow",
+        "power_kw": -0.4,
+        "cost_eur": 1.08,
+        "more_eur": 0.0,
+        "beyond_kwh": 0.0,
+        "text": "Following the house now (-0.40 kW) would cost the same.",
+    },
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +153,8 @@ class PaperHouse:
         self._door.write("envelope", Location("home"), ENVELOPE)
         self._door.write("hands_off", Location("home"), "off")
         self._door.write("health", Location("home", "", "control"), HealthRecord("control", running=True, restarts=0))
-        for variable in ("command.hands_off", "command.manual", "command.try", "command.scan", "command.plug_in"):
-            self._door.answer(variable, ANYWHERE, self._obey(variable))
+        for order in ("hands_off", "manual", "try", "scan", "plug_in", "otherwise"):
+            self._door.answer(f"command.{order}", ANYWHERE, self._obey(f"command.{order}"))
 
     def remember(self, hours: int = 48) -> None:
         """Write the past, one value a minute."""
@@ -232,6 +252,8 @@ class PaperHouse:
             if variable == "command.try":
                 refusal = Refusal(RefusalCode.CONFLICT, "an actuator at rest", "a test under way", "wait for its end")
                 return CommandAnswer(Outcome.REFUSED, "a test is under way already", refusal)
+            if variable == "command.otherwise":
+                return CommandAnswer(Outcome.DONE, "Two other ways.", detail={"alternatives": OTHERS})
             return CommandAnswer(Outcome.DONE, "done", detail={"devices": 3})
 
         return obey

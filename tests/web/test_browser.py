@@ -93,6 +93,9 @@ def test_the_plan_is_shown_with_its_reason_and_what_became_of_it(tmp_path: Path)
         assert "0.360 EUR/kWh at 19:30" in await words(page, "#why-facts")
         assert "take spare sun" in await words(page, "#why-facts [data-part=next]")
         assert float((await words(page, "#savings [data-part=none-today]")).removesuffix(" EUR")) > 0
+        await page.evaluate("document.getElementById('others-ask').click()")
+        await page.until("document.querySelectorAll('#others li').length === 2")
+        assert (await words(page, "#others")).startswith("Doing nothing now (0.00 kW) would cost 0.120 EUR more.")
         for size, dark in ((DESK, False), (PHONE, True), (PHONE, False), (DESK, True)):
             await fits(page, *size, dark=dark)
 

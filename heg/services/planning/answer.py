@@ -11,6 +11,7 @@ from math import inf, isfinite
 from heg.model.losses import loss
 from heg.model.plan import (
     QUANTILES,
+    Alternative,
     Forecast,
     ForecastRequest,
     Plan,
@@ -46,6 +47,7 @@ def _doubts(request: PlanRequest, reply: PlanReply) -> Iterator[str]:
     yield from _of_plan(request.problem, reply.plan, slots)
     if request.forecast is not None:
         yield from _of_forecast(request.forecast, reply.forecast)
+    yield from _of_others(request, reply.otherwise)
 
 
 def slots_of(request: PlanRequest) -> int:
@@ -150,6 +152,17 @@ def _of_decision(storage: StorageInputs, decision: SlotDecision) -> Iterator[str
     told = (reason.price_now_eur_per_kwh, reason.price_later_eur_per_kwh, reason.shadow_eur_per_kwh)
     if not all(isfinite(value or 0.0) for value in (*told, decision.marginal_eur_per_kwh)):
         yield "expected finite prices in its reason"
+
+
+def _of_others(request: PlanRequest, others: tuple[Alternative, ...]) -> Iterator[str]:
+    kinds = [(one.storage, one.kind) for one in others]
+    if others and not request.otherwise:
+        yield f"expected no alternatives, came {len(others)}"
+    if len(set(kinds)) != len(kinds) or not {storage for storage, _kind in kinds} <= {"ess", "pev"}:
+        yield f"expected each alternative of a storage once, came {len(others)}"
+    for one in others:
+        if not all(isfinite(value or 0.0) for value in (one.power_kw, one.cost_eur, one.more_eur, one.beyond_kwh)):
+            yield f"expected finite figures of {one.storage}, {one.kind}"
 
 
 def _of_forecast(asked: ForecastRequest, forecast: Forecast | None) -> Iterator[str]:

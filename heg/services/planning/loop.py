@@ -16,6 +16,7 @@ from heg.model.instance import Location
 from heg.model.plan import Degradation, DegradationCode, PlanStatus
 from heg.model.slots import slot_start
 from heg.runtime.clock import Clock
+from heg.services.planning.comparing import compared
 from heg.services.planning.gather import gather
 from heg.services.planning.outlook import Looked, Outlook
 from heg.services.planning.past import read_past
@@ -47,13 +48,17 @@ class SlotLoop:
         self._asked = 0
         self._wake = asyncio.Event()
         self._waiting: list[asyncio.Future[Standing]] = []
+        self._curious: list[asyncio.Future[CommandAnswer]] = []
         self._requests = 0
         self._said: tuple[PlanStatus, tuple[DegradationCode, ...]] | None = None
         self._read_at_step = 0
 
     async def run(self) -> None:
         """Plan until cancelled; what was claimed is then taken back."""
-        answering = self._door.answer("command.plan", self._here, self._plan_now)
+        answering = (
+            self._door.answer("command.plan", self._here, self._plan_now),
+            self._door.answer("command.otherwise", self._here, self._compare_now),
+        )
         try:
             async with asyncio.TaskGroup() as group:
                 reading = group.create_task(self._read_past(), name="planning.past")
@@ -67,9 +72,11 @@ class SlotLoop:
                         reading = group.create_task(self._read_past(), name="planning.past")
                     if (cause := self._triggers.due(seen, self._clock.monotonic_s())) is not None:
                         await self._plan(seen, cause)
+                    await self._compare()
                     await self._pause()
         finally:
-            self._door.unsubscribe(answering.request)
+            for each in answering:
+                self._door.unsubscribe(each.request)
             self._publisher.withdraw()
 
     # -- waiting
@@ -111,6 +118,12 @@ class SlotLoop:
         lacks = " ".join(one.text for one in stands.plan.degradations)
         outcome = Outcome.DONE if stands.good else Outcome.PARTLY
         return CommandAnswer(outcome, f"Planned: {stands.plan.status}. {lacks}".strip())
+
+    async def _compare_now(self, _place: Location, _arguments: Mapping[str, object]) -> CommandAnswer:
+        told: asyncio.Future[CommandAnswer] = asyncio.get_running_loop().create_future()
+        self._curious.append(told)
+        self._wake.set()
+        return await told
 
     # -- looking
 
@@ -190,6 +203,21 @@ class SlotLoop:
             band.restart()
         self._triggers.planned(seen, made_s, good=stands.good)
         self._tell(stands, cause)
+
+    async def _compare(self) -> None:
+        """Answer those who ask what else could be done. Between two plans: one planner, one question at a time."""
+        curious, self._curious = [one for one in self._curious if not one.done()], []
+        if not curious:
+            return
+        self._requests += 1
+        answer = await compared(self._planner, self._in_force(), self._requests, self._settings.ask_limit_s)
+        for one in curious:
+            if not one.done():
+                one.set_result(answer)
+
+    def _in_force(self) -> Standing | None:
+        made = self._made
+        return None if made is None or made.plan.index(self._clock.utc()) is None else made
 
     def _tell(self, stands: Standing, cause: Cause) -> None:
         plan = stands.plan

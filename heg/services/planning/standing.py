@@ -28,7 +28,7 @@ _RULE_TEXT = "No plan can be made: stores the house's surplus and covers its nee
 class Standing:
     """A plan as it stands, whose it is, and when it was made (monotonic seconds, label). `rule`: nothing is claimed.
 
-    `enough` is the state of charge that the car's person wants.
+    `enough` is the state of charge that the car's person wants, `problem` what the plan is of, forecasts included.
     """
 
     plan: Plan
@@ -40,6 +40,7 @@ class Standing:
     rule: bool = False
     good: bool = True
     enough: float | None = None
+    problem: PlanInputs | None = None
 
 
 def asked_near(gathered: Gathered, before: Standing | None) -> Gathered:
@@ -65,8 +66,17 @@ def standing(
     """Return what stands after this answer; `before` is the last plan that an answer gave."""
     if isinstance(reply, PlanReply):
         plan = _with_all(reply.plan, gathered.lacks)
-        enough = _enough(gathered.request.problem)
-        fresh = Standing(plan, gathered.members, gathered.charger, now_s, now, reply.forecast, enough=enough)
+        asked = gathered.request.problem
+        fresh = Standing(
+            plan,
+            gathered.members,
+            gathered.charger,
+            now_s,
+            now,
+            reply.forecast,
+            enough=_enough(asked),
+            problem=replace(asked, demand_kw=plan.demand_kw, production_kw=plan.production_kw),
+        )
         if plan.status is not PlanStatus.FALLBACK:
             return fresh
         # The planner could not solve it and gave the rule: an older plan is worth more, if there is one.

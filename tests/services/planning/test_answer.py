@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heg.model.plan import (
+    Alternative,
+    AlternativeKind,
     CostParts,
     Deferrable,
     DeferrablePlan,
@@ -55,6 +57,27 @@ def deciding(**changes: Any) -> PlanReply:
 def planning(**changes: Any) -> PlanReply:
     reply = idle_reply(request())
     return replace(reply, plan=replace(reply.plan, **changes))
+
+
+OTHER = Alternative(storage="ess", kind=AlternativeKind.NOTHING, power_kw=0.0, cost_eur=1.0, more_eur=0.5)
+
+
+@pytest.mark.parametrize(
+    ("others", "asked", "wrong"),
+    [
+        ((OTHER,), True, ""),
+        ((replace(OTHER, cost_eur=None, more_eur=None),), True, ""),
+        ((OTHER,), False, "expected no alternatives, came 1"),
+        ((OTHER, OTHER), True, "expected each alternative of a storage once"),
+        ((replace(OTHER, storage="heater"),), True, "expected each alternative of a storage once"),
+        ((replace(OTHER, more_eur=nan),), True, "expected finite figures of ess, nothing"),
+    ],
+)
+def test_alternatives_are_those_that_were_asked_for(others: tuple[Alternative, ...], asked: bool, wrong: str) -> None:
+    question = replace(request(), otherwise=asked)
+    said = doubt(question, replace(idle_reply(question), otherwise=others))
+    assert said.startswith(wrong)
+    assert bool(said) is bool(wrong)
 
 
 def test_a_sound_answer_raises_no_doubt() -> None:

@@ -20,6 +20,7 @@ from heg.model.slots import Profile
 from heg.model.tariff import TariffTerms
 from heg.planner.answering import Answerer
 from heg.planner.forecast import forecast
+from heg.planner.otherwise import otherwise
 from heg.planner.plan import plan
 from heg.runtime.clock import Clock
 from heg.unit import owners_in, planning_settings
@@ -68,7 +69,7 @@ def scene_of(clock: Clock, config: LoadedConfig) -> Scene:
 
 def planned(scene: Scene) -> tuple[PlanInputs, Plan]:
     request = scene.gather().request
-    return request.problem, Answerer(forecast, plan, scene.clock.real_s)(request).plan
+    return request.problem, Answerer(forecast, plan, otherwise, scene.clock.real_s)(request).plan
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from heg.model.plan import DegradationCode
+from heg.data.door import Outcome
+from heg.model.plan import Degradation, DegradationCode
 from heg.runtime.clock import Clock
 from tests.services.planning.plain import PlainPlanner
-from tests.services.planning.test_in_the_house import Planned, paced
+from tests.services.planning.test_in_the_house import HERE, Planned, a_planned_house, paced
 from tests.support.house import a_house
 from tests.support.stepped import stepped
 
@@ -35,6 +36,39 @@ async def test_it_charges_while_it_is_cheap_and_covers_the_house_while_it_is_dea
         assert house.rig.battery.power_kw < -0.9
         assert house.battery.owner == "plan"
         assert "0.600 EUR" in house.battery.reason_text
+
+
+@stepped
+async def test_what_it_would_have_cost_otherwise_is_told_on_demand(clock: Clock, tmp_path: Path) -> None:
+    async with a_house(clock, tmp_path, sections=PLANNING) as house:
+        planned = Planned(house, PlainPlanner(), clock)
+        planned.prices(*(0.60,) * 2, *(0.10,) * 46, start=clock.utc())
+        await house.until(
+            lambda: planned.has_plan() and DegradationCode.PRICES_MISSING not in planned.lacks, within_s=3600
+        )
+        before = planned.plan
+        answer = await planned.door.command("command.otherwise", HERE, {})
+        assert answer.outcome is Outcome.DONE
+        assert "Battery: Doing nothing now (0.00 kW) would cost" in answer.text
+        assert answer.detail is not None
+        others = answer.detail["alternatives"]
+        assert isinstance(others, list)
+        assert [one["kind"] for one in others] == ["nothing", "charge", "discharge", "follow"]
+        more_eur = {one["kind"]: one["more_eur"] for one in others}
+        assert more_eur["charge"] > more_eur["nothing"] > 0.0
+        assert planned.plan == before  # to ask changes nothing
+
+
+@stepped
+async def test_without_a_plan_there_is_nothing_to_compare_with(clock: Clock, tmp_path: Path) -> None:
+    planner = PlainPlanner()
+    planner.fails = Degradation(DegradationCode.WORKER_LOST, "Gone.")
+    async with a_planned_house(clock, tmp_path, planner=planner) as planned:
+        await planned.house.until(planned.has_plan, within_s=60)
+        answer = await planned.door.command("command.otherwise", HERE, {})
+    assert answer.outcome is Outcome.REFUSED
+    assert answer.refusal is not None
+    assert answer.refusal.expected == "a plan in force"
 
 
 @stepped

@@ -42,7 +42,9 @@ export async function order(name: string, body: object): Promise<Answer> {
       body: JSON.stringify(body),
     });
     const said = (await response.json()) as Partial<Answer> & Problem;
-    if (said.outcome !== undefined) return { outcome: said.outcome, text: said.text ?? "", refusal: said.refusal ?? null };
+    if (said.outcome !== undefined) {
+      return { outcome: said.outcome, text: said.text ?? "", refusal: said.refusal ?? null, detail: said.detail ?? null };
+    }
     return { outcome: "refused", text: sentence(said), refusal: null };
   } catch {
     return { outcome: "refused", text: "The gateway does not answer.", refusal: null };

@@ -266,4 +266,14 @@ export interface Answer {
   outcome: "done" | "refused" | "partly";
   text: string;
   refusal: string | null;
+  detail?: { alternatives?: Alternative[] } | null;
+}
+
+/** What a storage could have done in the running slot instead, and what the horizon would then have cost more. */
+export interface Alternative {
+  storage: "ess" | "pev";
+  kind: "nothing" | "charge" | "discharge" | "follow";
+  power_kw: number;
+  more_eur: number | null;
+  text: string;
 }

@@ -3,6 +3,7 @@
 import { byId, fromTemplate, KeyedList, show, text } from "./dom";
 import { duration, type HouseClock, price } from "./format";
 import type { Lack, PlanNow, State } from "./model";
+import { OthersView } from "./others";
 import * as words from "./plan_words";
 
 interface Item {
@@ -21,6 +22,8 @@ export class WhyView {
     },
   );
 
+  private readonly others = new OthersView();
+
   show(state: State, clock: HouseClock): void {
     const { plan } = state;
     this.lacks.show(plan?.lacks ?? []);
@@ -36,6 +39,7 @@ export class WhyView {
       return;
     }
     show(byId("why-help"), false);
+    this.others.show(plan);
     this.showPlan(plan, clock, new Date(state.time.utc));
   }
 
