@@ -35,7 +35,12 @@ def add_to(add: Add) -> None:
 def _add_backtest(add: Add) -> None:
     backtest = with_json(add("backtest", _backtest, "what a battery would have saved this home: lives its past again"))
     backtest.add_argument("file", type=Path, metavar="HISTORY.csv", help=_CSV)
-    backtest.add_argument("--config", type=Path, metavar="HOUSE.toml", help="battery, site and contract from there")
+    backtest.add_argument(
+        "--config",
+        type=Path,
+        metavar="HOUSE.toml",
+        help="battery, site and contract from there",
+    )
     backtest.add_argument("--ess-kwh", type=above_zero, metavar="KWH", help="the battery's capacity")
     backtest.add_argument("--ess-kw", type=above_zero, metavar="KW", help="its rate, both ways")
     backtest.add_argument("--efficiency", type=share, help="its round trip, default: 0.9")
@@ -86,10 +91,10 @@ def _backtest(options: argparse.Namespace) -> int:
     _needs_planner()
     if options.plot is not None:
         _can_draw(options.plot)
-    history = _history(options.file)
+    history = _history(options.file, needs_prices=options.config is None)
     from heg.cli.study_terms import study_of
 
-    study = study_of(options, history.recording, _span(options, history.recording))
+    study = study_of(options, history, _span(options, history.recording))
     found = _lived(study)
     from heg.studies.backtest_report import document, told
 
@@ -163,11 +168,11 @@ def _needs_planner() -> None:
         raise CommandError(FAILED, text) from error
 
 
-def _history(path: Path) -> History:
+def _history(path: Path, *, needs_prices: bool = True) -> History:
     from heg.studies.history import HistoryError, read_history
 
     try:
-        return read_history(path)
+        return read_history(path, needs_prices=needs_prices)
     except HistoryError as error:
         raise CommandError(FAILED, f"{path}: {error}") from error
     except (OSError, ValueError) as error:  # a name with a zero byte is a ValueError

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from heg.cli.common import drivers, load_config
-from heg.cli.ends import BAD_CONFIG, CommandError
+from heg.cli.ends import BAD_CONFIG, FAILED, CommandError
 from heg.model.plan import Objective, Site, StorageInputs
+from heg.model.tariff import Contract
 from heg.studies.backtest import Study
 from heg.studies.closed_loop import Recording, Terms
 
 if TYPE_CHECKING:
     import argparse
 
+    from heg.config.reader import LoadedConfig
     from heg.config.schema import DeviceSection, HegConfig
+    from heg.devices.installed import InstalledDrivers
+    from heg.studies.history import History
 
 _HORIZON_HOURS = 24.0
 _EFFICIENCY = 0.9
 
 
-def study_of(options: argparse.Namespace, recording: Recording, span: range) -> Study:
+def study_of(options: argparse.Namespace, history: History, span: range) -> Study:
     """Return the study that these options ask for. Raises `CommandError`."""
-    house = None if options.config is None else load_config(options.config, drivers()).unit
+    installed = drivers()
+    loaded = None if options.config is None else load_config(options.config, installed)
+    house = None if loaded is None else loaded.unit
+    contract = Contract() if loaded is None else _contract(loaded, installed)
+    recording = history.recording if history.priced else _priced(history.recording, contract, options)
     hours = options.horizon_hours or (_HORIZON_HOURS if house is None else house.planning.horizon_hours)
     return Study(
         recording=recording,
@@ -31,8 +40,37 @@ def study_of(options: argparse.Namespace, recording: Recording, span: range) -> 
         slots=len(span),
         horizon=max(1, round(hours * 60 / recording.slot_minutes)),
         site=_site(house),
-        terms=_terms(options.objective, house),
+        terms=replace(_terms(options.objective, house), tariff=contract.terms),
         noise_seed=options.pv_forecast,
+    )
+
+
+def _contract(loaded: LoadedConfig, installed: InstalledDrivers) -> Contract:
+    """Return what the drivers' sections say of the supply contract."""
+    zone = loaded.unit.unit.time_zone
+    for name, section in loaded.drivers.items():
+        ask = installed.specs[name].contract
+        if ask is not None and (found := ask(section, zone)) is not None:
+            return found
+    return Contract()
+
+
+def _priced(recording: Recording, contract: Contract, options: argparse.Namespace) -> Recording:
+    """Return a recording whose file says no prices with the contract's. Raises `CommandError`."""
+    if contract.bought is None:
+        expected = "the column import_eur_per_kwh, or [feeds.tariff] in the configuration with eur_per_kwh or bands"
+        raise CommandError(FAILED, f"{options.file}: expected {expected}")
+    span = recording.start, recording.slot_minutes, recording.slots
+    bought = contract.bought(*span)
+    sold = contract.sold(*span) if contract.sold is not None else (0.0,) * recording.slots
+    if None in bought:
+        when = recording.at(bought.index(None))
+        said = f"a price for every hour, otherwise_eur_per_kwh for one; none for {when:%Y-%m-%dT%H:%MZ}"
+        raise CommandError(BAD_CONFIG, f"{options.config}: [feeds.tariff.import]: expected {said}")
+    return replace(
+        recording,
+        import_eur_per_kwh=tuple(eur or 0.0 for eur in bought),
+        export_eur_per_kwh=tuple(eur or 0.0 for eur in sold),
     )
 
 

@@ -16,7 +16,7 @@ from heg.model.instance import Quality
 from heg.model.leases import SetPoint
 from heg.model.refusals import Refusal
 from heg.model.slots import Profile
-from heg.model.tariff import TariffTerms
+from heg.model.tariff import Contract, TariffTerms
 from heg.runtime.clock import Clock
 
 FEED = "feed"
@@ -235,9 +235,12 @@ class DriverSpec:
     """What a driver package exports as `DRIVER` from an import-light module (entry point group `heg.drivers`).
 
     `config_type` is the frozen msgspec struct of its section in heg.toml (named as `name`); `build` imports the rest.
+    `contract` tells what a section says of the supply contract (its second argument is the house's time zone), where
+    the driver knows of such a thing: studies ask.
     """
 
     name: str
     summary: str
     config_type: type[Any]
     build: Callable[[Any, DriverContext], Driver]
+    contract: Callable[[Any, str], Contract | None] | None = None

@@ -5,10 +5,11 @@ period in which it starts, so none is ever in two (spec ebr.md, Tariffs).
 """
 
 from calendar import monthrange
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from heg.model.plan import Block
@@ -69,6 +70,19 @@ class TariffTerms:
     def peak_period(self, moment: datetime) -> tuple[datetime, datetime]:
         """Return start and end of the period whose peak is paid for."""
         return self.peak_billing.around(moment, ZoneInfo(self.time_zone))
+
+
+Priced: TypeAlias = Callable[[datetime, int, int], tuple[float | None, ...]]
+"""EUR/kWh of so many slots from a start on: (start, slot minutes, slots); None where nothing is agreed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """A supply contract as configured; a price is None where it is not its own but a file's or a market's."""
+
+    terms: TariffTerms = field(default_factory=TariffTerms)
+    bought: Priced | None = None
+    sold: Priced | None = None
 
 
 def blocks_eur(blocks: Sequence[Block], so_far_kwh: float, kwh: float) -> float:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from heg.model.plan import Objective, Site, StorageInputs
+from heg.studies.bill import Bill
 from heg.studies.closed_loop import Foresight, Lead, Outcome, Recording, Terms, idle, live, planned, self_consumption
 from heg.studies.foresight import own, perfect, with_noisy_sun
 
@@ -59,7 +60,7 @@ class Study:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One way through the recording; `daily_eur` is the energy's cost of each day of the span, nothing taken off."""
+    """One way through the recording; `daily_eur` is the bill of each day of the span, nothing taken off."""
 
     outcome: Outcome
     daily_eur: tuple[float, ...]
@@ -117,18 +118,19 @@ def lived(study: Study, name: RunName, progress: Progress | None = None) -> Run:
             progress(1)
 
     battery = replace(study.battery, soc_kwh=0.0)
-    lead = _lead(study, battery, name)
-    outcome = live(study.recording, battery, lead, study.span, limits_kw=study.terms.limits_kw, tell=tell)
+    bill = Bill(study.terms.tariff, study.recording.slot_minutes)
+    lead = _lead(study, battery, name, bill)
+    outcome = live(study.recording, battery, lead, study.span, limits_kw=study.terms.limits_kw, tell=tell, bill=bill)
     return Run(outcome=outcome, daily_eur=tuple(daily_eur))
 
 
-def _lead(study: Study, battery: StorageInputs, name: RunName) -> Lead:
+def _lead(study: Study, battery: StorageInputs, name: RunName, bill: Bill) -> Lead:
     if name is RunName.NO_BATTERY:
         return idle
     if name is RunName.RULE:
         return self_consumption
     foresight = perfect(study.recording) if name is RunName.EBR_PERFECT else _expected(study)
-    return planned(study.recording, battery, foresight, study.horizon, study.terms)
+    return planned(study.recording, battery, foresight, study.horizon, study.terms, bill)
 
 
 def _expected(study: Study) -> Foresight:

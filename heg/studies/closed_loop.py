@@ -6,13 +6,16 @@ The regime is followed on the slot's recorded mean load and sun by the law that 
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
+from heg.model.charges import Charges
 from heg.model.plan import Objective, PlanInputs, SlotDecision, StorageInputs
 from heg.model.regimes import GridBand, Regime, RegimeOrder, StorageNow, power_kw
+from heg.model.tariff import TariffTerms
 from heg.planner.plan import plan
+from heg.studies.bill import Bill
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +35,14 @@ class Recording:
         """How many slots there are."""
         return len(self.demand_kw)
 
+    def at(self, slot: int) -> datetime:
+        """When a slot begins."""
+        return self.start + slot * timedelta(minutes=self.slot_minutes)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a span cost and what the battery did. `cost_eur` is energy alone, as the bill says it."""
+    """What a span cost and what the battery did. `cost_eur` is the bill: energy, blocks and peak charge, no CO2."""
 
     cost_eur: float
     co2_eur: float
@@ -52,12 +59,16 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What plans aim at, and the supply contract they keep (kW). Without CO2 counted the bill alone is minimised."""
+    """What plans aim at, and the supply contract they keep (kW). Without CO2 counted the bill alone is minimised.
+
+    `tariff` is what the contract asks beyond the recorded prices.
+    """
 
     counts_co2: bool = False
     objective: Objective = Objective.ENERGY_CO2
     contract_min_kw: float | None = None
     contract_max_kw: float | None = None
+    tariff: TariffTerms = field(default_factory=TariffTerms)
 
     @property
     def limits_kw(self) -> tuple[float, float]:
@@ -85,8 +96,9 @@ def live(
     *,
     limits_kw: tuple[float, float] = (-math.inf, math.inf),
     tell: Tell | None = None,
+    bill: Bill | None = None,
 ) -> Outcome:
-    """Return what these slots of a recording cost with this battery, led so.
+    """Return what these slots of a recording cost with this battery, led so. `bill` counts what prices do not say.
 
     The battery takes the connection point no further towards `limits_kw` than these, as control would have it.
     """
@@ -105,11 +117,14 @@ def live(
         imported += hours * max(grid_kw, 0.0)
         exported += hours * max(-grid_kw, 0.0)
         price = recording.import_eur_per_kwh[slot] if grid_kw > 0.0 else recording.export_eur_per_kwh[slot]
-        cost += hours * grid_kw * price
+        eur = hours * grid_kw * price
+        if bill is not None and bill.asks:
+            eur += bill.charge(recording.at(slot), max(grid_kw, 0.0))
+        cost += eur
         if recording.co2_eur_per_kwh:
             co2 += hours * max(grid_kw, 0.0) * recording.co2_eur_per_kwh[slot]
         if tell is not None:
-            tell(slot, grid_kw, hours * grid_kw * price)
+            tell(slot, grid_kw, eur)
     return Outcome(
         cost_eur=cost,
         co2_eur=co2,
@@ -132,10 +147,15 @@ def self_consumption(_slot: int, _soc_kwh: float) -> RegimeOrder:
 
 
 def planned(
-    recording: Recording, battery: StorageInputs, foresight: Foresight, horizon: int, terms: Terms | None = None
+    recording: Recording,
+    battery: StorageInputs,
+    foresight: Foresight,
+    horizon: int,
+    terms: Terms | None = None,
+    bill: Bill | None = None,
 ) -> Lead:
     """Lead by a plan that is made anew at the start of each slot, with the prices known."""
-    made = _plans(recording, battery, foresight, horizon, terms or Terms())
+    made = _plans(recording, battery, foresight, horizon, terms or Terms(), bill)
 
     def lead(slot: int, soc_kwh: float) -> RegimeOrder:
         return made(slot, soc_kwh).order
@@ -144,10 +164,15 @@ def planned(
 
 
 def held(
-    recording: Recording, battery: StorageInputs, foresight: Foresight, horizon: int, terms: Terms | None = None
+    recording: Recording,
+    battery: StorageInputs,
+    foresight: Foresight,
+    horizon: int,
+    terms: Terms | None = None,
+    bill: Bill | None = None,
 ) -> Lead:
     """Lead as the source writes it (spec ebr.md): the planned kW for the whole slot, whatever comes."""
-    made = _plans(recording, battery, foresight, horizon, terms or Terms())
+    made = _plans(recording, battery, foresight, horizon, terms or Terms(), bill)
 
     def lead(slot: int, soc_kwh: float) -> RegimeOrder:
         grid_kw = recording.demand_kw[slot] - recording.production_kw[slot] + made(slot, soc_kwh).power_kw
@@ -157,22 +182,32 @@ def held(
 
 
 def _plans(
-    recording: Recording, battery: StorageInputs, foresight: Foresight, horizon: int, terms: Terms
+    recording: Recording,
+    battery: StorageInputs,
+    foresight: Foresight,
+    horizon: int,
+    terms: Terms,
+    bill: Bill | None,
 ) -> Callable[[int, float], SlotDecision]:
     def made(slot: int, soc_kwh: float) -> SlotDecision:
         ahead = slice(slot, min(slot + horizon, recording.slots))
         demand_kw, production_kw = foresight(slot, ahead.stop - ahead.start)
+        start = recording.at(slot)
+        charges = Charges() if bill is None else bill.ahead(start, ahead.stop - ahead.start)
         problem = PlanInputs(
             slot_minutes=recording.slot_minutes,
-            start=recording.start + slot * timedelta(minutes=recording.slot_minutes),
+            start=start,
             demand_kw=tuple(demand_kw),
             production_kw=tuple(production_kw),
-            import_eur_per_kwh=tuple(recording.import_eur_per_kwh[ahead]),
+            import_eur_per_kwh=charges.on(recording.import_eur_per_kwh[ahead]),
             export_eur_per_kwh=tuple(recording.export_eur_per_kwh[ahead]),
             co2_eur_per_kwh=tuple(recording.co2_eur_per_kwh[ahead]) if terms.counts_co2 else (),
             contract_min_kw=terms.contract_min_kw,
             contract_max_kw=terms.contract_max_kw,
             objective=terms.objective,
+            peak_eur_per_kw=charges.peak_eur_per_kw,
+            peak_so_far_kw=charges.peak_so_far_kw,
+            blocks=charges.blocks,
             ess=replace(battery, soc_kwh=soc_kwh),
         )
         return plan(problem, reasons=False).ess[0]

@@ -28,7 +28,8 @@ MOST_EUR = 100.0
 _ROUNDING_KW = 0.05
 """As much below zero a counter's rounding may bring a mean; it counts as nothing flowing."""
 
-_NEEDED = ("demand_kw", "import_eur_per_kwh")
+_PRICE = "import_eur_per_kwh"
+_NEEDED = ("demand_kw", _PRICE)
 _OPTIONAL = ("production_kw", "export_eur_per_kwh", "co2_eur_per_kwh")
 
 
@@ -42,6 +43,8 @@ class History:
 
     recording: Recording
     missing: Mapping[int, int] = field(default_factory=dict)
+    priced: bool = True
+    """The file says what energy cost."""
 
     def missing_slots(self, slots: range) -> int:
         """Return in how many of these slots a reading was missing."""
@@ -59,24 +62,27 @@ class _Row:
     cells: tuple[float | None, ...]
 
 
-def read_history(path: Path) -> History:
-    """Read a file. Raises `HistoryError` where it is no history, `OSError` where it cannot be read."""
+def read_history(path: Path, *, needs_prices: bool = True) -> History:
+    """Read a file; where no prices are needed the column may be left out, and they are 0.
+
+    Raises `HistoryError` where it is no history, `OSError` where it cannot be read.
+    """
     size = path.stat().st_size
     if size > MOST_BYTES:
         raise HistoryError(f"expected at most {MOST_BYTES // 1_000_000} MB, came {size / 1e6:.0f}")
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            return history_of(file)
+            return history_of(file, needs_prices=needs_prices)
     except UnicodeDecodeError as error:
         raise HistoryError(f"expected text in UTF-8 ({error.reason} at byte {error.start})") from error
 
 
-def history_of(file: TextIO) -> History:
+def history_of(file: TextIO, *, needs_prices: bool = True) -> History:
     """Read an open file. Raises `HistoryError`."""
     rows = csv.reader(_lines(file))
     try:
         header = [name.strip() for name in next(rows, [])]
-        columns = _columns(header)
+        columns = _columns(header, needs_prices=needs_prices)
         return _assembled([*columns], list(_rows(rows, header.index("time_utc"), columns)))
     except csv.Error as error:
         raise HistoryError(f"line {rows.line_num}: expected a CSV file: {error}") from error
@@ -91,8 +97,9 @@ def _lines(file: TextIO) -> Iterator[str]:
         yield line
 
 
-def _columns(header: list[str]) -> dict[str, int]:
-    missing = [name for name in ("time_utc", *_NEEDED) if name not in header]
+def _columns(header: list[str], *, needs_prices: bool) -> dict[str, int]:
+    needed = [name for name in _NEEDED if needs_prices or name != _PRICE]
+    missing = [name for name in ("time_utc", *needed) if name not in header]
     if missing:
         came = ", ".join(header)[:200] or "an empty file"
         raise HistoryError(
@@ -164,7 +171,7 @@ def _assembled(names: list[str], rows: list[_Row]) -> History:
         at = (row.time - start) // slot
         for name, cell in zip(names, row.cells, strict=True):
             series[name][at] = cell
-    for name in _NEEDED:
+    for name in (one for one in _NEEDED if one in series):
         if all(value is None for value in series[name]):
             raise HistoryError(f"{name}: expected a reading at least somewhere, came an empty column")
     given = {name: values for name, values in series.items() if any(value is not None for value in values)}
@@ -178,11 +185,12 @@ def _assembled(names: list[str], rows: list[_Row]) -> History:
             slot_minutes=minutes,
             demand_kw=filled["demand_kw"],
             production_kw=filled.get("production_kw", nothing),
-            import_eur_per_kwh=filled["import_eur_per_kwh"],
+            import_eur_per_kwh=filled.get(_PRICE, nothing),
             export_eur_per_kwh=filled.get("export_eur_per_kwh", nothing),
             co2_eur_per_kwh=filled.get("co2_eur_per_kwh", ()),
         ),
         missing={slot: cells for slot, cells in enumerate(lacking) if cells},
+        priced=_PRICE in given,
     )
 
 

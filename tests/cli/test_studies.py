@@ -226,3 +226,62 @@ def test_without_an_extra_they_say_how_to_get_it(
     assert (done.returncode, done.stdout) == (1, "")
     assert f"pip install 'heg[{extra}]'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+HOUSE = """
+[unit]
+time_zone = "Europe/Rome"
+
+[device.battery]
+serial = "B1"
+role = "storage"
+capacity_kwh = 7.0
+max_charge_kw = 3.5
+
+[feeds.tariff]
+template = "two-band"
+
+[feeds.tariff.peak]
+eur_per_kw = 5.0
+"""
+
+
+def test_a_file_without_prices_has_the_contract_s_and_its_peak_charge(
+    history: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "heg.toml"
+    config.write_text(HOUSE)
+    told = [line.split(",") for line in history.read_text().splitlines()]
+    asked = ("backtest", history, "--config", config, "--days", "2", "--json")
+    code, out, _ = ran(capsys, *asked)
+    assert code == 0
+    by_file = json.loads(out)["no_battery"]
+    history.write_text("\n".join(",".join(row[:3]) for row in told))
+    code, out, _ = ran(capsys, *asked)
+    assert code == 0
+    found = json.loads(out)
+    slots = [(datetime.fromisoformat(row[0]), float(row[1] or 0) - float(row[2])) for row in told[1:49]]
+    energy = {True: 0.0, False: 0.0}
+    for time, kw in slots:
+        local = time + timedelta(hours=2)
+        bands = 0.22 if local.hour >= 22 or local.hour < 6 else 0.32
+        energy[True] += kw * bands if kw > 0 else kw * 0.08
+        energy[False] += kw * (0.2 if time.hour < 6 else 0.35) if kw > 0 else kw * 0.05
+    assert found["no_battery"]["bill_eur"] == pytest.approx(energy[True] + 5.0 * 2.0)
+    assert by_file["bill_eur"] == pytest.approx(energy[False] + 5.0 * 2.0), "prices in the file stand"
+    assert found["ebr_perfect"]["peak_kw"] < 1.5
+
+
+def test_without_any_price_it_says_where_one_may_stand(
+    history: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    history.write_text("\n".join(",".join(line.split(",")[:3]) for line in history.read_text().splitlines()))
+    assert "missing import_eur_per_kwh" in ran(capsys, "backtest", history, *BATTERY)[2]
+    config = tmp_path / "heg.toml"
+    config.write_text(HOUSE.partition("[feeds")[0])
+    assert "or [feeds.tariff] in the configuration" in ran(capsys, "backtest", history, "--config", config)[2]
+    band = '[feeds.tariff.import]\nbands = [{ from = "08:00", to = "20:00", eur_per_kwh = 0.3 }]\n'
+    config.write_text(HOUSE.partition("[feeds")[0] + band)
+    code, _, err = ran(capsys, "backtest", history, "--config", config)
+    assert code == 78
+    assert "expected a price for every hour, otherwise_eur_per_kwh for one; none for 2025-05-01T00:00Z" in err

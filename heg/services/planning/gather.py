@@ -16,6 +16,7 @@ import math
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from heg.model.charges import Charges, charges_of
 from heg.model.envelope import Envelope
 from heg.model.losses import loss
 from heg.model.plan import (
@@ -29,7 +30,6 @@ from heg.model.plan import (
 )
 from heg.model.slots import slot_start
 from heg.model.tariff import Viewpoint
-from heg.services.planning.charges import Charges, charges_of
 from heg.services.planning.household import Flows
 from heg.services.planning.outlook import (
     CO2,

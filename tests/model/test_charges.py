@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from heg.model.books import BillingRecord, SoFar
+from heg.model.charges import Charges, charges_of
 from heg.model.plan import Block, Blocks, DegradationCode
 from heg.model.tariff import TariffTerms
-from heg.services.planning.charges import Charges, charges_of
 
 HOUR = timedelta(hours=1)
 OCTOBER = datetime(2026, 9, 30, 22, tzinfo=UTC)
