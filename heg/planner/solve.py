@@ -121,9 +121,8 @@ class _Search:
             arrays = _with_binaries_fixed(found)
             final = self._run(arrays, NET_TIME_S)
             if final.solved and mixed(self._house, found.problem, final.values, priced=True):
-                arrays = directions_kept(
-                    self._house, found.problem, arrays, found.answer.values
-                )  # as dear, by another way
+                # As dear, by another way.
+                arrays = directions_kept(self._house, found.problem, arrays, found.answer.values)
                 final = self._run(arrays, NET_TIME_S)
             if final.outcome is not Outcome.OPTIMAL:
                 return self._netted(found)
@@ -214,7 +213,7 @@ class _Search:
         """Return the answer of the program; cycles are placed one by one first, which mostly proves to be enough."""
         if not self._house.cycles or len(problem.directions) or len(problem.charges.full):
             return self._run(arrays)
-        first = self._run(relaxed(arrays))
+        first = replace(self._run(relaxed(arrays)), face=None)
         if first.outcome is not Outcome.OPTIMAL:
             return first
         if aim is not _Aim.LEAST_BEYOND:
@@ -222,6 +221,7 @@ class _Search:
         best = placed(self._house, problem, arrays, first, self._run, self._gap_eur)
         if best is None:
             return self._run(arrays)
+        best = self._settled(problem, arrays, best)
         gap_eur = max(0.0, float(arrays.cost @ best.values - arrays.cost @ first.values))
         if gap_eur <= self._gap_eur:
             return replace(best, gap_eur=gap_eur)
@@ -252,7 +252,7 @@ class _Search:
         for up in (True, False):
             problem, arrays = self._one_way(found, up=up)
             arrays = self._aimed(replace(problem, arrays=arrays), aim)
-            answer = self._run(arrays)
+            answer = self._settled(problem, arrays, self._run(arrays))
             if answer.outcome is Outcome.OPTIMAL:
                 gap_eur = max(0.0, float(arrays.cost @ answer.values) - bound_eur)
                 if gap_eur <= self._gap_eur:
