@@ -23,11 +23,13 @@ from heg.planner.guide import guided
 from heg.planner.house import Floats, House
 from heg.planner.reasons import explain
 from heg.planner.regimes import choose
-from heg.planner.solve import Solution, UnsolvedError, solve
+from heg.planner.solve import LEAST_EUR, Solution, UnsolvedError, solve
 from heg.planner.tidy import tidy
 
 NEAR_KWH = 1e-3
-PROVEN_EUR = 1e-7
+PROVEN_SHARE = 2e-6
+"""Of what the plan buys and sells (at least 1 EUR): nearer to the bound it is called optimal, as by a gap of 1e-6."""
+
 _UNSAID = SlotReason(SlotReasonCode.NOTHING_TO_GAIN)
 _NOT_A_LACK = frozenset({DegradationCode.TARGET_UNREACHABLE})
 
@@ -56,7 +58,7 @@ def _by_solution(house: House, solution: Solution, *, reasons: bool) -> Plan:
         why = explain(seen, number, solution, choice) if reasons else [_UNSAID] * house.slots
         decisions.append(_decisions(power_kw, choice.orders, why, choice.worth))
     said = [*house.degradations, *_findings(house, solution)]
-    status = PlanStatus.FEASIBLE if solution.gap_eur > PROVEN_EUR else PlanStatus.OPTIMAL
+    status = PlanStatus.OPTIMAL if _is_proven(house, solution) else PlanStatus.FEASIBLE
     if any(lack.code not in _NOT_A_LACK for lack in said):
         status = PlanStatus.DEGRADED
     return _assembled(
@@ -69,6 +71,12 @@ def _by_solution(house: House, solution: Solution, *, reasons: bool) -> Plan:
         cycles_kw=solution.cycles_kw,
         solve_ms=solution.seconds * 1e3,
     )
+
+
+def _is_proven(house: House, solution: Solution) -> bool:
+    prices = np.where(solution.grid_kw > 0.0, house.buy_price, house.sell_price)
+    turnover_eur = float(house.hours @ np.abs(solution.grid_kw * prices))
+    return solution.gap_eur <= PROVEN_SHARE * max(LEAST_EUR, turnover_eur)
 
 
 def _by_rule(house: House, reason: UnsolvedError) -> Plan:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -8,6 +9,7 @@ from heg.model.plan import DegradationCode, PlanStatus, SlotReasonCode
 from heg.model.regimes import Regime
 from heg.planner.plan import plan
 from tests.planner.houses import battery, car, house
+from tests.planner.random_houses import sensible
 
 
 def test_cheap_night_and_dear_day_charge_at_night() -> None:
@@ -59,3 +61,11 @@ def test_a_car_that_cannot_be_ready_says_how_far_it_gets() -> None:
 def test_the_same_house_gets_the_same_plan() -> None:
     inputs = house(import_eur_per_kwh=tuple(0.2 + 0.1 * math.sin(hour) for hour in range(24)), pev=car(24))
     assert plan(inputs) == plan(inputs)
+
+
+def test_what_is_proven_to_a_millionth_is_optimal_and_what_only_is_near_is_feasible() -> None:
+    """Losses pay where a price is below zero: a search, and it ends where it is told to."""
+    problem = sensible(33, 12)
+    near, proven = plan(replace(problem, gap=1e-3)), plan(replace(problem, gap=1e-6, time_limit_s=30.0))
+    assert (near.status, proven.status) == (PlanStatus.FEASIBLE, PlanStatus.OPTIMAL)
+    assert proven.cost.total_eur < near.cost.total_eur < proven.cost.total_eur + 1e-2
