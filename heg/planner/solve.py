@@ -13,7 +13,7 @@ from heg.planner.directions import TOLERANCE_KW, directions_kept, mixed, one_dir
 from heg.planner.highs import Answer, Outcome, run
 from heg.planner.house import Floats, House, Store
 from heg.planner.matrix import Arrays, Ints
-from heg.planner.placing import brought_forward, placed, relaxed
+from heg.planner.placing import Solve, brought_forward, placed, relaxed
 from heg.planner.problem import Exclusive, Problem, build
 from heg.planner.settling import Storages, settled
 
@@ -127,7 +127,7 @@ class _Search:
             if final.outcome is not Outcome.OPTIMAL:
                 return self._netted(found)
             if self._left_s() > LEAST_TIME_S:
-                final = brought_forward(self._house, found.problem, arrays, final, self._run)
+                final = brought_forward(self._house, found.problem, arrays, final, self._unmixed(found.problem))
         final = self._settled(found.problem, arrays, final)
         return self._solution(found.problem, final, gap_eur, stopped=stopped)
 
@@ -148,6 +148,17 @@ class _Search:
         ):
             values = answer.values
         return replace(answer, values=values, face=None)
+
+    def _unmixed(self, problem: Problem) -> Solve:
+        """Return what solves a program, and fails where a slot without a binary would go both ways."""
+
+        def run(arrays: Arrays) -> Answer:
+            answer = self._run(arrays)
+            if answer.solved and mixed(self._house, problem, answer.values, priced=True):
+                return replace(answer, outcome=Outcome.FAILED)
+            return answer
+
+        return run
 
     def _beyond_limits(self) -> _Found | None:
         """Find the least energy beyond the limits, then the cheapest plan that has no more."""

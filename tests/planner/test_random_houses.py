@@ -138,6 +138,13 @@ def test_ten_thousand_furnished_houses_get_plans_that_hold_and_glpsol_finds_no_c
             _agreed(inputs, made, tmp_path)
 
 
+@pytest.mark.parametrize(("seed", "slots"), [(20_110, 5), (21_774, 12)])
+def test_a_cycle_brought_forward_leaves_the_car_its_least_power(seed: int, slots: int) -> None:
+    """Soaked out: the same cost was had with a car below its least power in a slot that had no binary."""
+    inputs = furnished(seed, slots)
+    held(inputs, plan(inputs))
+
+
 GLPSOL_HERE = pytest.mark.skipif(oracle.GLPSOL is None, reason="glpsol is not here: apt-get install glpk-utils")
 
 
