@@ -119,9 +119,12 @@ class _Recursion:
         self._net_kw = _nets(house, others_kw)
         kinks = house.kinks
         self._prices = [_prices(house, slot, kinks) for slot in range(house.slots)]
-        self._high_kw = house.kept_high_kw
-        self._room_kw = (store.capacity_kwh - self._soc_kwh) / store.one_way
-        self._spare_kw = np.maximum(self._soc_kwh - store.floor_kwh, 0.0) * store.one_way
+        self._limits_kw = (house.low_kw, house.kept_high_kw) if house.has_kept_limits else None
+        hours = house.hours[:, None]
+        room_kw = (store.capacity_kwh - self._soc_kwh) / store.one_way
+        spare_kw = np.maximum(self._soc_kwh - store.floor_kwh, 0.0) * store.one_way
+        self._most_kw = np.minimum(room_kw / hours, store.charge_kw[:, None])[:, :, None]
+        self._least_kw = np.maximum(-spare_kw / hours, -store.discharge_kw[:, None])[:, :, None]
 
     def at_end(self) -> Floats:
         """Return the worth at the horizon's end, alike for each sun."""
@@ -129,31 +132,31 @@ class _Recursion:
 
     def before(self, slot: int, value: Floats) -> Floats:
         """Return the worth at the slot's start, given that at its end; [sun, level]."""
-        house, store, net_kw = self._house, self._store, self._net_kw[slot]
-        hours = float(house.hours[slot])
+        store, net_kw, one_way = self._store, self._net_kw[slot], self._one_way
+        hours = float(self._house.hours[slot])
         edges_kw, prices = self._prices[slot]
-        slopes = _slopes(value, self._step_kwh)
-        until = self._until_worth(slopes, prices, hours)[:, :, :, None]
+        until = self._until_worth(_slopes(value, self._step_kwh), prices, hours)[:, :, :, None]
         power_kw: Floats = until[0]
         for edge_kw, until_kw in zip(edges_kw, until[1:], strict=True):
             power_kw = np.maximum(until_kw, np.minimum(power_kw, edge_kw - net_kw))
-        if house.has_kept_limits:
-            power_kw = np.minimum(np.maximum(power_kw, house.low_kw[slot] - net_kw), self._high_kw[slot] - net_kw)
-        most_kw = np.minimum(self._room_kw / hours, store.charge_kw[slot])[:, None]
-        least_kw = np.maximum(-self._spare_kw / hours, -store.discharge_kw[slot])[:, None]
-        power_kw = np.maximum(np.minimum(power_kw, most_kw), least_kw)
-        charged_kw, discharged_kw = np.maximum(power_kw, 0.0), np.minimum(power_kw, 0.0)
-        soc = self._soc_kwh[:, None] + hours * (charged_kw * self._one_way + discharged_kw / self._one_way)
-        worth = _at(value, soc / self._step_kwh, self._base)
-        cost = _cost(power_kw + net_kw, edges_kw, prices) - store.wear_eur_per_kwh * discharged_kw
+        if self._limits_kw is not None:
+            low_kw, high_kw = self._limits_kw
+            power_kw = np.minimum(np.maximum(power_kw, low_kw[slot] - net_kw), high_kw[slot] - net_kw)
+        power_kw = np.maximum(np.minimum(power_kw, self._most_kw[slot]), self._least_kw[slot])
+        stored_kw = np.minimum(power_kw * one_way, power_kw / one_way)  # the losses take from either direction
+        worth = _at(value, (self._soc_kwh[:, None] + hours * stored_kw) / self._step_kwh, self._base)
+        cost = _cost(power_kw + net_kw, edges_kw, prices)
+        if store.wear_eur_per_kwh:
+            cost -= store.wear_eur_per_kwh * np.minimum(power_kw, 0.0)
         return np.asarray((worth - hours * cost) @ self._weights)
 
     def _until_worth(self, slopes: Floats, prices: Sequence[float], hours: float) -> Floats:
         """Return the powers that lead each level to where the next kWh is worth each price at the terminals."""
         one_way, wear = self._one_way, self._store.wear_eur_per_kwh
-        price = np.array(prices)[:, None, None]
-        up_kwh = _level(slopes, price / one_way)[:, :, None] * self._step_kwh - self._soc_kwh
-        down_kwh = self._soc_kwh - _level(slopes, (price - wear) * one_way)[:, :, None] * self._step_kwh
+        stored = [price / one_way for price in prices]
+        given = [(price - wear) * one_way for price in prices]
+        level_kwh = _level(slopes, np.array(stored + given)[:, None, None])[:, :, None] * self._step_kwh
+        up_kwh, down_kwh = level_kwh[: len(prices)] - self._soc_kwh, self._soc_kwh - level_kwh[len(prices) :]
         up_kw = np.maximum(up_kwh, 0.0) / (one_way * hours)
         return np.asarray(up_kw - np.maximum(down_kwh, 0.0) * (one_way / hours))
 
@@ -204,12 +207,12 @@ def _slopes(values: Floats, step_kwh: float) -> Floats:
 
 def _level(slopes: Floats, price: float | Floats) -> Floats:
     """Return how many steps from empty are worth at least the price; curves are concave, so these come first."""
-    return np.asarray((slopes >= price).sum(axis=-1), dtype=np.float64)
+    return np.asarray(np.add.reduce(slopes >= price, axis=-1, dtype=np.float64))
 
 
 def _at(value: Floats, position: Floats, base: Places) -> Floats:
     """Return the values between levels; `position` in levels, [sun, level, node]."""
-    lower = np.minimum(np.maximum(position, 0.0).astype(np.intp), LEVELS - 2)
+    lower = np.minimum(position.astype(np.intp), LEVELS - 2)
     share = position - lower
     flat = value.ravel()
     index = lower + base
