@@ -7,6 +7,7 @@ forty-eight moments a day. More of either tells no more.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -121,7 +122,10 @@ def _left(missed: Values, weight: Values, solved: Values, gram: Values, told: Va
     return left
 
 
+@lru_cache(maxsize=8)
 def _steps(ahead: int) -> Indices:
     """The slots ahead that are solved: each of the first three, then a third further each time."""
     spread = np.geomspace(1.0, ahead, _STEPS).astype(np.int64) - 1
-    return np.unique(np.append(spread, (0, 1, 2)).clip(0, ahead - 1))
+    steps = np.unique(np.append(spread, (0, 1, 2)).clip(0, ahead - 1))
+    steps.flags.writeable = False
+    return steps

@@ -107,8 +107,8 @@ Progress: TypeAlias = Callable[[int], None]
 """Is told of so many more slots that were lived."""
 
 
-def lived(study: Study, name: RunName, progress: Progress | None = None) -> Run:
-    """Return one run of the study."""
+def lived(study: Study, name: RunName, progress: Progress | None = None, *, foresight: Foresight | None = None) -> Run:
+    """Return one run of the study; `foresight` stands in for `expected(study)` where that was made elsewhere."""
     a_day = 24 * 60 // study.recording.slot_minutes
     daily_eur = [0.0] * -(-study.slots // a_day)
 
@@ -119,21 +119,22 @@ def lived(study: Study, name: RunName, progress: Progress | None = None) -> Run:
 
     battery = replace(study.battery, soc_kwh=0.0)
     bill = Bill(study.terms.tariff, study.recording.slot_minutes)
-    lead = _lead(study, battery, name, bill)
+    lead = _lead(study, battery, name, bill, foresight)
     outcome = live(study.recording, battery, lead, study.span, limits_kw=study.terms.limits_kw, tell=tell, bill=bill)
     return Run(outcome=outcome, daily_eur=tuple(daily_eur))
 
 
-def _lead(study: Study, battery: StorageInputs, name: RunName, bill: Bill) -> Lead:
+def _lead(study: Study, battery: StorageInputs, name: RunName, bill: Bill, foresight: Foresight | None) -> Lead:
     if name is RunName.NO_BATTERY:
         return idle
     if name is RunName.RULE:
         return self_consumption
-    foresight = perfect(study.recording) if name is RunName.EBR_PERFECT else _expected(study)
-    return planned(study.recording, battery, foresight, study.horizon, study.terms, bill)
+    seen = perfect(study.recording) if name is RunName.EBR_PERFECT else foresight or expected(study)
+    return planned(study.recording, battery, seen, study.horizon, study.terms, bill)
 
 
-def _expected(study: Study) -> Foresight:
+def expected(study: Study) -> Foresight:
+    """Return what our forecasts say; it does not depend on what the battery does."""
     if study.noise_seed is None:
         return own(study.recording, study.site)
     return with_noisy_sun(study.recording, own(study.recording, study.site, sun=False), study.noise_seed)

@@ -1,4 +1,4 @@
-"""The runs of a backtest, those that plan in processes of their own beside each other."""
+"""The runs of a backtest, those that plan in processes of their own beside each other, and forecasts in a third."""
 
 import selectors
 import subprocess
@@ -6,11 +6,12 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import BinaryIO, Self
+from typing import IO, BinaryIO, Self
 
 import msgspec
 
 from heg.studies.backtest import Backtested, Progress, Run, RunName, Study, lived
+from heg.studies.part import EXPECTED, STARVED
 
 PLANNED = (RunName.EBR, RunName.EBR_PERFECT)
 FEW_SLOTS = 300
@@ -42,29 +43,36 @@ class _Parts:
     """The processes, ended with the block whatever happens in it."""
 
     def __init__(self, study: Study) -> None:
-        self._question = msgspec.json.encode(study)
+        self._question = msgspec.json.encode(study) + b"\n"
         self._stack = ExitStack()
-        self._processes: dict[RunName, subprocess.Popen[bytes]] = {}
-        self._errors: dict[RunName, BinaryIO] = {}
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._errors: dict[str, BinaryIO] = {}
         self._said: dict[RunName, bytearray] = {name: bytearray() for name in PLANNED}
 
     def __enter__(self) -> Self:
         with ExitStack() as started:
-            for name in PLANNED:
-                self._errors[name] = started.enter_context(tempfile.TemporaryFile())
-                started.callback(_ended, self._started(name))
+            expected = self._started(EXPECTED, self._asked(started), started).stdout
+            if expected is not None:
+                self._started(RunName.EBR, expected, started)
+                expected.close()  # theirs alone: who is left of the two sees that the other has ended
+            self._started(RunName.EBR_PERFECT, self._asked(started), started)
             self._stack = started.pop_all()
         return self
 
-    def _started(self, name: RunName) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "heg.studies.part", name.value]
-        with tempfile.TemporaryFile() as question:  # in place of a pipe: nobody waits until it has been read
-            question.write(self._question)
-            question.seek(0)
-            self._processes[name] = subprocess.Popen(  # noqa: S603  # our own module
-                command, stdin=question, stdout=subprocess.PIPE, stderr=self._errors[name]
-            )
-        return self._processes[name]
+    def _asked(self, started: ExitStack) -> BinaryIO:
+        """Return the study as a file, in place of a pipe: nobody waits until it has been read."""
+        question = started.enter_context(tempfile.TemporaryFile())  # noqa: SIM115  # the stack closes it
+        question.write(self._question)
+        question.seek(0)
+        return question
+
+    def _started(self, name: str, asked: IO[bytes], started: ExitStack) -> subprocess.Popen[bytes]:
+        errors = self._errors[name] = started.enter_context(tempfile.TemporaryFile())  # noqa: SIM115  # as above
+        command = [sys.executable, "-m", "heg.studies.part", name]
+        process = subprocess.Popen(command, stdin=asked, stdout=subprocess.PIPE, stderr=errors)  # noqa: S603  # our own
+        self._processes[name] = process
+        started.callback(_ended, process)
+        return process
 
     def __exit__(self, *_why: object) -> None:
         self._stack.close()
@@ -73,9 +81,9 @@ class _Parts:
         """Wait for all of them."""
         found: dict[RunName, Run] = {}
         with selectors.DefaultSelector() as selector:
-            for name, process in self._processes.items():
-                if process.stdout is not None:
-                    selector.register(process.stdout, selectors.EVENT_READ, name)
+            for name in PLANNED:
+                if (said := self._processes[name].stdout) is not None:
+                    selector.register(said, selectors.EVENT_READ, name)
             while selector.get_map():
                 for key, _ in selector.select():
                     name = RunName(key.data)
@@ -101,11 +109,15 @@ class _Parts:
         try:
             return msgspec.json.decode(bytes(self._said[name]), type=Run)
         except msgspec.MsgspecError as error:
-            code = self._processes[name].wait()
-            self._errors[name].seek(0)
-            said = self._errors[name].read()[-1000:].decode(errors="replace").strip().splitlines()
-            why = said[-1] if said else error
-            raise PartError(f"{name}: its process ended with {code} before its work did: {why}") from error
+            raise PartError(self._why(name)) from error
+
+    def _why(self, name: str) -> str:
+        code = self._processes[name].wait()
+        if code == STARVED and name != EXPECTED:
+            return self._why(EXPECTED)
+        self._errors[name].seek(0)
+        said = self._errors[name].read()[-1000:].decode(errors="replace").strip().splitlines()
+        return f"{name}: its process ended with {code} before its work did: {said[-1] if said else 'it said nothing'}"
 
 
 def _ended(process: subprocess.Popen[bytes]) -> None:

@@ -7,6 +7,7 @@ import math
 import os
 import subprocess
 import sys
+from csv import DictReader
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,40 @@ def test_json_is_alone_on_standard_output_and_progress_beside_it(
     assert (found["missing_slots"], found["missing_cells"]) == (1, 1)
     lines = err.splitlines()
     assert lines == [f"living it again: {percent} %" for percent in range(0, 101, 10)]
+
+
+@pytest.mark.parametrize("efficiency", [0.9, 0.7])
+def test_no_battery_and_the_rule_are_what_a_few_lines_make_of_the_file(
+    history: Path, capsys: pytest.CaptureFixture[str], efficiency: float
+) -> None:
+    """Counted again from the file, without anything of ours."""
+    with history.open(newline="") as lines:
+        rows = [
+            {name: float(cell or "nan") for name, cell in row.items() if name != "time_utc"}
+            for row in DictReader(lines)
+        ]
+    rows[100]["demand_kw"] = rows[76]["demand_kw"]
+    buy, left = sum(row["import_eur_per_kwh"] for row in rows) / len(rows), 0.0
+    counted = {name: dict.fromkeys((*KEYS, "left_kwh"), 0.0) for name in ("no_battery", "rule")}
+    for row in rows:
+        surplus = row["production_kw"] - row["demand_kw"]
+        stored = min(max(surplus, 0.0), 5.0, (10.0 - left) / efficiency**0.5)
+        given = min(max(-surplus, 0.0), 5.0, left * efficiency**0.5)
+        left += stored * efficiency**0.5 - given / efficiency**0.5
+        for sums, grid in ((counted["no_battery"], -surplus), (counted["rule"], stored - given - surplus)):
+            sums["import_kwh"] += max(grid, 0.0)
+            sums["export_kwh"] += max(-grid, 0.0)
+            sums["cost_eur"] += grid * row["import_eur_per_kwh" if grid > 0.0 else "export_eur_per_kwh"]
+            sums["co2_eur"] += max(grid, 0.0) * row["co2_eur_per_kwh"]
+            sums["peak_kw"] = max(sums["peak_kw"], grid)
+        counted["rule"]["cycles"] += given / 10.0
+    counted["rule"]["left_kwh"] = left
+    counted["rule"]["cost_eur"] -= 0.9 * buy * left
+    code, out, _ = ran(capsys, "backtest", history, *BATTERY[:4], "--efficiency", efficiency, "--json")
+    found: dict[str, Any] = json.loads(out)
+    assert code == 0
+    for name, sums in counted.items():
+        assert {key: found[name][key] for key in sums} == pytest.approx(sums, abs=1e-6)
 
 
 def test_people_get_a_table_and_a_sentence(history: Path, capsys: pytest.CaptureFixture[str]) -> None:

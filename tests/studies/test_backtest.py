@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from heg.model.plan import Objective, StorageInputs
 from heg.studies import side_by_side
-from heg.studies.backtest import Backtested, RunName, Study, cumulative_saving_eur, lived
+from heg.studies.backtest import Backtested, RunName, Study, cumulative_saving_eur, expected, lived
 from heg.studies.closed_loop import Recording, Terms
 from heg.studies.history import read_history
+from heg.studies.part import read_expected, tell_expected
 from heg.studies.side_by_side import PartError, backtested
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -134,6 +135,29 @@ def test_a_process_that_ends_early_is_said() -> None:
     broken = study(home(14), battery=replace(BATTERY, round_trip_efficiency=math.nan))
     with pytest.raises(PartError, match=r"its process ended with 1 before its work did: .*round_trip_efficiency"):
         backtested(broken)
+
+
+def test_forecasts_that_end_early_are_said_and_not_the_run_that_lacks_them() -> None:
+    broken = study(home(14), horizon=8 * 24 * 60)  # more than forecasts are made for
+    broken = replace(broken, recording=home(8 * 60))
+    with pytest.raises(PartError, match=r"expected: its process ended with 1 before its work did: .*ForecastError"):
+        backtested(broken)
+
+
+def test_forecasts_are_read_as_they_were_told(tmp_path: Path) -> None:
+    asked = study(home(5), first=50, slots=70, noise_seed=2)
+    with (tmp_path / "expected").open("w+b") as lines:
+        tell_expected(asked, lines)
+        lines.seek(0)
+        read, own = read_expected(lines), expected(asked)
+        for slot in asked.span:
+            ahead = min(24, 120 - slot)
+            assert [list(series) for series in read(slot, ahead)] == [list(series) for series in own(slot, ahead)]
+        with pytest.raises(EOFError):
+            read(120, 24)
+        lines.seek(0)
+        with pytest.raises(ValueError, match="expected forecasts of 24 slots from 51 on, came 24 from 50"):
+            read(51, 24)
 
 
 def test_when_it_is_broken_off_nothing_is_left_behind() -> None:

@@ -1,13 +1,19 @@
 from __future__ import annotations
 
 import math
+import random
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from heg.model.plan import Site, StorageInputs
+from heg.model.plan import ForecastRequest, PlanInputs, PlanRequest, SeriesHistory, Site, StorageInputs
 from heg.model.regimes import Regime, RegimeOrder
+from heg.planner.answering import Answerer
+from heg.planner.forecast import forecast
+from heg.planner.otherwise import otherwise
+from heg.planner.plan import plan
 from heg.studies.closed_loop import Recording, held, idle, live, planned, self_consumption
 from heg.studies.foresight import own, perfect, with_noisy_sun, yesterday
 
@@ -102,3 +108,37 @@ def test_the_battery_does_not_pass_the_contract() -> None:
     full = replace(BATTERY, soc_kwh=10.0)
     lived = live(home, full, lambda *_: RegimeOrder(Regime.DISCHARGE, 5.0), range(2), limits_kw=(-1.0, 2.0))
     assert lived.export_kwh == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("slot", [0, 30, 300, 13 * 24])
+def test_a_study_does_what_the_gateways_planner_answers(slot: int) -> None:
+    """A request with history, as the slot loop sends it, against the study's shorter way to the same order."""
+    home, chance = recording(14), random.Random(slot)
+    home = replace(home, demand_kw=tuple(0.3 + chance.expovariate(1.5) for _ in home.demand_kw))
+    start, ahead = home.start + slot * timedelta(hours=1), slice(slot, slot + 24)
+
+    def history(series: Sequence[float]) -> SeriesHistory:
+        return SeriesHistory(slot_minutes=60, end=start, values_kw=tuple(series[:slot]))
+
+    for soc_kwh in (0.0, 1.7, 6.2, 10.0):
+        answer = Answerer(forecast=forecast, plan=plan, otherwise=otherwise, now_s=lambda: 0.0)(
+            PlanRequest(
+                id=1,
+                problem=PlanInputs(
+                    slot_minutes=60,
+                    start=start,
+                    demand_kw=(),
+                    import_eur_per_kwh=tuple(home.import_eur_per_kwh[ahead]),
+                    export_eur_per_kwh=tuple(home.export_eur_per_kwh[ahead]),
+                    ess=replace(BATTERY, soc_kwh=soc_kwh),
+                ),
+                forecast=ForecastRequest(
+                    start=start,
+                    slot_minutes=60,
+                    slots=24,
+                    demand=history(home.demand_kw),
+                    production=history(home.production_kw),
+                ),
+            )
+        )
+        assert planned(home, BATTERY, own(home, Site()), 24)(slot, soc_kwh) == answer.plan.ess[0].order
