@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from heg.cli.parser import Add
-    from heg.model.plan import Forecast, SeriesForecast
-    from heg.planner.week import Expected, Span, Week
+    from heg.model.plan import ExpectedEnergy, Forecast, SeriesForecast, Week, WeekSpan
 
 
 def add_to(add: Add) -> None:
@@ -98,7 +97,7 @@ def _slots(found: Forecast) -> dict[str, Any]:
     }
 
 
-def _span(span: Span) -> dict[str, Any]:
+def _span(span: WeekSpan) -> dict[str, Any]:
     found: dict[str, Any] = {"start": span.start.isoformat(), "hours": span.hours}
     for name, expected in (("demand", span.demand), ("production", span.production)):
         found[name] = None if expected is None else {key: round(getattr(expected, key), 4) for key in _KEYS}
@@ -119,9 +118,9 @@ def _told(week: Week, *, hours: bool) -> Iterator[str]:
         yield lack.text
 
 
-def _produced(span: Span) -> str:
+def _produced(span: WeekSpan) -> str:
     return "" if span.production is None else f"  production {_kwh(span.production)}"
 
 
-def _kwh(expected: Expected) -> str:
+def _kwh(expected: ExpectedEnergy) -> str:
     return f"{expected.kwh:6.2f} ({expected.low_kwh:.2f} to {expected.high_kwh:.2f})"

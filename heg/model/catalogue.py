@@ -11,7 +11,7 @@ from types import MappingProxyType
 from heg.model.books import BillingRecord, OpenBooks
 from heg.model.envelope import Envelope
 from heg.model.leases import Claim, LeaseRecord
-from heg.model.plan import Plan
+from heg.model.plan import Plan, Week
 from heg.model.records import (
     AlarmRecord,
     BooksRecord,
@@ -190,6 +190,7 @@ _RECORDS = (
     _record("envelope", "the interval left to the connection point", Envelope),
     _record("tariff", "what the supply contract asks beyond its prices: blocks and a peak charge", TariffTerms),
     _record("plan", "the plan in force, whole", Plan, Durability.MEMORY),
+    _record("week", "what the days ahead will need and produce, for people", Week, Durability.MEMORY),
     _record("plan.slot", "what was planned for a slot when it began", PlannedSlot, Durability.FLUSHED),
     _record("vehicle", "what is known of a plugged vehicle", VehicleRecord),
     _record(

@@ -431,19 +431,50 @@ class Forecast:
     degradations: tuple[Degradation, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class ExpectedEnergy:
+    """kWh of a span: expected, and between which it lies four times of five."""
+
+    kwh: float
+    low_kwh: float
+    high_kwh: float
+
+
+@dataclass(frozen=True, slots=True)
+class WeekSpan:
+    """A local hour or day (the first and last day may be parts). No `production` in a house without panels."""
+
+    start: datetime
+    hours: float
+    demand: ExpectedEnergy
+    production: ExpectedEnergy | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """Variable `week`: the days ahead, for people (EUMF-H). `known_days` is how much demand was known of the past."""
+
+    days: tuple[WeekSpan, ...]
+    hours: tuple[WeekSpan, ...] = ()
+    known_days: float = 0.0
+    degradations: tuple[Degradation, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRequest:
     """What the gateway sends to the planner's process: forecast what is not known, then plan.
 
     Where `forecast` is given, its series take the place of `problem.demand_kw` and `problem.production_kw`, each only
     if that is empty; `problem` then says the number of slots by its `import_eur_per_kwh`. With `otherwise` the reply
-    tells besides what every other way in the first slot would have cost.
+    tells besides what every other way in the first slot would have cost, with `week` the days ahead by the same
+    `forecast`.
     """
 
     id: int
     problem: PlanInputs
     forecast: ForecastRequest | None = None
     otherwise: bool = False
+    week: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -454,4 +485,5 @@ class PlanReply:
     plan: Plan
     forecast: Forecast | None = None
     otherwise: tuple[Alternative, ...] = ()
+    week: Week | None = None
     worker_ms: float = 0.0

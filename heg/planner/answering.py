@@ -12,6 +12,7 @@ from heg.model.plan import (
     PlanInputs,
     PlanReply,
     PlanRequest,
+    Week,
 )
 
 RealSeconds = Callable[[], float]
@@ -19,12 +20,13 @@ RealSeconds = Callable[[], float]
 
 @dataclass(frozen=True, slots=True)
 class Answerer:
-    """Answers requests by what forecasts, plans and compares; `now_s` reads real seconds."""
+    """Answers requests by what forecasts, plans, compares and looks a week ahead; `now_s` reads real seconds."""
 
     forecast: Callable[[ForecastRequest], Forecast]
     plan: Callable[[PlanInputs], Plan]
     otherwise: Callable[[PlanInputs, Plan], tuple[Alternative, ...]]
     now_s: RealSeconds
+    week: Callable[[ForecastRequest], Week] | None = None
 
     def __call__(self, request: PlanRequest) -> PlanReply:
         """Return the reply. What forecast or plan raises passes through."""
@@ -33,8 +35,11 @@ class Answerer:
         problem = request.problem if forecast is None else completed(request.problem, forecast)
         plan = self.plan(problem)
         others = self.otherwise(problem, plan) if request.otherwise else ()
+        week = None
+        if request.week and request.forecast is not None and self.week is not None:
+            week = self.week(request.forecast)
         spent_ms = (self.now_s() - begun_s) * 1e3
-        return PlanReply(id=request.id, plan=plan, forecast=forecast, otherwise=others, worker_ms=spent_ms)
+        return PlanReply(id=request.id, plan=plan, forecast=forecast, otherwise=others, week=week, worker_ms=spent_ms)
 
 
 def completed(problem: PlanInputs, forecast: Forecast) -> PlanInputs:

@@ -3,12 +3,19 @@
 Hours as the slot forecast has them; days as sums, with a band of their own: days differ less than their hours do.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta, tzinfo
 
 import numpy as np
 
-from heg.model.plan import Degradation, ForecastRequest, SeriesForecast, SeriesHistory
+from heg.model.plan import (
+    ExpectedEnergy,
+    ForecastRequest,
+    SeriesForecast,
+    SeriesHistory,
+    Week,
+    WeekSpan,
+)
 from heg.planner.calendar import DAY_MINUTES, Values, zone_of
 from heg.planner.forecast import ForecastError, forecast
 
@@ -16,34 +23,6 @@ MOST_DAYS = 7
 _LOW, _HIGH = 0.06, 0.94
 """Wider than the tenths of the days behind: a home drifts in a week."""
 _ENOUGH_DAYS = 7
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """kWh of a span: expected, and between which it lies four times of five."""
-
-    kwh: float
-    low_kwh: float
-    high_kwh: float
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A local hour or day (the first and last day may be parts). No `production` in a house without panels."""
-
-    start: datetime
-    hours: float
-    demand: Expected
-    production: Expected | None
-
-
-@dataclass(frozen=True, slots=True)
-class Week:
-    """The days ahead and their hours."""
-
-    days: tuple[Span, ...]
-    hours: tuple[Span, ...]
-    degradations: tuple[Degradation, ...] = ()
 
 
 def week_ahead(request: ForecastRequest, days: int = MOST_DAYS) -> Week:
@@ -58,9 +37,9 @@ def week_ahead(request: ForecastRequest, days: int = MOST_DAYS) -> Week:
     by_day = _runs([start.astimezone(zone).date() for start in starts])
     spread = _day_spread(request.demand, zone), _day_spread(request.production, zone)
 
-    def spans(runs: list[range], *, whole: bool) -> tuple[Span, ...]:
+    def spans(runs: list[range], *, whole: bool) -> tuple[WeekSpan, ...]:
         return tuple(
-            Span(
+            WeekSpan(
                 starts[run.start].astimezone(zone),
                 len(run) * minutes / 60,
                 _expected(found.demand, run, minutes, spread[0] if whole else None),
@@ -71,7 +50,18 @@ def week_ahead(request: ForecastRequest, days: int = MOST_DAYS) -> Week:
             for run in runs
         )
 
-    return Week(spans(by_day, whole=True), spans(by_hour, whole=False), found.degradations)
+    known = 0 if request.demand is None else sum(one is not None for one in request.demand.values_kw)
+    return Week(
+        days=spans(by_day, whole=True),
+        hours=spans(by_hour, whole=False),
+        known_days=round(known * minutes / DAY_MINUTES, 2),
+        degradations=found.degradations,
+    )
+
+
+def days_ahead(request: ForecastRequest) -> Week:
+    """Return the whole week by days alone: what people look at."""
+    return replace(week_ahead(request), hours=())
 
 
 def _runs(labels: list[datetime] | list[date]) -> list[range]:
@@ -79,7 +69,7 @@ def _runs(labels: list[datetime] | list[date]) -> list[range]:
     return [range(first, last) for first, last in zip(edges, [*edges[1:], len(labels)], strict=True)]
 
 
-def _expected(series: SeriesForecast, run: range, minutes: int, spread: tuple[float, float] | None) -> Expected:
+def _expected(series: SeriesForecast, run: range, minutes: int, spread: tuple[float, float] | None) -> ExpectedEnergy:
     def kwh(values: tuple[float, ...]) -> float:
         return sum(values[run.start : run.stop]) * minutes / 60
 
@@ -87,7 +77,7 @@ def _expected(series: SeriesForecast, run: range, minutes: int, spread: tuple[fl
     low, high = min(low, middle), max(high, middle)
     if spread is not None:
         low, high = max(low, middle * spread[0]), min(high, middle * spread[1])
-    return Expected(middle, low, high)
+    return ExpectedEnergy(middle, low, high)
 
 
 def _day_spread(history: SeriesHistory | None, zone: tzinfo) -> tuple[float, float] | None:

@@ -18,6 +18,7 @@ from heg.web.orders import as_message, command_for, read_order
 from heg.web.planned_past import PlannedPast
 from heg.web.savings import By, savings_table
 from heg.web.snapshot import Snapshot
+from heg.web.week import week_state
 
 _DEFAULT_SPAN = timedelta(hours=48)
 _PLAN_SPAN = timedelta(hours=24)
@@ -71,6 +72,7 @@ class Api:
         routes.add_get("/api/v1/alarms", self._alarms)
         routes.add_get("/api/v1/plan", self._plan)
         routes.add_get("/api/v1/plan/past", self._plan_past)
+        routes.add_get("/api/v1/week", self._week)
         routes.add_get("/api/v1/energy", self._energy)
         routes.add_get("/api/v1/history", self._history)
         routes.add_get("/api/v1/savings", self._savings)
@@ -101,6 +103,9 @@ class Api:
         except RefusedError as error:
             return _refused(error.refusal)
         return _refused(found) if isinstance(found, Refusal) else _json(found)
+
+    async def _week(self, _request: web.Request) -> web.Response:
+        return _json(week_state(self._door, self._clock, self._home))
 
     async def _energy(self, request: web.Request) -> web.Response:
         asked = self._span(request)

@@ -22,11 +22,14 @@ from heg.model.plan import (
     SlotDecision,
     StorageInputs,
     VehicleInputs,
+    Week,
 )
 
 _SLACK = 1e-3
 """kW, kWh and shares: what a solver's tolerance may add, a tenth of a watt-hour's worth of harm at most."""
 
+_MOST_DAYS = 8
+"""Seven times 24 hours touch so many local days."""
 _REFUSED = loss("answer-refused")
 
 
@@ -48,6 +51,8 @@ def _doubts(request: PlanRequest, reply: PlanReply) -> Iterator[str]:
     if request.forecast is not None:
         yield from _of_forecast(request.forecast, reply.forecast)
     yield from _of_others(request, reply.otherwise)
+    if reply.week is not None:
+        yield from _of_week(reply.week)
 
 
 def slots_of(request: PlanRequest) -> int:
@@ -174,6 +179,15 @@ def _of_forecast(asked: ForecastRequest, forecast: Forecast | None) -> Iterator[
     yield from _of_expected("demand", forecast.demand, asked.slots)
     if forecast.production is not None:
         yield from _of_expected("production", forecast.production, asked.slots)
+
+
+def _of_week(week: Week) -> Iterator[str]:
+    if not 1 <= len(week.days) <= _MOST_DAYS:
+        yield f"expected a week of at most {_MOST_DAYS} days, came {len(week.days)}"
+    for day in (*week.days, *week.hours):
+        for name, told in (("demand", day.demand), ("production", day.production)):
+            if told is not None and not 0.0 <= told.low_kwh <= told.kwh <= told.high_kwh < inf:
+                yield f"expected {name} of a day in its band, came {told}"
 
 
 def _of_expected(name: str, series: SeriesForecast, slots: int) -> Iterator[str]:

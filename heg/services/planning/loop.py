@@ -25,6 +25,7 @@ from heg.services.planning.publish import Publisher
 from heg.services.planning.settings import PlanningSettings
 from heg.services.planning.standing import Standing, asked_near, standing
 from heg.services.planning.triggers import Band, BandWatch, Cause, Seen, Triggers, bounds_of
+from heg.services.planning.week import WeekKeeper
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class SlotLoop:
         self._here = Location(settings.unit)
         self._outlook = Outlook(door, settings)
         self._publisher = Publisher(door, settings)
+        self._week = WeekKeeper(door, self._here)
         self._triggers = Triggers()
         self._watch = _Watch(clock)
         self._bands = {name: BandWatch(settings.slot.total_seconds()) for name in _SERIES}
@@ -108,6 +110,7 @@ class SlotLoop:
         logger.info("planning: %d slots of the past read from the store", found)
         if found:
             self._outlook.past_is_read()
+            self._week.forget()
 
     async def _plan_now(self, _place: Location, _arguments: Mapping[str, object]) -> CommandAnswer:
         made: asyncio.Future[Standing] = asyncio.get_running_loop().create_future()
@@ -131,6 +134,7 @@ class SlotLoop:
         if self._watch.stepped():
             logger.warning("planning: the clock was set; the slot that runs now is planned anew")
             self._outlook.clock_stepped()
+            self._week.forget()
         return self._outlook.look(self._clock.monotonic_s(), self._clock.utc())
 
     def _see(self) -> Seen:
@@ -193,8 +197,10 @@ class SlotLoop:
         self._requests += 1
         gathered = gather(self._outlook, self._settings, self._requests, now_s, now, noticed)
         gathered = asked_near(gathered, self._made)
-        reply = await self._planner.ask(gathered.request, self._settings.ask_limit_s)
+        question = self._week.asked(gathered.request, now_s)
+        reply = await self._planner.ask(question, self._settings.ask_limit_s)
         made_s, made = self._clock.monotonic_s(), self._clock.utc()
+        self._week.took(reply, made_s)
         stands = standing(reply, gathered, self._made, made_s, made)
         self._publisher.publish(stands, made_s, made)
         if stands.good:

@@ -5,9 +5,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+const TESTS = ["page", "plan", "week"];
 const folder = await mkdtemp(join(tmpdir(), "heg-page-"));
 await build({
-  entryPoints: [new URL("./test/page.test.ts", import.meta.url).pathname, new URL("./test/plan.test.ts", import.meta.url).pathname],
+  entryPoints: TESTS.map((name) => new URL(`./test/${name}.test.ts`, import.meta.url).pathname),
   outdir: folder,
   outExtension: { ".js": ".mjs" },
   bundle: true,
@@ -15,6 +16,6 @@ await build({
   format: "esm",
   logLevel: "warning",
 });
-const { status } = spawnSync(process.execPath, ["--test", join(folder, "page.test.mjs"), join(folder, "plan.test.mjs")], { stdio: "inherit" });
+const { status } = spawnSync(process.execPath, ["--test", ...TESTS.map((name) => join(folder, `${name}.test.mjs`))], { stdio: "inherit" });
 await rm(folder, { recursive: true });
 process.exit(status ?? 1);

@@ -1,6 +1,6 @@
 // Asking the gateway: JSON over same-origin requests, and the live stream.
 
-import type { Answer, DeviceReadings, EnergyHistory, PlanPast, PlanWhole, State } from "./model";
+import type { Answer, DeviceReadings, EnergyHistory, PlanPast, PlanWhole, State, WeekState } from "./model";
 
 interface Problem {
   expected?: string;
@@ -20,6 +20,11 @@ export async function devices(): Promise<DeviceReadings[]> {
 
 export async function plan(): Promise<PlanWhole | null> {
   return (await ask<{ plan: PlanWhole | null }>("/api/v1/plan")).plan;
+}
+
+/** The days ahead as they were last reckoned. */
+export async function week(): Promise<WeekState> {
+  return ask<WeekState>("/api/v1/week");
 }
 
 /** What was planned and what was done, in quarter hours from a time on. */

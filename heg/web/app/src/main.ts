@@ -13,6 +13,7 @@ import type { State } from "./model";
 import { PlanView } from "./plan_view";
 import { AlarmsView, showEnvelope } from "./panels";
 import { showSavings } from "./savings";
+import { WeekView } from "./week";
 import { WhyView } from "./why";
 import * as words from "./words";
 
@@ -30,6 +31,7 @@ class Page {
   private clock = new HouseClock("");
   private readonly chart = new PastChart(this.history, this.clock);
   private readonly plan = new PlanView(this.clock);
+  private readonly week = new WeekView(this.clock);
   private readonly why = new WhyView();
   private readonly cars = new CarsView();
   private state: State | null = null;
@@ -76,6 +78,7 @@ class Page {
     if (back) {
       void this.loadPast();
       this.plan.reload();
+      this.week.reload();
     }
   }
 
@@ -114,6 +117,7 @@ class Page {
     this.alarms.show(state.alarms, this.clock);
     this.why.show(state, this.clock);
     this.plan.show(state);
+    this.week.show(state);
     showSavings(state.savings);
     this.cars.show(state, this.clock);
     showEnvelope(state.envelope, state.power.grid_kw);
@@ -125,6 +129,7 @@ class Page {
       this.clock = new HouseClock(state.time.zone);
       this.chart.useClock(this.clock);
       this.plan.useClock(this.clock);
+      this.week.useClock(this.clock);
     }
     const now = new Date(state.time.utc);
     text(byId("house-time"), this.clock.time(now));

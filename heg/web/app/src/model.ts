@@ -262,6 +262,33 @@ export interface PlanPast {
   };
 }
 
+export interface Energy {
+  kwh: number;
+  low_kwh: number;
+  high_kwh: number;
+}
+
+export interface DayAhead {
+  start_utc: string;
+  hours: number;
+  demand: Energy;
+  production: Energy | null;
+}
+
+export interface WeekAhead {
+  revision: number;
+  age_s: number;
+  known_days: number;
+  enough: boolean;
+  days: DayAhead[];
+  lacks: Lack[];
+}
+
+export interface WeekState {
+  planning: boolean;
+  week: WeekAhead | null;
+}
+
 export interface Answer {
   outcome: "done" | "refused" | "partly";
   text: string;

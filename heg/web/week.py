@@ -1,0 +1,79 @@
+"""The days ahead as messages: what the house will need and produce, with bands. Pure reading of the image."""
+
+from heg.data.door import Door
+from heg.model.plan import ExpectedEnergy, Week, WeekSpan
+from heg.runtime.clock import Clock
+from heg.web.house import Home
+from heg.web.lacks import as_lacks
+from heg.web.messages import Lack, Message, bounded, iso
+
+ENOUGH_DAYS = 3.0
+"""A house that is known for less is mostly a guess: people are told so in place of figures."""
+
+
+class Energy(Message, frozen=True):
+    """kWh: expected, and between which it lies four times of five."""
+
+    kwh: float
+    low_kwh: float
+    high_kwh: float
+
+
+class DayAhead(Message, frozen=True):
+    """A local day, or as much of it as lies ahead: so many hours from `start_utc` on."""
+
+    start_utc: str
+    hours: float
+    demand: Energy
+    production: Energy | None
+
+
+class WeekAhead(Message, frozen=True):
+    """The days ahead as they were reckoned `age_s` ago. `enough`: the house is known long enough for figures."""
+
+    revision: int
+    age_s: int
+    known_days: float
+    enough: bool
+    days: tuple[DayAhead, ...]
+    lacks: tuple[Lack, ...]
+
+
+class WeekState(Message, frozen=True):
+    """Answer of /api/v1/week: `week` is None while none was reckoned; `planning` tells whether one will be."""
+
+    planning: bool
+    week: WeekAhead | None
+
+
+def week_state(door: Door, clock: Clock, home: Home) -> WeekState:
+    """Return what was last said of the days ahead."""
+    newest = door.latest("week", home.here)
+    if newest is None or not isinstance(newest.value, Week):
+        return WeekState(planning=home.planning, week=None)
+    week = newest.value
+    return WeekState(
+        planning=home.planning,
+        week=WeekAhead(
+            revision=newest.sequence,
+            age_s=max(0, int(newest.age_s(clock.monotonic_s()))),
+            known_days=week.known_days,
+            enough=week.known_days >= ENOUGH_DAYS,
+            days=tuple(map(_day, week.days)),
+            lacks=as_lacks(week.degradations),
+        ),
+    )
+
+
+def _day(day: WeekSpan) -> DayAhead:
+    return DayAhead(
+        start_utc=iso(day.start),
+        hours=round(day.hours, 2),
+        demand=_energy(day.demand),
+        production=None if day.production is None else _energy(day.production),
+    )
+
+
+def _energy(told: ExpectedEnergy) -> Energy:
+    kwh, low_kwh, high_kwh = (round(bounded(one) or 0.0, 2) for one in (told.kwh, told.low_kwh, told.high_kwh))
+    return Energy(kwh=kwh, low_kwh=low_kwh, high_kwh=high_kwh)
