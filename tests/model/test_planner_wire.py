@@ -14,6 +14,7 @@ from heg.model.plan import (
     CostParts,
     Degradation,
     DegradationCode,
+    ExpectedEnergy,
     Forecast,
     ForecastRequest,
     Objective,
@@ -30,6 +31,8 @@ from heg.model.plan import (
     SlotReasonCode,
     StorageInputs,
     VehicleInputs,
+    Week,
+    WeekSpan,
 )
 from heg.model.planner_wire import (
     HEADER_SIZE,
@@ -137,7 +140,16 @@ PLANS = st.builds(
     cost=st.builds(CostParts, energy_eur=NUMBERS),
     degradations=DEGRADATIONS,
 )
-REPLIES = st.builds(PlanReply, id=st.integers(0, 2**53), plan=PLANS, forecast=st.none() | FORECASTS, worker_ms=NUMBERS)
+ENERGIES = st.builds(ExpectedEnergy, NUMBERS, NUMBERS, NUMBERS)
+WEEKS = st.builds(Week, series(st.builds(WeekSpan, MOMENTS, NUMBERS, ENERGIES, st.none() | ENERGIES)))
+REPLIES = st.builds(
+    PlanReply,
+    id=st.integers(0, 2**53),
+    plan=PLANS,
+    forecast=st.none() | FORECASTS,
+    week=st.none() | WEEKS,
+    worker_ms=NUMBERS,
+)
 MESSAGES = REQUESTS | REPLIES | st.builds(Ready, TEXTS) | st.builds(Failure, st.integers(0, 2**53), TEXTS)
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from heg.model.plan import Degradation, DegradationCode, Forecast, PlanInputs, SeriesForecast
 from heg.planner.answering import Answerer, completed
+from heg.planner.week import days_ahead
 from tests.planner.requests import START, flat_forecast, idle_plan, no_other_way, request
 
 NO_DEMAND = Degradation(DegradationCode.DEMAND_FORECAST_MISSING, "nobody knows the load")
@@ -44,6 +45,15 @@ def test_a_short_past_is_no_lack_where_somebody_else_forecasts() -> None:
     known = replace(EMPTY, demand_kw=(1.0, 1.0), production_kw=(1.0, 1.0))
     assert completed(known, short).degradations == ()
     assert completed(replace(known, production_kw=()), short).degradations == (SHORT,)
+
+
+def test_the_week_is_told_where_it_is_asked_for() -> None:
+    answerer = Answerer(flat_forecast, idle_plan, no_other_way, lambda: 0.0, days_ahead)
+    asked = request(3, with_forecast=True)
+    assert answerer(asked).week is None
+    told = answerer(replace(asked, week=True)).week
+    assert told is not None
+    assert (len(told.days) in (7, 8), told.hours) == (True, ())
 
 
 def test_the_reply_has_the_forecast_the_plan_and_the_time_both_took() -> None:

@@ -12,11 +12,14 @@ from heg.model.plan import (
     CostParts,
     Degradation,
     DegradationCode,
+    ExpectedEnergy,
     Plan,
     PlanStatus,
     SlotDecision,
     SlotReason,
     SlotReasonCode,
+    Week,
+    WeekSpan,
 )
 from heg.model.records import BooksRecord, HouseBooks, PlannedSlot
 from heg.model.regimes import Regime, RegimeOrder
@@ -107,6 +110,20 @@ def publish(door: Door, plan: Plan) -> None:
             scaled = tuple(round(value * factor, 3) for value in values)
             door.write(name + suffix, HERE, Profile(plan.start, plan.slot_minutes, scaled))
     door.write("plan.slot", HERE, planned_slot(plan), time=plan.start)
+
+
+def week_from(now: datetime, *, known_days: float = 35.0) -> Week:
+    """Sunny and dull days in turn, the rest of today first."""
+    midnight = now.replace(hour=22, minute=0, second=0, microsecond=0) - timedelta(days=now.hour < 22)
+    days = []
+    for index in range(8):
+        start = max(now, midnight + timedelta(days=index))
+        hours = (min(midnight + timedelta(days=index + 1), now + timedelta(days=7)) - start) / timedelta(hours=1)
+        sun = (28.0, 11.0, 19.0)[index % 3] * hours / 24
+        demand = ExpectedEnergy(14.2 * hours / 24, 11.0 * hours / 24, 18.9 * hours / 24)
+        days.append(WeekSpan(start, hours, demand, ExpectedEnergy(sun, 0.4 * sun, 1.3 * sun)))
+    young = () if known_days > 3 else (YOUNG,)
+    return Week(tuple(days), known_days=known_days, degradations=young)
 
 
 def remember(door: Door, now: datetime, *, hours: int = 24) -> None:

@@ -57,6 +57,7 @@ class _Planner:
         self._plan = paper_plan.plan_from(slot, soc=self._house.soc, car=self._what == "car")
         degraded = self._what == "degraded"
         paper_plan.publish(door, paper_plan.degraded(self._plan) if degraded else self._plan)
+        door.write("week", paper_plan.HERE, paper_plan.week_from(now, known_days=1.4 if degraded else 35.0))
         paper_plan.book(door, slot, priced=not degraded)
 
 

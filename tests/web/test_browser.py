@@ -96,6 +96,10 @@ def test_the_plan_is_shown_with_its_reason_and_what_became_of_it(tmp_path: Path)
         await page.evaluate("document.getElementById('others-ask').click()")
         await page.until("document.querySelectorAll('#others li').length === 2")
         assert (await words(page, "#others")).startswith("Doing nothing now (0.00 kW) would cost 0.120 EUR more.")
+        await page.until("document.body.dataset.week === 'loaded' && !!document.querySelector('#week-chart canvas')")
+        await page.evaluate("document.querySelector('#week-details').open = true")
+        assert "14.2 kWh (11.0 kWh to 18.9 kWh)" in await words(page, "#week-rows")
+        assert await page.evaluate("document.querySelector('#week-note').hidden")
         for size, dark in ((DESK, False), (PHONE, True), (PHONE, False), (DESK, True)):
             await fits(page, *size, dark=dark)
 
@@ -142,6 +146,9 @@ def test_without_prices_no_price_is_made_up_and_the_mending_is_said(tmp_path: Pa
         assert "0.300" not in await words(page, "#why-facts")
         assert "not known" in await words(page, "#why-facts [data-part=price]")
         assert "no money can be told" in await words(page, "#savings-lack")
+        await page.until("document.body.dataset.week === 'loaded'")
+        assert (await words(page, "#week-note")).startswith("Not enough history yet: 34 hours of the house are known")
+        assert await page.evaluate("document.querySelector('#week-shown').hidden")
         for size in (DESK, PHONE):
             await fits(page, *size, dark=True)
 

@@ -14,11 +14,14 @@ from heg.model.plan import (
     CostParts,
     Deferrable,
     DeferrablePlan,
+    ExpectedEnergy,
     PlanInputs,
     PlanReply,
     PlanRequest,
     SlotDecision,
     VehicleInputs,
+    Week,
+    WeekSpan,
 )
 from heg.model.regimes import GridBand, Regime, RegimeOrder
 from heg.planner.plan import plan
@@ -57,6 +60,23 @@ def deciding(**changes: Any) -> PlanReply:
 def planning(**changes: Any) -> PlanReply:
     reply = idle_reply(request())
     return replace(reply, plan=replace(reply.plan, **changes))
+
+
+@pytest.mark.parametrize(
+    ("band", "days", "wrong"),
+    [
+        ((6.0, 8.0, 9.0), 8, ""),
+        ((9.0, 8.0, 9.0), 1, "in its band"),
+        ((6.0, 8.0, inf), 1, "in its band"),
+        ((0, 0, 0), 9, "8 days"),
+    ],
+)
+def test_a_week_is_a_few_days_with_bands(band: tuple[float, float, float], days: int, wrong: str) -> None:
+    low, kwh, high = band
+    day = WeekSpan(request().problem.start, 24.0, ExpectedEnergy(kwh, low, high))
+    found = doubt(request(), replace(idle_reply(request()), week=Week((day,) * days)))
+    assert wrong in found
+    assert bool(wrong) == bool(found)
 
 
 OTHER = Alternative(storage="ess", kind=AlternativeKind.NOTHING, power_kw=0.0, cost_eur=1.0, more_eur=0.5)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from heg.data.door import Outcome
-from heg.model.plan import Degradation, DegradationCode
+from heg.model.plan import Degradation, DegradationCode, Week
 from heg.runtime.clock import Clock
 from tests.services.planning.plain import PlainPlanner
 from tests.services.planning.test_in_the_house import HERE, Planned, a_planned_house, paced
@@ -32,6 +32,11 @@ async def test_it_charges_while_it_is_cheap_and_covers_the_house_while_it_is_dea
         assert "0.100 EUR" in house.battery.reason_text
         await clock.sleep((begun + timedelta(hours=2, minutes=5) - clock.utc()).total_seconds())
         await house.look()
+        week = planned.door.latest("week", HERE)
+        assert week is not None
+        assert isinstance(week.value, Week)
+        assert len(week.value.days) == 8
+        assert week.age_s(clock.monotonic_s()) < 1.3 * 3600, "two hours have passed: it was reckoned again"
         assert house.rig.battery.soc > 0.9
         assert house.rig.battery.power_kw < -0.9
         assert house.battery.owner == "plan"
