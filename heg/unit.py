@@ -11,7 +11,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields, replace
-from datetime import timedelta
+from datetime import time, timedelta
 from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -27,6 +27,7 @@ from heg.data.store.settings import Retention, StoreSettings
 from heg.data.store.store import SqliteStore
 from heg.devices.contract import DriverSpec, OwnerSettings
 from heg.devices.manager import DeviceManager
+from heg.model.cycles import CycleCurve
 from heg.model.instance import Location
 from heg.model.leases import Claimant
 from heg.model.plan import Objective
@@ -41,6 +42,8 @@ from heg.runtime.notify import CycleHeartbeat, ServiceManager
 from heg.runtime.supervisor import Backoff, Supervisor
 from heg.services.accounting.service import Accounting
 from heg.services.accounting.settings import AccountingSettings
+from heg.services.cycle_words import CycleSettings
+from heg.services.cycles import CycleService, CyclesSettings
 from heg.services.planning.loop import SlotLoop
 from heg.services.planning.planner import Planner
 from heg.services.planning.settings import PlanningSettings
@@ -133,6 +136,7 @@ class Unit:
         start("vehicle", self._vehicles().run)
         if self._config.unit.planning.enabled:
             start(PLANNING, self._plan_slots)
+            start("cycles", self._wait_with_cycles)
         start("accounting", self._keep_books)
         start("web", self._page().run)
         start("vitals", self.vitals.run)
@@ -176,6 +180,9 @@ class Unit:
             await loop.run()
         finally:
             await answering.close()
+
+    async def _wait_with_cycles(self) -> None:
+        await CycleService(self.data.admit(CUSTOMER, "cycles"), self._clock, cycles_settings(self._config)).run()
 
     async def _keep_books(self) -> None:
         # Built anew at each start: it goes on from what it wrote last.
@@ -282,6 +289,27 @@ def _accounting(config: LoadedConfig) -> AccountingSettings:
         slot_minutes=unit.planning.slot_minutes,
         time_zone=unit.unit.time_zone,
         viewpoint=Viewpoint(unit.planning.viewpoint),
+    )
+
+
+def cycles_settings(config: LoadedConfig) -> CyclesSettings:
+    """Return what a configuration says of appliances' cycles."""
+    unit = config.unit
+    return CyclesSettings(
+        unit=unit.unit.id,
+        timings=Timings.for_cycle(unit.control.cycle_s),
+        zone=ZoneInfo(unit.unit.time_zone),
+        slot_minutes=unit.planning.slot_minutes,
+        cycles=tuple(
+            CycleSettings(
+                name=name,
+                curve=CycleCurve(one.power_kw, one.step_minutes, one.interruptible),
+                earliest=None if one.earliest is None else time.fromisoformat(one.earliest),
+                latest=None if one.latest is None else time.fromisoformat(one.latest),
+                daily=one.daily,
+            )
+            for name, one in unit.cycle.items()
+        ),
     )
 
 

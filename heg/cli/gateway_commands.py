@@ -52,7 +52,7 @@ def _share(text: str) -> float:
 def _devices(options: argparse.Namespace) -> int:
     def asked(client: GatewayClient) -> int:
         if options.json:
-            return _put(client.read("/api/v1/devices"))
+            return put(client.read("/api/v1/devices"))
         state, _ = client.state()
         head = ("NAME", "ROLE", "MAKER AND MODEL", "SERIAL", "AT", "STATUS", "QUALITY", "AGE")
         rows = [
@@ -66,19 +66,19 @@ def _devices(options: argparse.Namespace) -> int:
         print(_table([head, *rows]) if rows else "no devices yet: the gateway is still looking")
         return DONE
 
-    return _ask(options, asked)
+    return ask(options, asked)
 
 
 def _status(options: argparse.Namespace) -> int:
     def asked(client: GatewayClient) -> int:
         state, body = client.state()
         if options.json:
-            _put(body)
+            put(body)
         else:
             print("\n".join(status_lines(state)))
         return DONE if state.healthy else FAILED
 
-    return _ask(options, asked)
+    return ask(options, asked)
 
 
 def _try(options: argparse.Namespace) -> int:
@@ -91,14 +91,14 @@ def _try(options: argparse.Namespace) -> int:
         arguments = {"device": options.device, "power_kw": options.power_kw}
         answer, body = client.order("try", arguments, timeout_s=limit_s)
         if options.json:
-            _put(body)
+            put(body)
         else:
             print(f"{options.device}: {answer.outcome}: {answer.text or answer.refusal or ''}")
             for name, value in (answer.detail or {}).items():
                 print(f"  {name}: {value}")
         return DONE if answer.outcome == "done" else FAILED
 
-    return _ask(options, asked)
+    return ask(options, asked)
 
 
 def _plug_in(options: argparse.Namespace) -> int:
@@ -114,15 +114,16 @@ def _plug_in(options: argparse.Namespace) -> int:
     def asked(client: GatewayClient) -> int:
         answer, body = client.order("plug-in", order, timeout_s=_ANSWER_ON_ITS_WAY_S)
         if options.json:
-            _put(body)
+            put(body)
         else:
             print(f"{answer.outcome}: {answer.text or answer.refusal or ''}")
         return FAILED if answer.outcome == "refused" else DONE
 
-    return _ask(options, asked)
+    return ask(options, asked)
 
 
-def _ask(options: argparse.Namespace, asked: Callable[[GatewayClient], int]) -> int:
+def ask(options: argparse.Namespace, asked: Callable[[GatewayClient], int]) -> int:
+    """Ask the running gateway of a configuration. Raises `CommandError` where it cannot be reached."""
     from heg.web.client import GatewayClient, GatewayError
 
     web = load_config(options.config, drivers()).unit.web
@@ -182,6 +183,7 @@ def _table(rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def _put(body: bytes) -> int:
+def put(body: bytes) -> int:
+    """Print an answer's JSON."""
     print(body.decode())
     return DONE

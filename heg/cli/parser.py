@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 import heg
-from heg.cli import forecast_commands, gateway_commands, plan_commands, studies_commands, unit_commands
+from heg.cli import cycle_commands, forecast_commands, gateway_commands, plan_commands, studies_commands, unit_commands
 from heg.cli.ends import EXIT_CODES
 
 
@@ -36,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
 
     unit_commands.add_to(add)
     gateway_commands.add_to(add)
+    cycle_commands.add_to(add)
     plan_commands.add_to(add)
     studies_commands.add_to(add)
     forecast_commands.add_to(add)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from heg.config.faults import ConfigFault, shown
-from heg.config.schema import ClockSection, DeviceSection, HegConfig, PlanningSection, SiteSection
+from heg.config.schema import ClockSection, CycleSection, DeviceSection, HegConfig, PlanningSection, SiteSection
 from heg.model.slots import SLOT_MINUTES
 
 _DEVICE_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
@@ -18,6 +18,7 @@ def faults_in(config: HegConfig) -> Iterator[ConfigFault]:
     if config.clock is not None:
         yield from _clock(config.clock)
     yield from _planning(config.planning)
+    yield from _cycles(config.cycle)
     yield from _site(config.site)
     yield from _devices(config.device)
 
@@ -49,6 +50,14 @@ def _clock(clock: ClockSection) -> Iterator[ConfigFault]:
 def _planning(planning: PlanningSection) -> Iterator[ConfigFault]:
     if planning.slot_minutes not in SLOT_MINUTES:
         yield ConfigFault("[planning] slot_minutes", shown(planning.slot_minutes), "5, 15, 30 or 60 minutes")
+
+
+def _cycles(cycles: dict[str, CycleSection]) -> Iterator[ConfigFault]:
+    for name, cycle in cycles.items():
+        if not _DEVICE_NAME.fullmatch(name):
+            yield ConfigFault(f"[cycle.{name}]", "", "a name of small letters, digits and '-'")
+        if cycle.step_minutes not in SLOT_MINUTES:
+            yield ConfigFault(f"[cycle.{name}] step_minutes", shown(cycle.step_minutes), "5, 15, 30 or 60 minutes")
 
 
 def _site(site: SiteSection) -> Iterator[ConfigFault]:

@@ -16,6 +16,7 @@ Name = Annotated[
     str,
     Meta(pattern=r"^[a-z][a-z0-9-]{0,31}$", description="a name of small letters, digits and '-', such as \"battery\""),
 ]
+_CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 PortNumber = Annotated[int, Meta(ge=1, le=65535, description="a TCP port from 1 to 65535, such as 8462")]
 
 
@@ -107,6 +108,28 @@ class PlanningSection(Section, frozen=True):
     outside_tube_eur_per_kwh: Annotated[float, Meta(ge=0.0, le=100.0, description="EUR per kWh, such as 0.1")] = 0.1
 
 
+class CycleSection(Section, frozen=True):
+    """`[cycle.NAME]`: what an appliance's cycle draws, and when it usually may run; `heg cycle NAME` asks for one.
+
+    Times are those of the house's clock; a `daily` one is asked for by itself, each day.
+    """
+
+    power_kw: Annotated[
+        tuple[Annotated[float, Meta(gt=0.0, le=50.0, description="kW above 0 and at most 50")], ...],
+        Meta(min_length=1, max_length=288, description="1 to 288 powers in kW, such as [2.0, 0.2, 1.5]"),
+    ]
+    step_minutes: Annotated[int, Meta(description="5, 15, 30 or 60 minutes")] = 15
+    interruptible: bool = False
+    earliest: Annotated[str, Meta(pattern=_CLOCK, description='a local time such as "10:00"')] | None = None
+    latest: Annotated[str, Meta(pattern=_CLOCK, description='a local time such as "18:00"')] | None = None
+    daily: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a daily cycle without a window."""
+        if self.daily and (self.earliest is None or self.latest is None):
+            raise ValueError('expected earliest and latest with daily = true, such as "10:00" and "18:00"')
+
+
 class SiteSection(Section, frozen=True):
     """`[site]`: where the house stands and how its panels look at the sun; without it production is learnt.
 
@@ -186,6 +209,7 @@ class HegConfig(Section, frozen=True):
     device: dict[str, DeviceSection] = {}
     store: StoreSection = StoreSection()
     planning: PlanningSection = PlanningSection()
+    cycle: dict[str, CycleSection] = {}
     site: SiteSection = SiteSection()
     web: WebSection = WebSection()
     log: LogSection = LogSection()

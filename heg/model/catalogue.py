@@ -9,6 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from heg.model.books import BillingRecord, OpenBooks
+from heg.model.cycles import CycleRecord
 from heg.model.envelope import Envelope
 from heg.model.leases import Claim, LeaseRecord
 from heg.model.plan import Plan, Week
@@ -192,6 +193,7 @@ _RECORDS = (
     _record("plan", "the plan in force, whole", Plan, Durability.MEMORY),
     _record("week", "what the days ahead will need and produce, for people", Week, Durability.MEMORY),
     _record("plan.slot", "what was planned for a slot when it began", PlannedSlot, Durability.FLUSHED),
+    _record("cycle", "an appliance's cycle that was asked for, and when it is planned", CycleRecord),
     _record("vehicle", "what is known of a plugged vehicle", VehicleRecord),
     _record(
         "books.slot", "energy, cost and CO2 of a slot, and what they would have been", BooksRecord, Durability.KEPT
@@ -221,6 +223,7 @@ _COMMANDS = (
     _command("command.hands_off", "release everything (on) or take control again (off)"),
     _command("command.manual", "the owner's manual order for an actuator"),
     _command("command.plug_in", "what a person says of a plugged vehicle: departure, target, state of charge"),
+    _command("command.cycle", "an appliance's cycle is wanted within a window, or not any more"),
     _command("command.plan", "plan again now"),
     _command("command.otherwise", "what every other way in the running slot would cost"),
     _command("command.backup", "write a consistent copy of the store"),

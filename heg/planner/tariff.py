@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import numpy as np
 
+from heg.model.cycles import WHOLE_SHARE
 from heg.model.plan import Block, Deferrable, DegradationCode, Objective, PlanInputs
 from heg.planner.house import DIGITS_KW, Cycle, Floats, Step
 from heg.planner.mending import Mender
@@ -67,7 +68,7 @@ def tidy_cycles(inputs: PlanInputs, slots: int, mender: Mender) -> tuple[Cycle, 
             "deferrable", f"expected at most {MOST_CYCLES} cycles, came {len(inputs.deferrable)}: others left"
         )
     for number, asked in enumerate(inputs.deferrable[:MOST_CYCLES]):
-        cycle = _cycle(number, asked, slots, late=inputs.first_slot_share < 1.0, mender=mender)
+        cycle = _cycle(number, asked, slots, late=inputs.first_slot_share < WHOLE_SHARE, mender=mender)
         if cycle.latest - cycle.earliest >= len(cycle.power_kw):
             if len(cycle.power_kw):
                 cycles.append(cycle)

@@ -58,6 +58,20 @@ class PlugIn(Order, frozen=True):
     forget: bool = False
 
 
+class Cycle(Order, frozen=True):
+    """An appliance's cycle is wanted; `power_kw` where heg.toml does not say what it draws."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=32, pattern=r"^[a-z][a-z0-9-]*$")]
+    earliest: Annotated[str, msgspec.Meta(max_length=16)] | None = None
+    earliest_utc: Annotated[str, msgspec.Meta(max_length=40)] | None = None
+    latest: Annotated[str, msgspec.Meta(max_length=16)] | None = None
+    latest_utc: Annotated[str, msgspec.Meta(max_length=40)] | None = None
+    power_kw: Annotated[list[float], msgspec.Meta(min_length=1, max_length=288)] | None = None
+    step_minutes: int | None = None
+    interruptible: bool | None = None
+    forget: bool | None = None
+
+
 class Scan(Order, frozen=True):
     """Look for devices now."""
 
@@ -90,6 +104,7 @@ ORDERS: Mapping[str, type[Order]] = {
     "manual": Manual,
     "try": Try,
     "plug-in": PlugIn,
+    "cycle": Cycle,
     "plan": PlanAgain,
     "otherwise": WhatElse,
     "scan": Scan,
@@ -126,6 +141,9 @@ def command_for(order: Order, home: Home) -> Command:
             said = {name: value for name in _PLUG_IN if (value := getattr(order, name)) is not None}
             arguments = {"forget": True} if order.forget else said
             return Command("command.plug_in", Location(home.unit, order.charger), arguments)
+        case Cycle():
+            said = {name: value for name, value in msgspec.structs.asdict(order).items() if value is not None}
+            return Command("command.cycle", home.here, said)
         case PlanAgain():
             return Command("command.plan", home.here, {}, _PLANNED_WITHIN_S)
         case WhatElse():

@@ -13,6 +13,8 @@ class CostOutlook(Message, frozen=True):
     outside_tube_eur: float
     target_eur: float
     end_value_eur: float
+    peak_eur: float = 0.0
+    blocks_eur: float = 0.0
 
 
 class PlannedStorage(Message, frozen=True):
@@ -27,6 +29,19 @@ class PlannedStorage(Message, frozen=True):
     text: tuple[str, ...]
     worth_eur_per_kwh: tuple[float, ...]
     soc: tuple[float, ...]
+
+
+class PlannedCycle(Message, frozen=True):
+    """An appliance's cycle that waits or runs: its window and what is planned, "" where it has no room yet."""
+
+    name: str
+    state: str
+    earliest_utc: str
+    latest_utc: str
+    start_utc: str
+    end_utc: str
+    energy_kwh: float
+    interruptible: bool
 
 
 class PlanWhole(Message, frozen=True):
@@ -55,6 +70,7 @@ class PlanWhole(Message, frozen=True):
     vehicle: PlannedStorage | None
     cost: CostOutlook
     lacks: tuple[Lack, ...]
+    cycles: tuple[PlannedCycle, ...] = ()
 
 
 class PlanState(Message, frozen=True):

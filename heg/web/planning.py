@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from heg.data.door import Door
 from heg.model.capabilities import StorageCapability
+from heg.model.cycles import CycleRecord
 from heg.model.instance import ANY, Instance, Location
 from heg.model.plan import Plan, SlotDecision
 from heg.model.records import VehicleRecord
@@ -13,7 +14,7 @@ from heg.runtime.clock import Clock
 from heg.web.house import Home, Household
 from heg.web.lacks import as_lacks
 from heg.web.messages import Decision, Expected, NextChange, PlanNow, PriceOutlook, bounded, iso
-from heg.web.plan_messages import CostOutlook, PlannedStorage, PlanState, PlanWhole
+from heg.web.plan_messages import CostOutlook, PlannedCycle, PlannedStorage, PlanState, PlanWhole
 
 EXPECTED_HOURS = 6.0
 MOST_SLOTS = 576
@@ -84,9 +85,17 @@ class PlanView:
                 outside_tube_eur=round(cost.outside_tube_eur, 4),
                 target_eur=round(cost.target_eur, 4),
                 end_value_eur=round(cost.end_value_eur, 4),
+                peak_eur=round(cost.peak_eur, 4),
+                blocks_eur=round(cost.blocks_eur, 4),
             ),
             lacks=as_lacks(plan.degradations),
+            cycles=self._cycles(),
         )
+
+    def _cycles(self) -> tuple[PlannedCycle, ...]:
+        found = self._door.latest_all("cycle", Location(self._home.unit, ANY, ANY))
+        records = (one.value for one in found if isinstance(one.value, CycleRecord) and one.value.active)
+        return tuple(_cycle(one) for one in sorted(records, key=lambda one: one.name))
 
     def _newest(self) -> tuple[Instance | None, Plan | None]:
         newest = self._door.latest("plan", self._home.here)
@@ -220,3 +229,17 @@ def _prices(values: Sequence[float]) -> tuple[float, ...]:
 
 def _price(value: float | None) -> float | None:
     return None if value is None else round(value, 5) + 0.0
+
+
+def _cycle(record: CycleRecord) -> PlannedCycle:
+    curve = record.curve
+    return PlannedCycle(
+        name=record.name,
+        state=record.state,
+        earliest_utc=iso(record.earliest),
+        latest_utc=iso(record.latest),
+        start_utc="" if record.planned_start is None else iso(record.planned_start),
+        end_utc="" if record.planned_end is None else iso(record.planned_end),
+        energy_kwh=round(sum(curve.power_kw) * curve.step_minutes / 60.0, 4),
+        interruptible=curve.interruptible,
+    )

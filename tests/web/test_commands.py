@@ -74,6 +74,9 @@ async def test_an_order_that_nobody_answers_says_so(clock: Clock) -> None:
         ("plug-in", b'{"soc": "half"}'),
         ("plug-in", b'{"charger": "../x"}'),
         ("plug-in", b'{"capacity_kwh": 0}'),
+        ("cycle", b"{}"),
+        ("cycle", b'{"name": "../x"}'),
+        ("cycle", b'{"name": "dishes", "power_kw": []}'),
         ("permit-join", b"{}"),
         ("../../x", b"{}"),
     ],
@@ -104,3 +107,11 @@ def test_what_is_said_of_a_car_is_passed_on_and_what_is_not_said_is_left_out() -
     assert not isinstance(order, Refusal)
     command = command_for(order, HOME)
     assert (command.place, command.arguments) == (Location("home"), {"forget": True})
+
+
+def test_a_cycle_is_passed_on_and_what_is_not_said_is_left_out() -> None:
+    order = read_order("cycle", b'{"name": "dishes", "latest": "18:00"}')
+    assert not isinstance(order, Refusal)
+    command = command_for(order, HOME)
+    assert (command.variable, command.place) == ("command.cycle", Location("home"))
+    assert command.arguments == {"name": "dishes", "latest": "18:00"}

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from heg.model.charges import Charges, charges_of
+from heg.model.cycles import deferrables
 from heg.model.envelope import Envelope
 from heg.model.losses import loss
 from heg.model.plan import (
@@ -108,6 +109,11 @@ def gather(
         peak_eur_per_kw=charges.peak_eur_per_kw,
         peak_so_far_kw=charges.peak_so_far_kw,
         blocks=charges.blocks,
+        deferrable=tuple(
+            part
+            for cycle in outlook.cycles
+            for part in deferrables(cycle, start, settings.slot_minutes, settings.slots, now)
+        ),
         ess=together(
             members,
             wear_eur_per_kwh=settings.wear_eur_per_kwh,

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from heg.data.door import Door
 from heg.model.books import BillingRecord
+from heg.model.cycles import CycleRecord
 from heg.model.envelope import Envelope
 from heg.model.instance import ANY, Instance, Location, Quality
 from heg.model.losses import loss
@@ -61,6 +62,8 @@ class Outlook:
         self._words = 0
         self.terms: TariffTerms | None = None
         """What the contract asks beyond its prices; None before a feed of this run has said so."""
+        self.cycles: tuple[CycleRecord, ...] = ()
+        """What appliances are to run, in the order of their names."""
         self._slot: datetime | None = None
         self.members = Household()
         self.seen = Flows(None, None)
@@ -74,6 +77,7 @@ class Outlook:
         for variable in (*self.books, *WEATHER):
             self._listen(variable, now)
         self._read_terms()
+        self._read_cycles()
         for variable, past in self.past.items():
             self._book(variable, past)
         return Looked(self.members, self._words)
@@ -182,6 +186,14 @@ class Outlook:
             return
         if newest.value != self.terms:
             self.terms = newest.value
+            self._words += 1
+
+    def _read_cycles(self) -> None:
+        found = (one.value for one in self._door.latest_all("cycle", Location(self._settings.unit, ANY, ANY)))
+        cycles = [one for one in found if isinstance(one, CycleRecord) and one.active]
+        before = {(one.name, one.asked) for one in self.cycles}
+        self.cycles = tuple(sorted(cycles, key=lambda one: one.name))
+        if {(one.name, one.asked) for one in self.cycles} != before:
             self._words += 1
 
     def _is_news(self, variable: str, one: Instance) -> bool:

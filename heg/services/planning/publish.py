@@ -184,6 +184,7 @@ def _bounded(plan: Plan) -> Plan:
         ess_soc_kwh=cut(plan.ess_soc_kwh, 1),
         pev=pev,
         pev_soc_kwh=cut(plan.pev_soc_kwh, 1),
+        deferrable=tuple(replace(one, power_kw=cut(one.power_kw)) for one in plan.deferrable),
     )
 
 
