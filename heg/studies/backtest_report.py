@@ -67,11 +67,11 @@ def told(found: Backtested, history: History) -> str:
     """Return a table of the runs and what they mean, for people."""
     study = found.study
     start = study.recording.start + study.first * timedelta(minutes=study.recording.slot_minutes)
-    days = study.slots * study.recording.slot_minutes / (24 * 60)
+    days = round(study.slots * study.recording.slot_minutes / (24 * 60))
     battery = study.battery
     asked = (
-        f"{days:.0f} days from {start:%Y-%m-%d %H:%M} UTC, {battery.capacity_kwh:g} kWh, {battery.max_rate_kw:g} kW, "
-        f"{battery.round_trip_efficiency:.0%} round trip, planned {_hours(found):g} h ahead"
+        f"{days} day{'s' * (days != 1)} from {start:%Y-%m-%d %H:%M} UTC, {battery.capacity_kwh:g} kWh, "
+        f"{battery.max_rate_kw:g} kW, {battery.round_trip_efficiency:.0%} round trip, planned {_hours(found):g} h ahead"
     )
     lines = [
         asked,

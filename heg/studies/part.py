@@ -33,9 +33,13 @@ class Told:
         """Take note of so many more slots."""
         self._slots += slots
         if self._slots >= TOLD_SLOTS:
-            sys.stdout.write(f"{self._slots}\n")
-            sys.stdout.flush()
-            self._slots = 0
+            self.tell()
+
+    def tell(self) -> None:
+        """Write how many slots there were since the last time."""
+        sys.stdout.write(f"{self._slots}\n")
+        sys.stdout.flush()
+        self._slots = 0
 
 
 _Series: TypeAlias = Sequence[float]
@@ -77,10 +81,12 @@ def main() -> int:
         out.write(asked)
         tell_expected(study, out)
     else:
+        told = Told()
         try:
-            run = lived(study, RunName(name), Told(), foresight=read_expected(lines))
+            run = lived(study, RunName(name), told, foresight=read_expected(lines))
         except EOFError:
             return STARVED
+        told.tell()
         sys.stdout.write(msgspec.json.encode(run).decode() + "\n")
     sys.stdout.flush()
     return 0

@@ -86,6 +86,11 @@ class Answer:
     curve: tuple[Candidate, ...]
 
     @property
+    def counts_co2(self) -> bool:
+        """Tell whether the net of a battery counts what it saves in CO2."""
+        return self.question.counts_co2 and bool(self.question.recording.co2_eur_per_kwh)
+
+    @property
     def at_bound(self) -> bool:
         """Tell whether the best is the largest that was allowed."""
         question, near = self.question, 1.0 - 1e-6

@@ -32,7 +32,7 @@ def document(answer: Answer, history: History) -> dict[str, Any]:
         "discount": question.prices.discount,
         "annuity": question.prices.annuity,
         "round_trip_efficiency": question.round_trip_efficiency,
-        "objective": "energy+co2" if question.counts_co2 and has_co2 else "energy",
+        "objective": "energy+co2" if answer.counts_co2 else "energy",
     }
 
 
@@ -57,8 +57,10 @@ def told(answer: Answer, history: History) -> str:
     if missing := history.missing_slots(range(recording.slots)):
         lines.append(f"{missing} of {recording.slots} slots miss a reading: taken from the day before.")
     if answer.question.years < 0.9:
-        days = recording.slots * recording.slot_minutes / (24 * 60)
-        lines.append(f"The history has {days:.0f} days: a year's file says what a year is like.")
+        days = round(recording.slots * recording.slot_minutes / (24 * 60))
+        lines.append(f"The history has {days} day{'s' * (days != 1)}: a year's file says what a year is like.")
+    if answer.counts_co2:
+        lines.append("Net is of the price, with what CO2 costs less; --objective energy leaves CO2 out.")
     if answer.at_bound:
         lines.append("The best is the largest that was allowed: --max-kwh and --max-kw allow more.")
     lines.append("All with perfect foresight: `heg backtest` says what is left of it with forecasts.")

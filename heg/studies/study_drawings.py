@@ -49,9 +49,19 @@ def drawn_sizing(answer: Answer) -> Figure:
     axes.plot(
         kwh, [each.saving_eur_per_year for each in answer.curve], "o-", color="#1f5fa8", label="saves on the bill"
     )
-    axes.plot(kwh, [each.net_eur_per_year for each in answer.curve], "o-", color="#2a7f4f", label="net of its price")
-    for each in answer.curve:
-        axes.annotate(f"{each.rate_kw:.1f} kW", (each.capacity_kwh, each.net_eur_per_year), fontsize="small")
+    net = [each.net_eur_per_year for each in answer.curve]
+    if answer.question.recording.co2_eur_per_kwh:
+        co2 = [each.co2_saving_eur_per_year for each in answer.curve]
+        axes.plot(kwh, co2, "o-", color="#7a7a7a", label="saves in CO2")
+    axes.plot(kwh, net, "o-", color="#2a7f4f", label="net of its price" + (", with CO2" if answer.counts_co2 else ""))
+    for each in answer.curve[1:]:
+        axes.annotate(
+            f"{each.rate_kw:.1f} kW",
+            (each.capacity_kwh, each.net_eur_per_year),
+            xytext=(7, -13),
+            textcoords="offset points",
+            fontsize="small",
+        )
     axes.axvline(answer.best.capacity_kwh, color="#b02a2a", linewidth=0.8)
     axes.axhline(0.0, color="black", linewidth=0.6)
     axes.set_xlabel("kWh")
