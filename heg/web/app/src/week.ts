@@ -6,12 +6,11 @@ import { week as askWeek } from "./api";
 import { byId, make, show, text } from "./dom";
 import type { Tone } from "./draw";
 import { type HouseClock, kwh } from "./format";
-import { legendEntry, timeAxis, tonesNow, valueAxis, zoned } from "./frame";
+import { legendEntry, timeAxis, tonesNow, valueAxis } from "./frame";
 import type { DayAhead, Energy, State, WeekState } from "./model";
 import { caution, highest, middle, missing, shown, title, told } from "./week_read";
 
 const HEIGHT = 190;
-const HALF_DAY_S = 43_200;
 /** It is reckoned once an hour of house time; so often it is looked whether there is another (real time). */
 const REFRESH_MS = 60_000;
 const LEAST_MS = 5000;
@@ -118,55 +117,53 @@ export class WeekView {
   private rebuild(): void {
     this.plot?.destroy();
     this.plot = null;
-    const first = this.days[0];
-    const last = this.days[this.days.length - 1];
-    if (first === undefined || last === undefined) return;
+    if (this.days.length === 0) return;
     const tone = tonesNow();
-    const middles = this.days.map(middle);
+    // Side by side whatever their hours: the first and the last day are parts.
+    const places = this.days.map((_, index) => index);
     this.plot = new uPlot(
       {
         width: this.width(),
         height: HEIGHT,
-        tzDate: zoned(this.clock),
         padding: [8, 4, 0, 0],
         legend: { show: false },
         cursor: { show: false },
         series: [{}, ...BARS.map(() => ({ paths: () => null, points: { show: false } }))],
         scales: {
-          x: { range: [middle(first) - HALF_DAY_S, middle(last) + HALF_DAY_S] },
+          x: { time: false, range: [-0.5, this.days.length - 0.5] },
           y: { range: [0, highest(this.days) * 1.06] },
         },
         axes: [
-          { ...timeAxis(this.clock, tone, true), size: 28, grid: { show: false }, splits: () => middles, values: () => this.names(middles) },
+          { ...timeAxis(this.clock, tone, true), size: 28, grid: { show: false }, splits: () => places, values: () => this.names() },
           valueAxis(tone, (value) => `${value} kWh`),
         ],
         hooks: { draw: [(plot) => this.bars(plot, tone)] },
       },
-      [middles, ...BARS.map((bar) => this.days.map((day) => bar.of(day)?.kwh ?? null))],
+      [places, ...BARS.map((bar) => this.days.map((day) => bar.of(day)?.kwh ?? null))],
       this.place,
     );
   }
 
-  private names(middles: readonly number[]): string[] {
-    const narrow = this.width() / middles.length < 84;
-    return middles.map((at) => {
-      const name = this.clock.day(new Date(at * 1000));
+  private names(): string[] {
+    const narrow = this.width() / this.days.length < 84;
+    return this.days.map((day) => {
+      const name = this.clock.day(new Date(middle(day) * 1000));
       return narrow ? (name.split(/[\s,]/)[0] ?? name) : name;
     });
   }
 
   private bars(plot: uPlot, tone: Tone): void {
     const { ctx } = plot;
-    const slot = plot.valToPos(2 * HALF_DAY_S, "x", true) - plot.valToPos(0, "x", true);
+    const slot = plot.valToPos(1, "x", true) - plot.valToPos(0, "x", true);
     const wide = slot * (this.days.some((day) => day.production) ? 0.3 : 0.5);
     const y = (value: number) => plot.valToPos(value, "y", true);
     ctx.save();
     for (const bar of BARS) {
       if (this.off.has(bar)) continue;
-      for (const day of this.days) {
+      for (const [index, day] of this.days.entries()) {
         const energy = bar.of(day);
         if (energy === null) continue;
-        const x = plot.valToPos(middle(day), "x", true) + (day.production ? (bar.side * slot) / 6 : 0);
+        const x = plot.valToPos(index, "x", true) + (day.production ? (bar.side * slot) / 6 : 0);
         ctx.fillStyle = tone(bar.tone);
         ctx.globalAlpha = 0.75;
         ctx.fillRect(x - wide / 2, y(energy.kwh), wide, y(0) - y(energy.kwh));
