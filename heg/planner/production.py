@@ -76,6 +76,7 @@ def forecast_production(
         None if told is None else under_told_sky(told, values_kw, weights, before, ahead, slot_minutes, most_kw, site)
     )
     if learnt is not None:
+        learnt = learnt.beside(residual, weights)
         value_kw = learnt.mixed(value_kw, learnt.value_kw)
     if past.running_kw is not None and (base[0] > 0.0 or value_kw[0] > 0.0):
         value_kw[0] = 0.5 * (value_kw[0] + past.running_kw)

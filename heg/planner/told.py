@@ -1,6 +1,6 @@
 """What this house's panels make of a told sky: a scale and its course over the day, learnt from their past. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +17,8 @@ _A_DAY_KWH2 = 1.5
 """The squares of a fair day's hourly kW per kW, summed: as much as a day teaches."""
 _BRIGHT_KW_PER_KW = 0.3
 _ENOUGH_DAYS = 3.0
+_SLIGHT_KW2 = 0.5
+"""A few hours' misses: while no more is known, what is told is believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,13 @@ class Learnt:
     before_kw: Values
     residual_kw: Values
     share: Values
+
+    def beside(self, own_residual_kw: Values, weights: Values) -> "Learnt":
+        """Return it trusted by what it missed of the past beside what the own forecast did: each by the other's."""
+        told = weights * (self.before_kw > 0.0)
+        own, other = (float(told @ (missed * missed)) for missed in (own_residual_kw, self.residual_kw))
+        skill = (own + _SLIGHT_KW2) / (own + other + _SLIGHT_KW2)
+        return replace(self, share=self.share * skill)
 
     def mixed(self, own: Values, told: Values) -> Values:
         """Return the told where it is trusted, the own where it is not."""

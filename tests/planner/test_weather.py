@@ -112,6 +112,17 @@ def test_a_told_sky_halves_the_error_of_the_past_alone() -> None:
         assert with_it < 0.5 * without
 
 
+def test_who_told_nonsense_of_the_past_is_believed_little_of_tomorrow() -> None:
+    told = weather((0.1, 0.1))
+    steady = truth_kw(weather((0.6, 0.6)), peak_kw=5.0, from_hour=0, hours=24)
+    past = steady * DAYS  # every day was alike, whatever was told of it
+    with_it, alone = (sum(produced(asked(one, past_kw=past))) for one in (told, None))
+    right = truth_kw(told, peak_kw=5.0, from_hour=-DAYS * 24, hours=DAYS * 24)
+    believed, usual = (sum(produced(asked(one, past_kw=right))) for one in (told, None))
+    assert with_it > 0.9 * alone
+    assert believed < 0.5 * usual
+
+
 def test_an_old_forecast_counts_less_and_less_and_says_its_age() -> None:
     past = truth_kw(weather([1.0, 1.0]), peak_kw=5.0, from_hour=-DAYS * 24, hours=DAYS * 24)
     days = {age: asked(weather([0.2, 0.2], age_hours=age), MUNICH, past) for age in (0.0, 6.0, 24.0, 60.0, 80.0)}
