@@ -8,6 +8,7 @@ import pytest
 from heg.model.plan import DegradationCode
 from heg.runtime.clock import Clock
 from tests.services.planning.plain import PlainPlanner
+from tests.services.planning.test_in_the_house import paced
 from tests.support.house import LED, NOON, a_house
 from tests.support.stepped import stepped
 
@@ -53,3 +54,28 @@ async def test_the_plan_is_made_with_what_the_files_say(clock: Clock, tmp_path: 
         assert estimated
         assert "of 3 of 24 slots" in estimated[0]
         assert house.device("tariff").status == "attached"
+
+
+@stepped(start_utc=NOON)
+async def test_a_tariff_s_parts_reach_the_plan_from_the_file(clock: Clock, tmp_path: Path) -> None:
+    tariff = {
+        "template": "inclining-block",
+        "billing": {"period": "two-months", "began": "2024-08-09"},
+        "peak": {"eur_per_kw": 4.5},
+    }
+    sections = {"feeds": {"tariff": tariff}, "unit": {"time_zone": "Europe/Berlin"}, **paced(10.0)["sections"]}
+    empty = {"house": {"batteries": {"battery": {"initial_soc": 0.0}}}}
+    planner = PlainPlanner()
+    async with a_house(clock, tmp_path, tables=empty, sections=sections, planner=lambda: planner) as house:
+        await house.after(90)
+        problem = planner.last
+        assert problem.blocks is not None
+        assert [(step.from_kwh, step.eur_per_kwh) for step in problem.blocks.steps] == [(150, 0.05), (300, 0.11)]
+        assert (problem.peak_eur_per_kw, problem.peak_so_far_kw) == (4.5, 0.0)
+        lacks = [one.text for one in problem.degradations if one.code is DegradationCode.BILLING_PARTLY_KNOWN]
+        assert len(lacks) == 2, "books that begin at noon know neither the energy nor the peak of the morning"
+        await house.after(3600)
+        counted = planner.last.blocks
+        assert counted is not None
+        assert counted.so_far_kwh > 0.05
+        assert planner.last.peak_so_far_kw > 0.05

@@ -11,11 +11,12 @@ from heg.data.encoding import decode, encode
 from heg.model.books import SpanSums, Tariff, priced, saved, together
 from heg.model.records import BooksRecord, RecentBooks
 from heg.model.slots import Profile
+from heg.model.tariff import Viewpoint
 from heg.services.accounting.keeping import Changed, Keeping
 from heg.services.accounting.ledger import Closed
 from heg.services.accounting.records import record_of
 from heg.services.accounting.spans import Calendar, pieces
-from heg.services.accounting.tariff import EXPORT, IMPORT, TariffBook
+from heg.services.accounting.tariff import DAY_AHEAD, EXPORT, IMPORT, TariffBook
 from tests.services.accounting.hand import BATTERY
 
 HOUR = timedelta(hours=1)
@@ -174,3 +175,12 @@ def test_a_stretch_is_cut_at_every_slot_and_a_gap_only_at_days() -> None:
     gap = pieces(quarters, start, start + timedelta(days=2), measured=False)
     assert [one.start.isoformat()[5:16] for one in gap] == ["03-01T10:00", "03-02T00:00", "03-03T00:00", "03-03T10:00"]
     assert sum(one.seconds for one in gap) == 2 * 86400
+
+
+def test_the_retailer_s_money_is_the_market_s_both_ways() -> None:
+    tariffs = TariffBook(60, Viewpoint.RETAILER)
+    for series, eur in ((IMPORT, 0.5), (EXPORT, 0.1), (DAY_AHEAD, -0.02)):
+        if series in tariffs.series:
+            tariffs.learn(series, [Profile(SPRING, 60, (eur,) * 12)], SPRING)
+    found = tariffs.over(SPRING, SPRING + HOUR, 1.0)
+    assert (found.import_eur_per_kwh, found.export_eur_per_kwh, found.known_share) == (-0.02, -0.02, 1.0)
