@@ -6,8 +6,8 @@ import argparse
 from typing import TYPE_CHECKING
 
 from heg.cli.common import with_config, with_json
-from heg.cli.ends import DONE, FAILED
-from heg.cli.gateway_commands import ask, put
+from heg.cli.ends import DONE
+from heg.cli.gateway_commands import ask, ordered, put
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from heg.cli.parser import Add
     from heg.web.client import GatewayClient
     from heg.web.plan_messages import PlannedCycle
-
-_ANSWER_ON_ITS_WAY_S = 30.0
 
 
 def add_to(add: Add) -> None:
@@ -50,16 +48,7 @@ def _cycle(options: argparse.Namespace) -> int:
         if (value := getattr(options, key)) is not None:
             order[key] = value
     order |= {key: True for key in ("interruptible", "forget") if getattr(options, key)}
-
-    def asked(client: GatewayClient) -> int:
-        answer, body = client.order("cycle", order, timeout_s=_ANSWER_ON_ITS_WAY_S)
-        if options.json:
-            put(body)
-        else:
-            print(f"{answer.outcome}: {answer.text or answer.refusal or ''}")
-        return FAILED if answer.outcome == "refused" else DONE
-
-    return ask(options, asked)
+    return ordered(options, "cycle", order)
 
 
 def _listed(options: argparse.Namespace, client: GatewayClient) -> int:

@@ -110,9 +110,14 @@ def _plug_in(options: argparse.Namespace) -> int:
             order[name] = value
     if options.forget:
         order["forget"] = True
+    return ordered(options, "plug-in", order)
+
+
+def ordered(options: argparse.Namespace, name: str, order: dict[str, object]) -> int:
+    """Send an order and print its answer; the exit code says whether it was refused. Raises as `ask`."""
 
     def asked(client: GatewayClient) -> int:
-        answer, body = client.order("plug-in", order, timeout_s=_ANSWER_ON_ITS_WAY_S)
+        answer, body = client.order(name, order, timeout_s=_ANSWER_ON_ITS_WAY_S)
         if options.json:
             put(body)
         else:

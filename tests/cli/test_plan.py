@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 from heg.cli import main
+from tests.cli.absent import refused_without
 from tests.model.plan_file.problems import as_bytes, problem
 
 ROOT = Path(__file__).parents[2]
@@ -138,19 +138,7 @@ def test_through_pipes_it_is_the_same(file: Path, tmp_path: Path) -> None:
 def test_without_an_extra_it_says_how_to_get_it(
     file: Path, tmp_path: Path, absent: str, extra: str, options: list[str]
 ) -> None:
-    (tmp_path / f"{absent}.py").write_text("raise ImportError('not here')\n")
-    done = subprocess.run(
-        [sys.executable, "-m", "heg", "plan", str(file), *options],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (1, "")
-    assert f"pip install 'heg[{extra}]'" in done.stderr
-    assert "Traceback" not in done.stderr
+    refused_without(absent, extra, tmp_path, "plan", str(file), *options)
 
 
 def test_standard_input_is_named_in_a_refusal(

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import subprocess
-import sys
 from csv import DictReader
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +12,7 @@ from typing import Any
 import pytest
 
 from heg.cli import main
+from tests.cli.absent import refused_without
 
 ROOT = Path(__file__).parents[2]
 KEYS = {"cost_eur", "co2_eur", "peak_kw", "cycles", "import_kwh", "export_kwh"}
@@ -248,19 +246,7 @@ def test_both_are_drawn(
 def test_without_an_extra_they_say_how_to_get_it(
     command: tuple[str, ...], history: Path, tmp_path: Path, absent: str, extra: str
 ) -> None:
-    (tmp_path / f"{absent}.py").write_text("raise ImportError('not here')\n")
-    done = subprocess.run(
-        [sys.executable, "-m", "heg", command[0], str(history), *command[1:], "--plot", str(tmp_path / "a.png")],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (1, "")
-    assert f"pip install 'heg[{extra}]'" in done.stderr
-    assert "Traceback" not in done.stderr
+    refused_without(absent, extra, tmp_path, command[0], str(history), *command[1:], "--plot", str(tmp_path / "a.png"))
 
 
 HOUSE = """
