@@ -128,8 +128,24 @@ class _Search:
                 return self._netted(found)
             if self._left_s() > LEAST_TIME_S:
                 final = brought_forward(self._house, found.problem, arrays, final, self._unmixed(found.problem))
-        final = self._settled(found.problem, arrays, final)
+        final = self._settled_one_way(found.problem, arrays, final)
         return self._solution(found.problem, final, gap_eur, stopped=stopped)
+
+    def _settled_one_way(self, problem: Problem, arrays: Arrays, answer: Answer) -> Answer:
+        """Return the answer of the same cost that is wanted, of those in which every slot goes the way it goes here."""
+        wanted = self._settled(problem, arrays, answer)
+        if not self._is_mixed(problem, wanted) or self._is_mixed(problem, answer):
+            return wanted
+        return self._kept(problem, arrays, answer)
+
+    def _kept(self, problem: Problem, arrays: Arrays, answer: Answer) -> Answer:
+        """Return what is wanted of the answers that go the same way in every slot: none of these goes both."""
+        narrowed = directions_kept(self._house, problem, arrays, answer.values)
+        again = self._settled(problem, narrowed, self._run(narrowed))
+        return again if again.outcome is Outcome.OPTIMAL else replace(answer, face=None)
+
+    def _is_mixed(self, problem: Problem, answer: Answer) -> bool:
+        return bool(mixed(self._house, problem, answer.values, priced=True))
 
     def _settled(self, problem: Problem, arrays: Arrays, answer: Answer) -> Answer:
         """Return the answer of the same cost that is wanted, or this one where there is none in time."""
@@ -143,11 +159,7 @@ class _Search:
         )
         values = settled(arrays, answer, storages, max(self._left_s(), LEAST_TIME_S))
         self._seconds += answer.face.seconds - begun_s
-        if values is None or (
-            mixed(house, problem, values, priced=True) and not mixed(house, problem, answer.values, priced=True)
-        ):
-            values = answer.values
-        return replace(answer, values=values, face=None)
+        return replace(answer, values=answer.values if values is None else values, face=None)
 
     def _unmixed(self, problem: Problem) -> Solve:
         """Return what solves a program, and fails where a slot without a binary would go both ways."""
@@ -181,15 +193,15 @@ class _Search:
                 return None
             if not answer.solved:
                 break
-            answer = self._settled(problem, arrays, answer)
+            vertex, answer = answer, self._settled(problem, arrays, answer)
             mixed_slots = mixed(self._house, problem, answer.values, priced=aim is not _Aim.LEAST_BEYOND)
             if not mixed_slots:
                 return _Found(problem, arrays, answer)
             if relaxed is None and aim is not _Aim.LEAST_BEYOND:
                 self._gap_eur = self._house.gap * max(LEAST_EUR, _turnover_eur(self._house, problem, answer.values))
             relaxed = _Found(problem, arrays, answer, mixed=True)
-            if not len(problem.directions) and (nearly := self._nearly(relaxed, aim)) is not None:
-                return nearly
+            if (rounded := self._rounded(relaxed, vertex, aim)) is not None:
+                return rounded
             if self._left_s() <= LEAST_TIME_S:
                 break
             self._exclusive |= mixed_slots if number < ROUNDS else Exclusive.everywhere(self._house)
@@ -232,7 +244,7 @@ class _Search:
         best = placed(self._house, problem, arrays, first, self._run, self._gap_eur)
         if best is None:
             return self._run(arrays)
-        best = self._settled(problem, arrays, best)
+        best = self._settled_one_way(problem, arrays, best)
         gap_eur = max(0.0, float(arrays.cost @ best.values - arrays.cost @ first.values))
         if gap_eur <= self._gap_eur:
             return replace(best, gap_eur=gap_eur)
@@ -250,6 +262,17 @@ class _Search:
         answer = run(arrays, time_limit_s=max(self._left_s(), least_s), gap_eur=self._gap_eur, start=start)
         self._seconds += answer.seconds
         return answer
+
+    def _rounded(self, found: _Found, vertex: Answer, aim: _Aim) -> _Found | None:
+        """Return what can be had without a search of a program that went both ways as it was settled.
+
+        Where its `vertex` did not, that is as dear: what is wanted most is only to be rounded, or done without.
+        """
+        if aim is not _Aim.LEAST_BEYOND and not self._is_mixed(found.problem, vertex):
+            if (nearly := self._nearly(found, aim)) is not None:
+                return nearly
+            return replace(found, answer=self._kept(found.problem, found.arrays, vertex), mixed=False)
+        return None if len(found.problem.directions) else self._nearly(found, aim)
 
     def _nearly(self, found: _Found, aim: _Aim) -> _Found | None:
         """Return the answer with each storage in the direction it had on balance, if that is within the gap.

@@ -22,7 +22,7 @@ from heg.planner.plan import plan
 from heg.planner.problem import Exclusive, Problem, build
 from heg.planner.settling import Storages, settled
 from heg.planner.tidy import tidy
-from tests.planner.houses import START, battery, house
+from tests.planner.houses import START, battery, car, house
 from tests.planner.random_houses import sensible
 
 SAME_EUR = 1e-9
@@ -57,6 +57,38 @@ def test_nothing_as_cheap_is_nearer_to_the_plan_before(seed: int, slots: int) ->
     assert float(problem.arrays.cost @ values) == pytest.approx(_cost(problem, first), abs=1e-8)
     best = _least_distance(problem, _cost(problem, first), storages)
     assert _distance(storages, values) == pytest.approx(best, abs=NEAR_KWH)
+
+
+@pytest.mark.parametrize("said", [(), (8.6, 8.6, 8.7, 8.7, 8.8, 8.6, *(0.0,) * 8)])
+def test_a_car_that_may_charge_at_any_cheap_hour_does_not_put_it_off(said: tuple[float, ...]) -> None:
+    """Cheap half hours are all alike and more than it needs; as settled, one would be below its least power."""
+    demand_kw = (0.45, 0.39, 0.3, 0.27, 0.24, 0.23, 0.21, 0.21, 0.22, 0.22, 0.26, 0.26, 0.41, 0.41)
+    needs = car(
+        14,
+        capacity_kwh=60.0,
+        soc_kwh=24.0,
+        target_kwh=48.0,
+        target_slot=14,
+        min_charge_kw=4.14,
+        max_rate_kw=11.04,
+        round_trip_efficiency=0.8464,
+        end_value_eur_per_kwh=None,
+    )
+    problem = house(
+        14,
+        slot_minutes=30,
+        demand_kw=demand_kw,
+        import_eur_per_kwh=(0.1,) * 10 + (0.4,) * 4,
+        export_eur_per_kwh=(0.05,) * 14,
+        contract_max_kw=9.0,
+        ess=None,
+        pev=needs,
+        previous_plan=PreviousPlan(start=START, pev_kw=said) if said else None,
+    )
+    powers_kw = [decision.power_kw for decision in plan(problem).pev]
+    assert powers_kw[0] > 8.0
+    assert all(kw == 0.0 for kw in powers_kw[7:])
+    assert all(kw == 0.0 or kw >= 4.14 - 1e-6 for kw in powers_kw)
 
 
 def test_nothing_is_settled_twice() -> None:
