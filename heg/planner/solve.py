@@ -193,7 +193,7 @@ class _Search:
                 return None
             if not answer.solved:
                 break
-            vertex, answer = answer, self._settled(problem, arrays, answer)
+            vertex, answer = replace(answer, face=None), self._settled(problem, arrays, answer)
             mixed_slots = mixed(self._house, problem, answer.values, priced=aim is not _Aim.LEAST_BEYOND)
             if not mixed_slots:
                 return _Found(problem, arrays, answer)
