@@ -99,12 +99,12 @@ def _desired(make: Builder, house: House, imported: Ints, exported: Ints) -> Int
 
 
 def put_cycles(make: Builder, house: House, balance: Ints) -> Cycles:
-    """Add each cycle once within its window."""
+    """Add each cycle once within its window; of equal starts a search is led to the first."""
     of, owners, slots, powers, skips, uses = [], [NO_COLUMNS], [NO_COLUMNS], [np.zeros(0)], [NO_COLUMNS], [NO_COLUMNS]
     for number, cycle in enumerate(house.cycles):
         skip = make.columns(1, 0.0, 0.0, whole=True)
         put = _pauses if cycle.interruptible else _starts
-        mine, used, at, kw = put(make, cycle, skip)
+        mine, used, at, kw = put(make, cycle, skip, 1.0 / house.slots)
         make.put(balance[at], used, -kw)
         of.append(mine)
         skips.append(skip)
@@ -120,11 +120,11 @@ def put_cycles(make: Builder, house: House, balance: Ints) -> Cycles:
     )
 
 
-def _starts(make: Builder, cycle: Cycle, skip: Ints) -> tuple[Ints, Ints, Ints, Floats]:
+def _starts(make: Builder, cycle: Cycle, skip: Ints, tie: float) -> tuple[Ints, Ints, Ints, Floats]:
     """One binary for each slot in which it may begin."""
     length = len(cycle.power_kw)
     begins = np.arange(cycle.earliest, cycle.latest - length + 1, dtype=np.int32)
-    starts = make.columns(len(begins), 0.0, 1.0, whole=True)
+    starts = make.columns(len(begins), 0.0, 1.0, ties=np.asarray(tie * begins, dtype=np.float64), whole=True)
     row = make.rows(1, 1.0, 1.0)
     make.put(np.repeat(row, len(starts)), starts, 1.0)
     make.put(row, skip, 1.0)
@@ -132,14 +132,14 @@ def _starts(make: Builder, cycle: Cycle, skip: Ints) -> tuple[Ints, Ints, Ints, 
     return starts, np.repeat(starts, length).astype(np.int32), at, np.tile(cycle.power_kw, len(begins))
 
 
-def _pauses(make: Builder, cycle: Cycle, skip: Ints) -> tuple[Ints, Ints, Ints, Floats]:
+def _pauses(make: Builder, cycle: Cycle, skip: Ints, tie: float) -> tuple[Ints, Ints, Ints, Floats]:
     """A binary for each of its slots and each moment at which that may be done: once done it stays so, and no slot is
     done before the one in front of it. This is totally unimodular; only the house's costs make it mixed.
     """
     length = len(cycle.power_kw)
     room = cycle.latest - cycle.earliest - length + 1
     begins = np.arange(cycle.earliest, cycle.earliest + room, dtype=np.int32)
-    parts = [make.columns(room, 0.0, 1.0, whole=True) for _ in range(length)]
+    parts = [make.columns(room, 0.0, 1.0, ties=-tie, whole=True) for _ in range(length)]
     for part in parts:
         last = make.rows(1, 1.0, 1.0)
         make.put(last, part[-1:], 1.0)
