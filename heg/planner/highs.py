@@ -161,7 +161,7 @@ class Face:
         duals = np.array(solution.row_dual)[: len(self._loose_rows)]
         held = np.flatnonzero(self._loose_rows & (np.abs(duals) > _STILL)).astype(np.int32)
         at = np.array(solution.row_value)[held]
-        solver.changeRowsBounds(len(held), held, at, at)  # type: ignore[attr-defined]  # only its stubs lack it
+        _bound_rows(solver, held, at, at)
 
     def _minimised(self, aim: Floats, time_limit_s: float) -> Floats | None:
         solver = self._solver
@@ -213,6 +213,11 @@ def _gap_eur(info: highspy.HighsInfo) -> float:
     return max(0.0, float(info.objective_function_value - info.mip_dual_bound))
 
 
+def _bound_rows(solver: highspy.Highs, rows: Ints, lower: Floats, upper: Floats) -> None:
+    # The one method that the package has and its type information leaves out.
+    solver.changeRowsBounds(len(rows), rows, lower, upper)  # type: ignore[attr-defined]
+
+
 class Program:
     """A linear program that is kept, to be solved again from where it stands when bounds have changed."""
 
@@ -230,7 +235,7 @@ class Program:
     def bound_rows(self, rows: Ints, lower: Floats, upper: Floats) -> None:
         """Change the bounds of constraints."""
         if len(rows):
-            self._solver.changeRowsBounds(len(rows), rows, lower, upper)  # type: ignore[attr-defined]  # not in its stubs
+            _bound_rows(self._solver, rows, lower, upper)
 
     def minimise(self, time_limit_s: float) -> Answer:
         """Solve, from the last answer's basis where there is one. Never raises, as `run`."""

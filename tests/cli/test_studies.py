@@ -230,7 +230,6 @@ def test_where_none_pays_it_says_so(history: Path, capsys: pytest.CaptureFixture
 def test_both_are_drawn(
     command: tuple[str, ...], history: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pytest.importorskip("matplotlib")
     picture = tmp_path / "picture.svg"
     code, _, _ = ran(capsys, command[0], history, *command[1:], "--plot", picture)
     assert code == 0

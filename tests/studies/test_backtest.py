@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from heg.studies.closed_loop import Recording, Terms
 from heg.studies.history import read_history
 from heg.studies.part import read_expected, tell_expected
 from heg.studies.side_by_side import PartError, backtested
+from tests.studies.test_closed_loop import recording
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 BATTERY = StorageInputs(capacity_kwh=8.0, min_rate_kw=-4.0, max_rate_kw=4.0, soc_kwh=0.0)
@@ -24,16 +24,7 @@ prices = st.floats(0.05, 0.6).map(lambda value: round(value, 3))
 
 
 def home(days: int = 3) -> Recording:
-    sun = [max(0.0, 4.0 * math.sin(math.pi * (hour - 6) / 12)) for hour in range(24)] * days
-    return Recording(
-        start=datetime(2024, 6, 1, tzinfo=UTC),
-        slot_minutes=60,
-        demand_kw=(0.8,) * 24 * days,
-        production_kw=tuple(sun),
-        import_eur_per_kwh=((0.20,) * 6 + (0.40,) * 18) * days,
-        export_eur_per_kwh=(0.05,) * 24 * days,
-        co2_eur_per_kwh=(0.02,) * 24 * days,
-    )
+    return replace(recording(days), co2_eur_per_kwh=(0.02,) * 24 * days)
 
 
 def study(recording: Recording, **other: object) -> Study:
