@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +18,10 @@ if TYPE_CHECKING:
 
 def with_config(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
     """Let a command be told its configuration."""
-    command.add_argument("--config", type=Path, default=Path("heg.toml"), metavar="FILE", help="default: heg.toml")
+    said = os.environ.get("HEG_CONFIG", "heg.toml")
+    command.add_argument(
+        "--config", type=Path, default=Path(said), metavar="FILE", help="default: $HEG_CONFIG, or heg.toml"
+    )
     return command
 
 
@@ -43,3 +48,11 @@ def load_config(path: Path, installed: InstalledDrivers) -> LoadedConfig:
         # A driver that cannot be imported makes its own section unknown: its fault explains more than the file's.
         why = [text for name, text in installed.faults.items() if f"[{name}]" in str(error)]
         raise CommandError(BAD_CONFIG, "\n".join((str(error), *why))) from error
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Set rows in columns as wide as their widest cell."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )

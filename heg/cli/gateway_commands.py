@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from heg.cli.common import drivers, load_config, with_config, with_json
+from heg.cli.common import drivers, load_config, table, with_config, with_json
 from heg.cli.ends import DONE, FAILED, UNREACHABLE, CommandError
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def _devices(options: argparse.Namespace) -> int:
             )
             for device in state.devices
         ]
-        print(_table([head, *rows]) if rows else "no devices yet: the gateway is still looking")
+        print(table([head, *rows]) if rows else "no devices yet: the gateway is still looking")
         return DONE
 
     return ask(options, asked)
@@ -179,13 +179,6 @@ def plan_lines(plan: PlanNow) -> Iterable[str]:
     yield f"plan {plan.status}, {plan.age_s} s old{now}; energy costs {plan.prices.import_now:.3f} EUR/kWh"
     if plan.lacks:
         yield "planned without: " + " ".join(f"{lack.code}: {lack.text}" for lack in plan.lacks)
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
 
 
 def put(body: bytes) -> int:

@@ -7,7 +7,15 @@ from collections.abc import Callable
 from typing import Protocol
 
 import heg
-from heg.cli import cycle_commands, forecast_commands, gateway_commands, plan_commands, studies_commands, unit_commands
+from heg.cli import (
+    cycle_commands,
+    forecast_commands,
+    gateway_commands,
+    plan_commands,
+    socket_commands,
+    studies_commands,
+    unit_commands,
+)
 from heg.cli.ends import EXIT_CODES
 
 
@@ -35,6 +43,7 @@ def parser() -> argparse.ArgumentParser:
         return one
 
     unit_commands.add_to(add)
+    socket_commands.add_to(add)
     gateway_commands.add_to(add)
     cycle_commands.add_to(add)
     plan_commands.add_to(add)

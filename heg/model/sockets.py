@@ -24,6 +24,15 @@ class ListeningSocket:
     purpose: str
 
 
+@dataclass(frozen=True, slots=True)
+class OpenSocket:
+    """A socket of the table as one configuration has it: on which address and port."""
+
+    listening: ListeningSocket
+    host: str
+    port: int
+
+
 WEB = ListeningSocket(
     name="web",
     protocol="tcp",
@@ -47,3 +56,13 @@ def as_markdown(sockets: Sequence[ListeningSocket] = LISTENING_SOCKETS) -> str:
         for one in sockets
     )
     return "\n".join(rows) + "\n"
+
+
+def page() -> str:
+    """Print the documentation page."""
+    return f"""# Listening sockets
+
+Printed from `heg/model/sockets.py`; nothing else of the gateway listens. `heg sockets` says where your configuration
+has them (`--json`: for programs); `heg sockets --nft` makes a firewall of them ([how](../maintainers/packaging.md)).
+
+{as_markdown()}"""

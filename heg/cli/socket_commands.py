@@ -1,0 +1,59 @@
+"""Commands on what the machine grants the gateway: listening sockets, the firewall made from them, device nodes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from heg.cli.common import drivers, load_config, table, with_config, with_json
+from heg.cli.ends import DONE
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from heg.cli.parser import Add
+    from heg.model.sockets import OpenSocket
+
+
+def add_to(add: Add) -> None:
+    """Add the commands."""
+    sockets = with_json(with_config(add("sockets", _sockets, "list where the gateway of a configuration listens")))
+    sockets.add_argument("--nft", action="store_true", help="the firewall made from them, for nft -f")
+
+
+def _sockets(options: argparse.Namespace) -> int:
+    from heg.config.sockets import open_sockets
+    from heg.model.firewall import ruleset
+
+    opened = open_sockets(load_config(options.config, drivers()).unit)
+    if options.nft:
+        print(ruleset(opened), end="")
+    elif options.json:
+        print(json.dumps([_row(one) for one in opened]))
+    else:
+        print("\n".join(_lines(opened)))
+    return DONE
+
+
+def _row(one: OpenSocket) -> dict[str, str | int]:
+    what = one.listening
+    return {
+        "name": what.name,
+        "protocol": what.protocol,
+        "host": one.host,
+        "port": one.port,
+        "reach": what.reach,
+        "key": what.key,
+        "purpose": what.purpose,
+    }
+
+
+def _lines(opened: Sequence[OpenSocket]) -> Sequence[str]:
+    head = ("NAME", "PROTOCOL", "ADDRESS", "PORT", "REACHABLE FROM", "MOVED BY", "WHAT FOR")
+    rows = [
+        (what.name, what.protocol, one.host, str(one.port), what.reach.value, what.key, what.purpose)
+        for one in opened
+        for what in (one.listening,)
+    ]
+    return table([head, *rows]).splitlines()
