@@ -59,6 +59,8 @@ logger = logging.getLogger(__name__)
 _CONTROL_AGAIN = Backoff(first_s=1.0, longest_s=10.0)
 """The cycle is never left lying for long; while it is down the watchdog is not fed."""
 
+_CYCLES_MISSED = 3.0
+"""A slow cycle is no hang: the service manager's watchdog waits for as many, however short its unit sets it."""
 
 PLANNING = "planning"
 """The slot loop's name as a task and as a service: it alone speaks for the plan."""
@@ -93,6 +95,7 @@ class Unit:
         self.data = DataInterface(clock, self._here.unit, SqliteStore(clock, _store_settings(config, site.state_dir)))
         self._door = self.data.admit(CUSTOMER, "unit")
         control = self._control_settings()
+        site.service_manager.allow(_CYCLES_MISSED * control.timings.cycle_s)
         heartbeat = CycleHeartbeat(site.service_manager, clock.real_s)
         self.vitals = Vitals(self._door, clock, self._here.unit, control.timings, heartbeat)
         self.devices = DeviceManager(

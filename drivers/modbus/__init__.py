@@ -13,9 +13,14 @@ def _build(config: ModbusConfig, context: DriverContext) -> Driver:
     return ModbusDriver(config, context)
 
 
+def _nodes(config: ModbusConfig) -> tuple[str, ...]:
+    return tuple(line.port for line in config.serial)
+
+
 DRIVER = DriverSpec(
     name="modbus",
     summary="SunSpec inverters, batteries and meters over Modbus TCP and RS-485",
     config_type=ModbusConfig,
     build=_build,
+    nodes=_nodes,
 )

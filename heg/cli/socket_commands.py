@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
 from heg.cli.common import drivers, load_config, table, with_config, with_json
@@ -20,6 +21,23 @@ def add_to(add: Add) -> None:
     """Add the commands."""
     sockets = with_json(with_config(add("sockets", _sockets, "list where the gateway of a configuration listens")))
     sockets.add_argument("--nft", action="store_true", help="the firewall made from them, for nft -f")
+    with_json(with_config(add("device-nodes", _device_nodes, "name the kinds of serial line that the drivers open")))
+
+
+def _device_nodes(options: argparse.Namespace) -> int:
+    from heg.devices.nodes import kinds_of, nodes_needed
+
+    installed = drivers()
+    paths = nodes_needed(installed.specs, load_config(options.config, installed).drivers)
+    kinds, refused = kinds_of(paths)
+    if options.json:
+        print(json.dumps({"paths": paths, "kinds": kinds, "refused": refused}))
+    else:
+        for kind in kinds:
+            print(kind)
+    for path in refused:
+        print(f"{path}: expected a serial line such as /dev/ttyUSB0: the service is not let to it", file=sys.stderr)
+    return DONE
 
 
 def _sockets(options: argparse.Namespace) -> int:

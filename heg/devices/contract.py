@@ -236,7 +236,8 @@ class DriverSpec:
 
     `config_type` is the frozen msgspec struct of its section in heg.toml (named as `name`); `build` imports the rest.
     `contract` tells what a section says of the supply contract (its second argument is the house's time zone), where
-    the driver knows of such a thing: studies ask.
+    the driver knows of such a thing: studies ask. `nodes` names the device nodes that a section opens, such as
+    /dev/ttyUSB0: the service is let to no others.
     """
 
     name: str
@@ -244,3 +245,4 @@ class DriverSpec:
     config_type: type[Any]
     build: Callable[[Any, DriverContext], Driver]
     contract: Callable[[Any, str], Contract | None] | None = None
+    nodes: Callable[[Any], tuple[str, ...]] = lambda _section: ()

@@ -43,6 +43,12 @@ class ServiceManager:
         """Feed the watchdog."""
         self._send("WATCHDOG=1")
 
+    def allow(self, at_least_s: float) -> None:
+        """Have the watchdog wait at least this long (real seconds): a slow control cycle is no hang."""
+        if self.watchdog_s is not None and self.watchdog_s < at_least_s:
+            self.watchdog_s = at_least_s
+            self._send(f"WATCHDOG_USEC={round(at_least_s * 1e6)}")
+
     def stopping(self) -> None:
         """Shutdown has begun."""
         self._send("STOPPING=1")

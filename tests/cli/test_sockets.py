@@ -38,3 +38,13 @@ def test_for_people_it_is_a_table(config: Path, port: int) -> None:
 
 def test_its_firewall_is_a_ruleset(config: Path) -> None:
     assert "policy drop" in heg("sockets", "--nft", "--config", config).stdout
+
+
+def test_device_nodes_are_those_of_the_configuration(config: Path) -> None:
+    assert heg("device-nodes", "--config", config).stdout == ""
+    lines = '\n[modbus]\nserial = [{ port = "/dev/ttyUSB0" }, { port = "/dev/mem" }]\n'
+    config.write_text(config.read_text() + lines)
+    said = heg("device-nodes", "--config", config)
+    assert (said.returncode, said.stdout) == (0, "ttyUSB\n")
+    assert "/dev/mem: expected a serial line" in said.stderr
+    assert json.loads(heg("device-nodes", "--config", config, "--json").stdout)["kinds"] == ["ttyUSB"]

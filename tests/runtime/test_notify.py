@@ -54,6 +54,15 @@ def test_the_first_cycle_is_readiness_and_the_watchdog_is_fed_a_third_apart(mana
     assert (heartbeat.cycles, heartbeat.age_s()) == (25, 1.0)
 
 
+def test_a_slow_cycle_has_the_watchdog_wait_and_a_quick_one_leaves_it(manager: tuple[str, socket.socket]) -> None:
+    address, line = manager
+    service = ServiceManager.from_environment({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "30000000"})
+    service.allow(3.0)
+    assert (received(line), service.watchdog_s) == ([], 30.0)
+    service.allow(90.5)
+    assert (received(line), service.watchdog_s) == (["WATCHDOG_USEC=90500000"], 90.5)
+
+
 @pytest.mark.parametrize(
     ("environment", "watchdog_s"),
     [
