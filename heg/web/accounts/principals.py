@@ -1,0 +1,72 @@
+"""How people and tokens ask the data interface: each by a door of its own, so that policies and delays hold for them.
+
+- Owner, user and viewer are the household: the customer of the data interface. What each may do, the role says.
+- An installer is a service provider of its own name. The standing grants below make the role work; the owner's policies
+  may say less or more, and end it.
+- A token stands for its person, by the same door. One that was made for another stakeholder (a grid operator, an
+  aggregator) asks as that one: it sees what the owner's policy grants, no oftener than its delay.
+
+Doors are kept by principal, not by login or token: a second token gives no second helping of a delayed value.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from heg.data.door import Door
+from heg.model.policy import CUSTOMER, Grant, Right, Stakeholder
+from heg.model.policy import Role as StakeholderRole
+from heg.web.accounts.records import Account, Token
+from heg.web.accounts.roles import Role
+
+INSTALLER_SERVICE = "installer"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks, as the data interface knows it."""
+
+    stakeholder: Stakeholder
+    service: str
+
+
+def principal_of(account: Account, token: Token | None = None) -> Principal:
+    """Return as whom a person, or a token of theirs, asks the data interface."""
+    if token is not None and token.stakeholder is not None:
+        return Principal(token.stakeholder, "token")
+    if account.role is Role.INSTALLER:
+        return Principal(Stakeholder(StakeholderRole.SERVICE_PROVIDER, account.name), INSTALLER_SERVICE)
+    return Principal(CUSTOMER, f"person.{account.name}")
+
+
+def standing_grants(account: Account) -> tuple[tuple[str, Grant], ...]:
+    """Return the grants that a role brings with it, by variable (`*` for all); the household needs none."""
+    if account.role is not Role.INSTALLER:
+        return ()
+    who = principal_of(account)
+    reads = Grant(who.stakeholder, who.service, frozenset({Right.READ}))
+    writes = Grant(who.stakeholder, who.service, frozenset({Right.READ, Right.WRITE}))
+    return (("*", reads), *((command, writes) for command in _INSTALLERS_COMMANDS))
+
+
+_INSTALLERS_COMMANDS = (
+    "command.hands_off",
+    "command.manual",
+    "command.plan",
+    "command.scan",
+    "command.try",
+)
+
+
+class Doors:
+    """The doors of the web's principals, each admitted once."""
+
+    def __init__(self, admit: Callable[[Stakeholder, str], Door]) -> None:
+        self._admit = admit
+        self._doors: dict[Principal, Door] = {}
+
+    def door_of(self, who: Principal) -> Door:
+        """Return the door of a principal, the same one each time."""
+        door = self._doors.get(who)
+        if door is None:
+            door = self._doors[who] = self._admit(who.stakeholder, who.service)
+        return door
