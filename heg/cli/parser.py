@@ -8,6 +8,7 @@ from typing import Protocol
 
 import heg
 from heg.cli import (
+    accounts_commands,
     cycle_commands,
     forecast_commands,
     gateway_commands,
@@ -49,4 +50,5 @@ def parser() -> argparse.ArgumentParser:
     plan_commands.add_to(add)
     studies_commands.add_to(add)
     forecast_commands.add_to(add)
+    accounts_commands.add_to(add)
     return whole

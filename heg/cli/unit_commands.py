@@ -65,7 +65,7 @@ def _run(options: argparse.Namespace) -> int:
 
     installed = drivers()
     loaded = load_config(options.config, installed)
-    timing = _timing(loaded)
+    timing = timing_of(loaded)
     log = loaded.unit.log
     logs.configure(log.level, "json" if log.format == "json" else "text")
     try:
@@ -88,7 +88,7 @@ def _import(options: argparse.Namespace) -> int:
     loaded = load_config(options.config, drivers())
     try:
         with StateDir.open(Path(loaded.unit.unit.state_dir)) as state:
-            return run(lambda clock: _bring(loaded, clock, state.path, options.file), timing=_timing(loaded))
+            return run(lambda clock: _bring(loaded, clock, state.path, options.file), timing=timing_of(loaded))
     except StateDirError as error:
         raise CommandError(FAILED, f"{loaded.path.name}: [unit] state_dir: {error}") from error
     except (PastError, OSError, UnicodeDecodeError) as error:
@@ -122,7 +122,8 @@ async def _until_signalled(loaded: LoadedConfig, clock: Clock, site: Site) -> in
     return DONE if await Unit(loaded, clock, site).run(stop) else FAILED
 
 
-def _timing(loaded: LoadedConfig) -> Timing:
+def timing_of(loaded: LoadedConfig) -> Timing:
+    """Return how the house's time follows real time. Raises `CommandError`."""
     from heg.config.checks import house_utc
     from heg.runtime.loops import RealTiming, ScaledTiming
 

@@ -7,7 +7,7 @@ the rest of the chain anew). The head, kept apart and sealed, tells a chain that
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -102,19 +102,27 @@ def seal(key: bytes, content: bytes) -> bytes:
     return hmac.digest(key, content, "sha256")[:SEAL_BYTES]
 
 
-def verify(lines: Iterable[Line], base: Head, head: Head | None, key: bytes | None) -> Verdict:
-    """Walk a chain from `base`, as far as `head` at least. Without `head` or `key` their part stays unchecked."""
+def verify(lines: Iterable[Line], base: Head, known: Iterable[Head], key: bytes | None) -> Verdict:
+    """Walk a chain from `base` through every `known` head, the sealed one or one that was noted elsewhere.
+
+    Without a head a cut at the end, without a key a chain made anew can't be told.
+    """
+    heads = {head.seq: head.hash for head in known}
+    if (before := min(heads, default=base.seq)) < base.seq:
+        return Verdict(0, base, before, f"line {before} was let go: only what follows line {base.seq} can be verified")
+    if heads.get(base.seq, base.hash) != base.hash:
+        return Verdict(0, base, base.seq, "another line was written here")
     at, count = base, 0
     for line in lines:
-        if (why := _fault(at, line, head, key)) is not None:
+        if (why := _fault(at, line, heads, key)) is not None:
             return Verdict(count, at, min(line.seq, at.seq + 1) if line.seq > 0 else at.seq + 1, why)
         at, count = line.head, count + 1
-    if head is not None and at.seq < head.seq:
-        return Verdict(count, at, at.seq + 1, f"the chain ends here, but line {head.seq} was written")
+    if at.seq < (last := max(heads, default=0)):
+        return Verdict(count, at, at.seq + 1, f"the chain ends here, but line {last} was written")
     return Verdict(count, at)
 
 
-def _fault(at: Head, line: Line, head: Head | None, key: bytes | None) -> str | None:
+def _fault(at: Head, line: Line, heads: Mapping[int, bytes], key: bytes | None) -> str | None:
     if line.seq != at.seq + 1:
         return f"line {at.seq + 1} is missing"
     kept = (line.kind, line.who, line.address, line.outcome, line.detail)
@@ -126,7 +134,7 @@ def _fault(at: Head, line: Line, head: Head | None, key: bytes | None) -> str | 
         return "its content or its place is not what was written"
     if key is not None and not hmac.compare_digest(seal(key, digest), line.seal):
         return "it was written without this unit's key"
-    if head is not None and line.seq == head.seq and line.hash != head.hash:
+    if heads.get(line.seq, line.hash) != line.hash:
         return "another line was written here"
     return None
 

@@ -1,14 +1,14 @@
 """The file with its records and its audit log, and the rules: what claim, login, people and tokens work on."""
 
-import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from heg.web.accounts.book import Book
-from heg.web.accounts.chain import Head, Kind, Line, Note, Verdict, verify
+from heg.web.accounts.chain import Head, Kind, Line, Note, Verdict
 from heg.web.accounts.file import AccountsFile, DamagedError, base_of, head_of
+from heg.web.accounts.inspection import verify_readable
 from heg.web.accounts.records import Client, Now, Refused
 from heg.web.accounts.rules import Rules
 from heg.web.accounts.standing import Standing, lives
@@ -112,15 +112,4 @@ class Ledger:
         """Verify the chain against its sealed head. Raises `SealError` where that is not ours."""
         sealed = self._file.sealed()
         base = base_of(self._file.connection, self._file.key)
-        unreadable: list[str] = []
-
-        def readable() -> Iterator[Line]:
-            try:
-                yield from self.book.lines(base.seq)
-            except (sqlite3.Error, ValueError, TypeError) as error:
-                unreadable.append(f"it cannot be read: {error}")
-
-        verdict = verify(readable(), base, sealed.head, self._file.key)
-        if unreadable:
-            return replace(verdict, first_altered=verdict.head.seq + 1, why=unreadable[0])
-        return verdict
+        return verify_readable(self.book.lines(base.seq), base, (sealed.head,), self._file.key)

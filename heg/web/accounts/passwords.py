@@ -55,7 +55,7 @@ class Cost:
     """What one hash costs: KiB of memory, passes over it. One lane, for one core of a small machine."""
 
     memory_kib: int = 47_104
-    passes: int = 1
+    passes: int = 2
 
 
 class Passwords:

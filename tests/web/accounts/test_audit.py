@@ -35,7 +35,7 @@ def head(lines: list[Line]) -> Head:
 def test_what_was_written_verifies_and_survives_an_export(notes: list[Note]) -> None:
     lines = chain(notes)
     assert [from_json(as_json(line)) for line in lines] == lines
-    verdict = verify(lines, GENESIS, head(lines), KEY)
+    verdict = verify(lines, GENESIS, [head(lines)], KEY)
     assert verdict.good
     assert (verdict.lines, verdict.head) == (len(notes), head(lines))
 
@@ -53,7 +53,7 @@ def test_any_altered_byte_is_found_at_its_line(notes: list[Note], data: st.DataO
         return  # is said to be no line at all
     if altered == lines[at]:
         return  # such as the case of a hexadecimal digit
-    verdict = verify([*lines[:at], altered, *lines[at + 1 :]], GENESIS, head(lines), KEY)
+    verdict = verify([*lines[:at], altered, *lines[at + 1 :]], GENESIS, [head(lines)], KEY)
     assert verdict.first_altered == at + 1
 
 
@@ -64,17 +64,17 @@ def test_a_missing_moved_or_repeated_line_is_found(notes: list[Note], data: st.D
     other = data.draw(st.integers(0, len(lines) - 1).filter(lambda number: number != at))
     swapped = list(lines)
     swapped[at], swapped[other] = swapped[other], swapped[at]
-    assert verify(swapped, GENESIS, head(lines), KEY).first_altered == min(at, other) + 1
-    assert verify([*lines[:at], *lines[at + 1 :]], GENESIS, head(lines), KEY).first_altered == at + 1
+    assert verify(swapped, GENESIS, [head(lines)], KEY).first_altered == min(at, other) + 1
+    assert verify([*lines[:at], *lines[at + 1 :]], GENESIS, [head(lines)], KEY).first_altered == at + 1
     repeated = [*lines[: at + 1], *lines[at:]]
-    assert not verify(repeated, GENESIS, head(lines), KEY).good
+    assert not verify(repeated, GENESIS, [head(lines)], KEY).good
 
 
 @given(st.lists(NOTES, min_size=1, max_size=8), st.data())
 def test_a_chain_that_was_cut_is_found(notes: list[Note], data: st.DataObject) -> None:
     lines = chain(notes)
     left = data.draw(st.integers(0, len(lines) - 1))
-    assert verify(lines[:left], GENESIS, head(lines), KEY).first_altered == left + 1
+    assert verify(lines[:left], GENESIS, [head(lines)], KEY).first_altered == left + 1
 
 
 @given(st.lists(NOTES, min_size=1, max_size=8), st.data())
@@ -85,8 +85,8 @@ def test_who_has_no_key_cannot_make_the_rest_anew(notes: list[Note], data: st.Da
     for number, note in enumerate(notes[at:], start=at):
         changed = replace(note, detail=note.detail + "!") if number == at else note
         forged.append(link(head(forged), changed, 1000 * number, b"another key"))
-    assert verify(forged, GENESIS, head(lines), KEY).first_altered == at + 1
-    unsealed = verify(forged, GENESIS, None, None)
+    assert verify(forged, GENESIS, [head(lines)], KEY).first_altered == at + 1
+    unsealed = verify(forged, GENESIS, (), None)
     assert unsealed.good  # without key and head nobody can know: the documentation says so
 
 

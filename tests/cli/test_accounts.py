@@ -1,0 +1,138 @@
+"""The console's commands on the accounts: processes of their own, beside a gateway's folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from heg.runtime.secrets import Secret
+from heg.web.accounts.records import Admitted
+from tests.cli.test_cli import heg
+from tests.web.accounts.gateway import GOOD, Gateway, gateway
+
+pytestmark = pytest.mark.system
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    (tmp_path / "state").mkdir()
+    path = tmp_path / "heg.toml"
+    path.write_text(f'[unit]\nstate_dir = "{tmp_path}/state"\n')
+    return path
+
+
+def folder(config: Path) -> Path:
+    return config.parent / "state"
+
+
+def now_at(gate: Gateway, config: Path) -> None:
+    """Bring the test's time to the moment the command wrote its line."""
+    *_, last = gate.ledger.lines()
+    gate.passes(last.time_ms / 1000 - gate.now.utc_ms / 1000)
+
+
+def claimed(config: Path) -> None:
+    code = heg("claim-code", "--config", config, "--json")
+    assert code.returncode == 0, code.stderr
+    with gateway(folder(config)) as gate:
+        now_at(gate, config)
+        assert isinstance(gate.redeem(Secret(json.loads(code.stdout)["code"]), "anna"), Admitted)
+
+
+def test_a_code_of_the_console_claims_the_gateway_once(config: Path) -> None:
+    claimed(config)
+    again = heg("claim-code", "--config", config)
+    assert again.returncode == 1
+    assert again.stdout == ""
+    assert "heg accounts recover" in again.stderr
+
+
+def test_there_is_nothing_to_claim_before_the_first_start(tmp_path: Path) -> None:
+    config = tmp_path / "heg.toml"
+    config.write_text(f'[unit]\nstate_dir = "{tmp_path}/state"\n')
+    found = heg("claim-code", "--config", config)
+    assert found.returncode == 1
+    assert "heg run" in found.stderr
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_damaged_file_is_recovered_and_kept(config: Path) -> None:
+    claimed(config)
+    path = folder(config) / "accounts.sqlite"
+    path.write_bytes(b"?" * 10_000)
+    refused = heg("claim-code", "--config", config)
+    assert refused.returncode == 1
+    assert "heg accounts recover" in refused.stderr
+    recovered = heg("accounts", "recover", "--config", config, "--json")
+    assert recovered.returncode == 0, recovered.stderr
+    found = json.loads(recovered.stdout)
+    assert Path(found["aside"]).read_bytes() == b"?" * 10_000
+    assert heg("claim-code", "--config", config).returncode == 1
+    with gateway(folder(config)) as gate:
+        now_at(gate, config)
+        assert isinstance(gate.redeem(Secret(found["code"]), "anna", GOOD), Admitted)
+
+
+def test_verify_names_the_first_altered_line(config: Path) -> None:
+    claimed(config)
+    good = heg("audit", "verify", "--config", config)
+    assert (good.returncode, good.stdout.split(":")[0]) == (0, "good")
+    with sqlite3.connect(folder(config) / "accounts.sqlite") as other:
+        other.execute("UPDATE audit SET who = 'eve' WHERE seq = 2")
+    other.close()
+    bad = heg("audit", "verify", "--config", config)
+    assert bad.returncode == 1
+    assert bad.stdout.startswith("line 2 is the first that is not what was written")
+
+
+def test_verify_tells_a_cut_log_that_locks_the_accounts(config: Path) -> None:
+    claimed(config)
+    with sqlite3.connect(folder(config) / "accounts.sqlite") as other:
+        other.execute("DELETE FROM audit WHERE seq = 2")
+    other.close()
+    bad = heg("audit", "verify", "--config", config, "--json")
+    assert bad.returncode == 1
+    assert json.loads(bad.stdout)["first_altered"] == 2
+
+
+def test_an_export_verifies_by_itself_and_against_a_noted_head(config: Path, tmp_path: Path) -> None:
+    claimed(config)
+    head = json.loads(heg("audit", "verify", "--config", config, "--json").stdout)["head"]
+    export = tmp_path / "audit.jsonl"
+    export.write_text(heg("audit", "export", "--config", config).stdout)
+    assert heg("audit", "verify", "--file", export).returncode == 0
+    assert heg("audit", "verify", "--file", export, "--head", head).returncode == 0
+    assert heg("audit", "verify", "--config", config, "--head", head).returncode == 0
+    other_head = f"{head.partition(':')[0]}:{'0' * 64}"
+    assert heg("audit", "verify", "--file", export, "--head", other_head).returncode == 1
+    export.write_text(export.read_text().replace("anna", "eve"))
+    bad = heg("audit", "verify", "--file", export)
+    assert bad.returncode == 1
+    assert bad.stdout.startswith("line 2 ")
+
+
+@pytest.mark.parametrize("head", ["", "1", "x:y", "1:" + "g" * 64])
+def test_a_head_that_is_none_is_refused_in_words(config: Path, head: str) -> None:
+    claimed(config)
+    bad = heg("audit", "verify", "--config", config, "--head", head)
+    assert bad.returncode == 1
+    assert "Traceback" not in bad.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_root_leaves_files_that_the_gateways_user_can_open() -> None:
+    with tempfile.TemporaryDirectory() as open_folder:
+        Path(open_folder).chmod(0o755)
+        state = Path(open_folder) / "state"
+        state.mkdir(0o750)
+        os.chown(state, 12345, 12345)
+        config = Path(open_folder) / "heg.toml"
+        config.write_text(f'[unit]\nstate_dir = "{state}"\n')
+        found = heg("claim-code", "--config", config)
+        assert found.returncode == 0, found.stderr
+        assert {path.stat().st_uid for path in state.iterdir()} == {12345}
