@@ -24,7 +24,7 @@ def test_without_a_command_it_lists_them(tmp_path: Path) -> None:
     shown = dev(tmp_path)
     assert shown.returncode == 0
     assert {line.split()[1] for line in shown.stdout.splitlines()} == {
-        *("run", "test", "check", "bench", "soak", "build-web", "lock", "clean")
+        *("run", "test", "check", "bench", "soak", "build-web", "deb", "lock", "clean")
     }
 
 

@@ -1,0 +1,132 @@
+"""The package's tree and control files, and `dpkg-deb` over them. The same commit gives the same bytes."""
+
+import gzip
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from deb.targets import Architecture
+from deb.wheels import lay_out
+
+_CONTROL = """\
+Package: heg
+Version: {version}
+Architecture: {architecture}
+Maintainer: The heg authors <heg@localhost>
+Installed-Size: {size_kib}
+Depends: python3 (>= 3.11), python3 (<< 3.12) | python3 (>= 3.13), python3 (<< 3.14), libc6 (>= 2.36), libstdc++6,
+ systemd (>= 252), init-system-helpers, passwd, tzdata, ca-certificates
+Recommends: nftables, udev
+Section: misc
+Priority: optional
+Description: home energy gateway
+ Measures a house, plans with its owner's prices and forecasts, and acts on
+ battery, car and appliances through leases that are read back.
+"""
+
+_COPYRIGHT = """\
+Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+Upstream-Name: heg
+
+Files: *
+Copyright: the heg authors
+License: GPL-3+
+
+Files: usr/lib/heg/wheels/*
+Copyright: their authors
+License: various
+Comment: Each wheel holds its own licence in its dist-info folder; all go with GPL-3+
+ (dependencies.md beside this file names them).
+
+License: GPL-3+
+ On Debian systems the text is in /usr/share/common-licenses/GPL-3.
+
+License: various
+ See each wheel.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """One package: of which sources, version and time, for which machine, with which wheels (by Python's tag)."""
+
+    root: Path
+    version: str
+    epoch_s: int
+    architecture: Architecture
+    own: Path
+    wheels: Mapping[str, Sequence[Path]]
+
+
+def build(what: Build, work: Path, out: Path) -> Path:
+    """Write the .deb into `out` and return its path."""
+    tree = work / f"tree-{what.architecture.debian}"
+    shutil.rmtree(tree, ignore_errors=True)
+    _files(what, tree)
+    _control(what, tree)
+    _settle_modes(tree)
+    out.mkdir(parents=True, exist_ok=True)
+    target = out / f"heg_{what.version}_{what.architecture.debian}.deb"
+    subprocess.run(
+        ["dpkg-deb", "--root-owner-group", "-Zxz", "-z6", "--build", tree, target],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        env=os.environ | {"SOURCE_DATE_EPOCH": str(what.epoch_s)},
+    )
+    return target
+
+
+def _files(what: Build, tree: Path) -> None:
+    ours, units = what.root / "deb" / "target", what.root / "systemd"
+    lay_out(tree / "usr/lib/heg/wheels", what.own, what.wheels)
+    for source, target in {
+        ours / "heg": "usr/bin/heg",
+        ours / "make-environment": "usr/lib/heg/make-environment",
+        units / "allow-devices": "usr/lib/heg/allow-devices",
+        units / "heg.sysusers": "usr/lib/sysusers.d/heg.conf",
+        units / "heg.tmpfiles": "usr/lib/tmpfiles.d/heg.conf",
+        units / "heg.modules-load": "usr/lib/modules-load.d/heg.conf",
+        units / "70-heg.rules": "usr/lib/udev/rules.d/70-heg.rules",
+        units / "heg.service.d/restart-steps.conf": "usr/share/heg/restart-steps.conf",
+        ours / "heg.toml": "usr/share/heg/heg.toml",
+        ours / "ssh.nft": "etc/heg-firewall.d/ssh.nft",
+    }.items():
+        _put(source, tree / target)
+    for unit in sorted([*units.glob("*.service"), *units.glob("*.path")]):
+        _put(unit, tree / "usr/lib/systemd/system" / unit.name)
+    documents = tree / "usr/share/doc/heg"
+    for page in ("users/install.md", "users/configuration.md", "maintainers/packaging.md", "dependencies.md"):
+        _put(what.root / "docs" / page, documents / Path(page).name)
+    (documents / "copyright").write_text(_COPYRIGHT)
+    changes = (what.root / "CHANGELOG.md").read_bytes()
+    (documents / "changelog.gz").write_bytes(gzip.compress(changes, 9, mtime=0))
+
+
+def _control(what: Build, tree: Path) -> None:
+    ours, control = what.root / "deb" / "target", tree / "DEBIAN"
+    size_kib = sum(-(-path.stat().st_size // 1024) for path in tree.rglob("*") if path.is_file())
+    control.mkdir()
+    for name in ("postinst", "prerm", "postrm", "triggers"):
+        _put(ours / name, control / name)
+    (control / "conffiles").write_text("/etc/heg-firewall.d/ssh.nft\n")
+    text = _CONTROL.format(version=what.version, architecture=what.architecture.debian, size_kib=size_kib)
+    (control / "control").write_text(text)
+
+
+def _put(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+
+
+def _settle_modes(tree: Path) -> None:
+    """Whatever umask and checkout say: what begins with #! is run, the rest is read."""
+    for path in (tree, *tree.rglob("*")):
+        path.chmod(0o755 if path.is_dir() or _is_run(path) else 0o644)
+
+
+def _is_run(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == b"#!"

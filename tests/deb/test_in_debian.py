@@ -1,0 +1,176 @@
+"""The package on fresh Debians with systemd as PID 1: installed, bitten by the watchdog, upgraded, removed, purged."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support.debian import Machine, booted, fresh_root, listing, why_not
+from tests.support.processes import wait_until
+
+ROOT = Path(__file__).parents[2]
+pytestmark = [pytest.mark.soak, pytest.mark.system]
+HEALTH = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8462/api/v1/health', timeout=5).status)"
+IMPATIENT = "[Service]\nWatchdogSec=3\nTimeoutAbortSec=2\n"
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A machine with the package on it, and what was on it before."""
+
+    machine: Machine
+    release: str
+    before: set[str]
+    newer: str
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two builds, one newer than the other."""
+    if why := why_not():
+        pytest.skip(why)
+    out = tmp_path_factory.mktemp("packages")
+    for version in ("0.0.1", "0.0.2"):
+        command = [sys.executable, "-m", "deb", "amd64", "--out", str(out), "--package-version", version]
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    older, newer = sorted(out.glob("*.deb"))
+    return older, newer
+
+
+@pytest.fixture(scope="module", params=["bookworm", "trixie"])
+def installed(
+    request: pytest.FixtureRequest, packages: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Installed]:
+    folder = tmp_path_factory.mktemp("machine")
+    root = fresh_root(request.param, folder)
+    for package in packages:
+        shutil.copy(package, root / "opt")
+    with booted(root, folder / "console.log") as machine:
+        before = listing(root)
+        machine.says("dpkg", "-i", f"/opt/{packages[0].name}")
+        yield Installed(machine, request.param, before, f"/opt/{packages[1].name}")
+
+
+def serves(machine: Machine) -> None:
+    machine.until("heg.service", "active")
+    wait_until(lambda: machine.run("python3", "-c", HEALTH).stdout.strip() == "200", "the gateway answers")
+
+
+def test_it_is_installed_and_serves(installed: Installed) -> None:
+    machine = installed.machine
+    serves(machine)
+    assert machine.says("systemctl", "is-enabled", "heg.service") == "enabled"
+    pid = machine.property("heg.service", "MainPID")
+    assert machine.says("stat", "-c", "%u", f"/proc/{pid}") == "462"
+    assert machine.says("heg", "check").startswith("/etc/heg/heg.toml: good")
+    assert machine.says("stat", "-c", "%U %a", "/etc/heg/heg.toml", "/var/lib/heg") == "heg 640\nheg 750"
+
+
+def test_the_kernel_says_what_the_table_of_sockets_says(installed: Installed) -> None:
+    told = json.loads(installed.machine.says("heg", "sockets", "--json"))
+    rows = [line.split() for line in installed.machine.says("ss", "-Htuln").splitlines()]
+    assert {(row[0], row[4]) for row in rows} == {(one["protocol"], f"{one['host']}:{one['port']}") for one in told}
+
+
+def test_the_planner_works_in_the_sandbox(installed: Installed) -> None:
+    """numpy and the solver need no right that the unit withholds: the running gateway has made a plan."""
+
+    def planned() -> bool:
+        return "plan optimal" in installed.machine.run("heg", "status").stdout
+
+    wait_until(planned, "the gateway says that it has planned", limit_s=90.0)
+
+
+def test_steps_of_restarting_are_where_systemd_knows_them(installed: Installed) -> None:
+    said = installed.machine.says("systemctl", "cat", "heg.service")
+    assert ("RestartSteps=" in said) is (installed.release != "bookworm")
+    assert "Unknown key" not in installed.machine.says("journalctl", "-b", "-u", "heg.service")
+
+
+def test_it_is_let_to_the_serial_lines_of_its_configuration_only(installed: Installed) -> None:
+    machine, config = installed.machine, installed.machine.root / "etc/heg/heg.toml"
+    assert machine.property("heg.service", "DeviceAllow") == ""
+    kept = config.read_text()
+    config.write_text(kept + '[modbus]\nserial = [{ port = "/dev/ttyS0" }]\n')
+    wait_until(lambda: "char-ttyS rw" in machine.property("heg.service", "DeviceAllow"), "the line is allowed")
+    config.write_text(kept)
+    wait_until(lambda: machine.property("heg.service", "DeviceAllow") == "", "the line is allowed no more")
+
+
+def test_the_firewall_is_made_from_the_table(installed: Installed) -> None:
+    machine = installed.machine
+    machine.says("systemctl", "enable", "--now", "heg-firewall.service", "heg-firewall.path")
+    rules = machine.says("nft", "list", "table", "inet", "heg")
+    assert "policy drop" in rules
+    assert "tcp dport 22 accept" in rules
+    serves(machine)
+
+
+def test_udev_understands_the_rules(installed: Installed) -> None:
+    if installed.release == "bookworm":
+        pytest.skip("udevadm verify came with systemd 254")
+    installed.machine.says("udevadm", "verify", "/usr/lib/udev/rules.d/70-heg.rules")
+
+
+def test_the_watchdog_bites_a_gateway_that_hangs(installed: Installed) -> None:
+    machine = installed.machine
+    folder = machine.root / "etc/systemd/system/heg.service.d"
+    folder.mkdir(parents=True)
+    (folder / "impatient.conf").write_text(IMPATIENT)
+    machine.says("systemctl", "daemon-reload")
+    machine.says("systemctl", "restart", "heg.service")
+    serves(machine)
+    restarts, pid = int(machine.property("heg.service", "NRestarts")), machine.property("heg.service", "MainPID")
+    machine.says("kill", "-STOP", pid)
+    wait_until(lambda: int(machine.property("heg.service", "NRestarts")) > restarts, "it was killed and restarted")
+    serves(machine)
+    assert machine.property("heg.service", "MainPID") != pid
+    shutil.rmtree(folder)
+    machine.says("systemctl", "daemon-reload")
+
+
+def test_an_upgrade_keeps_what_was_known(installed: Installed) -> None:
+    machine = installed.machine
+    config = machine.root / "etc/heg/heg.toml"
+    config.write_text(config.read_text() + "\n# the owner's own words\n")
+    past = machine.root / "var/lib/heg/past.csv"
+    past.write_text("time_utc,demand_kw\n2026-01-01T00:00:00Z,0.5\n2026-01-01T00:15:00Z,0.7\n")
+    machine.says("systemctl", "stop", "heg.service")
+    said = machine.says(
+        "setpriv", "--reuid=heg", "--regid=heg", "--clear-groups", "heg", "import", "/var/lib/heg/past.csv"
+    )
+    assert said.startswith("2 slots")
+    past.unlink()
+    machine.says("systemctl", "start", "heg.service")
+    serves(machine)
+    machine.says("dpkg", "-i", installed.newer)
+    serves(machine)
+    assert machine.says("dpkg-query", "-W", "-f", "${Version}", "heg") == "0.0.2"
+    assert "the owner's own words" in config.read_text()
+    history = (
+        "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8462/api/v1/history?variable=slot.demand"
+        "&from=2026-01-01T00:00:00Z&to=2026-01-01T01:00:00Z', timeout=5).read().decode())"
+    )
+    assert "0.7" in machine.says("python3", "-c", history)
+
+
+def test_removed_it_keeps_the_data_and_purged_it_leaves_no_trace(installed: Installed) -> None:
+    machine = installed.machine
+    machine.says("dpkg", "--remove", "heg")
+    assert machine.run("systemctl", "is-active", "heg.service").stdout.strip() != "active"
+    assert machine.run("nft", "list", "table", "inet", "heg").returncode != 0
+    assert (machine.root / "var/lib/heg/store.sqlite").exists()
+    assert (machine.root / "etc/heg/heg.toml").exists()
+    assert not (machine.root / "usr/lib/heg").exists()
+    machine.says("dpkg", "--purge", "heg")
+    assert machine.run("getent", "passwd", "heg").returncode != 0
+    assert machine.run("getent", "group", "heg").returncode != 0
+    assert listing(machine.root) == installed.before
+    assert machine.run("sh", "-c", "find /run /tmp -name '*heg*' | grep -v systemd-private").stdout == ""

@@ -1,0 +1,164 @@
+"""What goes into a package, without any network: made-up wheels stand for the locked ones."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+from packaging.utils import canonicalize_name
+
+from deb.lock import needed, stanzas, subset
+from deb.package import Build, build
+from deb.targets import ARCHITECTURES, PYTHONS, environment, platforms
+from deb.wheels import lay_out
+
+ROOT = Path(__file__).parents[2]
+TARGETS = [(architecture, python) for architecture in ARCHITECTURES for python in PYTHONS]
+needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="needs dpkg-deb, of Debian")
+
+
+def wheel(folder: Path, name: str, files: dict[str, str]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}-1-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file, text in files.items():
+            archive.writestr(zipfile.ZipInfo(file), text)
+    return path
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    cli = "import sys\ndef main():\n    print('heg of', sys.prefix, sys.argv[1:])\n    return 3\n"
+    return wheel(tmp_path / "own", "heg", {"heg/__init__.py": "", "heg/cli.py": cli, "heg/tests/test_it.py": ""})
+
+
+def packed(own: Path, work: Path, version: str = "1.0") -> Path:
+    wheels = {python.tag: [wheel(work / "wheels", "other", {"other.py": ""})] for python in PYTHONS}
+    return build(Build(ROOT, version, 1_700_000_000, ARCHITECTURES[0], own, wheels), work, work / "out")
+
+
+@pytest.mark.parametrize(("architecture", "python"), TARGETS)
+def test_a_gateway_gets_what_it_needs_and_nothing_more(architecture, python) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    names = needed(project, environment(architecture, python))
+    assert {"aiohttp", "msgspec", "pymodbus", "pyserial", "numpy", "highspy", "yarl", "attrs"} <= set(names)
+    assert not {"pytest", "matplotlib", "ruff", "pysunspec2", "zigpy"} & set(names)
+    lock = (ROOT / "requirements.lock").read_text()
+    assert [canonicalize_name(line.split("==")[0]) for line in subset(lock, names).splitlines() if "==" in line] == [
+        *names
+    ]
+
+
+def test_markers_follow_the_targets_python() -> None:
+    project = {"dependencies": ["aiohttp"], "optional-dependencies": {"modbus": [], "planner": []}}
+    by_python = {python.version: needed(project, environment(ARCHITECTURES[0], python)) for python in PYTHONS}
+    assert "typing-extensions" in by_python["3.11"]
+    assert "typing-extensions" not in by_python["3.13"]
+
+
+def test_every_pin_keeps_its_hashes() -> None:
+    pins = stanzas((ROOT / "requirements.lock").read_text())
+    assert len(pins) > 50
+    assert all("--hash=sha256:" in pin and "# via" not in pin for pin in pins.values())
+
+
+def test_no_wheel_asks_for_more_than_debian_12_has() -> None:
+    newest = max(int(one.split("_")[2]) for one in platforms(ARCHITECTURES[0]) if one.startswith("manylinux_2_"))
+    assert newest == 36
+
+
+def test_a_wheel_with_files_elsewhere_is_refused(own: Path, tmp_path: Path) -> None:
+    strange = wheel(tmp_path / "wheels", "strange", {"strange-1.data/scripts/run": "#!python"})
+    with pytest.raises(ValueError, match=r"strange-1-py3-none-any.whl: expected files for site-packages only"):
+        lay_out(tmp_path / "laid", own, {"cp311": [strange]})
+
+
+@needs_dpkg
+def test_the_same_sources_give_the_same_bytes(own: Path, tmp_path: Path) -> None:
+    mask = os.umask(0o077)
+    try:
+        first = packed(own, tmp_path / "one")
+        os.umask(0o000)
+        second = packed(own, tmp_path / "another")
+    finally:
+        os.umask(mask)
+    assert hashlib.sha256(first.read_bytes()).digest() == hashlib.sha256(second.read_bytes()).digest()
+
+
+@needs_dpkg
+def test_everything_is_roots_and_nobody_elses_to_write(own: Path, tmp_path: Path) -> None:
+    said = subprocess.run(["dpkg-deb", "-c", packed(own, tmp_path)], check=True, capture_output=True, text=True).stdout
+    rows = [line.split() for line in said.splitlines()]
+    assert {row[1] for row in rows} == {"root/root"}
+    assert {row[0] for row in rows} == {"drwxr-xr-x", "-rw-r--r--", "-rwxr-xr-x"}
+    run = {row[5] for row in rows if row[0] == "-rwxr-xr-x"}
+    assert run == {"./usr/bin/heg", "./usr/lib/heg/allow-devices", "./usr/lib/heg/make-environment"}
+    units = {row[5].rpartition("/")[2] for row in rows if "/systemd/system/" in row[5]}
+    assert {"heg.service", "heg-devices.service", "heg-devices.path", "heg-firewall.service"} <= units
+
+
+@needs_dpkg
+def test_its_control_file_is_understood(own: Path, tmp_path: Path) -> None:
+    file = packed(own, tmp_path, "0.1.0~20260101000000")
+    fields = subprocess.run(
+        ["dpkg-deb", "-f", file, "Version", "Architecture", "Depends"], check=True, capture_output=True, text=True
+    ).stdout
+    assert "Version: 0.1.0~20260101000000\nArchitecture: amd64\n" in fields
+    subprocess.run(["dpkg", "--compare-versions", "0.1.0~20260101000000", "lt", "0.1.0"], check=True)
+    assert "python3 (<< 3.14)" in fields
+
+
+@pytest.mark.parametrize("script", ["postinst", "prerm", "postrm", "heg"])
+def test_maintainer_scripts_are_sh(script: str) -> None:
+    assert subprocess.run(["sh", "-n", ROOT / "deb" / "target" / script], check=False).returncode == 0
+
+
+@pytest.fixture
+def laid(own: Path, tmp_path: Path) -> Path:
+    here = f"cp{sys.version_info.major}{sys.version_info.minor}"
+    lay_out(tmp_path / "laid", own, {here: [wheel(tmp_path / "wheels", "other", {"other.py": "ONE = 1\n"})]})
+    return tmp_path / "laid"
+
+
+def made(laid: Path, target: Path) -> subprocess.CompletedProcess[str]:
+    program = ROOT / "deb" / "target" / "make-environment"
+    command = [sys.executable, str(program), "--wheels", str(laid), "--target", str(target)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_target_makes_its_environment_without_pip(laid: Path, tmp_path: Path) -> None:
+    target = tmp_path / "venv"
+    assert made(laid, target).returncode == 0
+    said = subprocess.run([target / "bin" / "heg", "sockets"], capture_output=True, text=True, check=False)
+    assert (said.returncode, said.stdout) == (3, f"heg of {target} ['sockets']\n")
+    packages = next((target / "lib").glob("python*")) / "site-packages"
+    assert [path.name.split(".")[0] for path in (packages / "__pycache__").iterdir()] == ["other"]
+    assert not (packages / "heg" / "tests").exists()
+    assert not list(packages.glob("pip*"))
+
+
+def test_a_damaged_wheel_leaves_what_stood(laid: Path, tmp_path: Path) -> None:
+    target = tmp_path / "venv"
+    assert made(laid, target).returncode == 0
+    [damaged] = laid.glob("other-*.whl")
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    said = made(laid, target)
+    assert said.returncode == 1
+    assert "damaged: install the package again" in said.stderr
+    assert (target / "bin" / "heg").exists()
+    assert sorted(path.name for path in target.parent.glob("venv*")) == ["venv"]
+
+
+def test_another_python_is_named(laid: Path, tmp_path: Path) -> None:
+    for listed in laid.glob("*.sha256"):
+        listed.rename(laid / "cp300.sha256")
+    said = made(laid, tmp_path / "venv")
+    assert said.returncode == 1
+    assert "expected one of cp300" in said.stderr

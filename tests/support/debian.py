@@ -1,0 +1,141 @@
+"""A Debian of its own in namespaces, with systemd as its PID 1: no virtual machine, no network, nothing shared.
+
+Needs root, a kernel with namespaces and cgroup2, and mmdebstrap for the first time (it fetches a base system of
+some 80 MB, kept under `.cache/debian`).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.processes import wait_until
+
+CACHE = Path(__file__).parents[2] / ".cache" / "debian"
+BASE = (
+    *("systemd", "systemd-sysv", "dbus", "udev", "python3", "nftables", "iproute2", "tzdata", "ca-certificates"),
+    *("kmod", "procps", "libstdc++6"),
+)
+
+# pivot_root and not chroot: else PrivateUsers= and LoadCredential= fail inside.
+_BOOT = r"""
+set -e
+root=$1
+mount --bind "$root" "$root"
+cd "$root"
+mount -t proc proc proc
+mount -t sysfs -o ro sysfs sys
+mount -t cgroup2 cgroup2 sys/fs/cgroup
+mount -t tmpfs -o mode=755 tmpfs run
+mount -t tmpfs -o mode=1777 tmpfs tmp
+mount -t tmpfs -o mode=755 tmpfs dev
+for node in null:1:3 zero:1:5 full:1:7 random:1:8 urandom:1:9 tty:5:0; do
+    name=${node%%:*} number=${node#*:}
+    mknod -m 666 "dev/$name" c "${number%:*}" "${number#*:}"
+done
+mkdir dev/pts dev/shm
+mount -t devpts -o newinstance,ptmxmode=0666 devpts dev/pts
+ln -s pts/ptmx dev/ptmx
+mkdir -p .outside
+pivot_root . .outside
+umount -l /.outside
+rmdir /.outside
+mount --make-rshared /
+exec /usr/bin/env -i container=heg PATH=/usr/sbin:/usr/bin:/sbin:/bin /usr/lib/systemd/systemd --log-target=console
+"""
+
+_NAMESPACES = ("--mount", "--pid", "--uts", "--ipc", "--net", "--cgroup")
+
+
+def why_not() -> str | None:
+    """What is missing to run one here; None when nothing is."""
+    if os.geteuid() != 0:
+        return "needs root"
+    if missing := [name for name in ("unshare", "nsenter", "mmdebstrap") if shutil.which(name) is None]:
+        return f"needs {', '.join(missing)}: apt-get install util-linux mmdebstrap"
+    tried = subprocess.run(["unshare", *_NAMESPACES, "--fork", "true"], capture_output=True, check=False)
+    return None if tried.returncode == 0 else "this machine gives no namespaces"
+
+
+def fresh_root(release: str, folder: Path) -> Path:
+    """Return the folder of a base system that nobody has touched."""
+    archive = CACHE / f"{release}.tar"
+    if not archive.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        part = archive.with_suffix(".part")
+        make = ["mmdebstrap", "--mode=root", "--variant=minbase", "--format=tar", f"--include={','.join(BASE)}"]
+        subprocess.run([*make, release, str(part), "http://deb.debian.org/debian"], check=True, capture_output=True)
+        part.rename(archive)
+    root = folder / release
+    root.mkdir()
+    subprocess.run(["tar", "-C", str(root), "-xf", str(archive)], check=True)
+    return root
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One that runs. `pid` is its systemd as seen from here."""
+
+    root: Path
+    pid: int
+
+    def run(self, *command: object, limit_s: float = 300.0) -> subprocess.CompletedProcess[str]:
+        """Run a command inside and return what it said, whatever its exit code."""
+        inside = ["nsenter", "-t", str(self.pid), "-m", "-p", "-u", "-i", "-n", "-C", "env", "-i"]
+        inside += ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND=noninteractive", "LANG=C.UTF-8"]
+        return subprocess.run(
+            [*inside, *map(str, command)], capture_output=True, text=True, timeout=limit_s, check=False
+        )
+
+    def says(self, *command: object) -> str:
+        """What a command says that must succeed."""
+        said = self.run(*command)
+        assert said.returncode == 0, f"{command}: {said.returncode}\n{said.stdout}\n{said.stderr}"
+        return said.stdout.strip()
+
+    def property(self, unit: str, name: str) -> str:
+        """One property of a unit, as systemd has it now."""
+        return self.says("systemctl", "show", unit, "-P", name)
+
+    def until(self, unit: str, state: str, limit_s: float = 60.0) -> None:
+        """Wait until a unit is in a state such as `active`."""
+        wait_until(lambda: self.property(unit, "ActiveState") == state, f"{unit} is {state}", limit_s=limit_s)
+
+
+@contextmanager
+def booted(root: Path, log: Path) -> Iterator[Machine]:
+    """Boot systemd in a root; at the end every process inside is gone."""
+    command = ["unshare", *_NAMESPACES, "--fork", "--kill-child", "--mount-proc", "sh", "-c", _BOOT, "sh", str(root)]
+    with (
+        log.open("wb") as said,
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said) as outer,
+    ):
+        try:
+            machine = Machine(root, _child_of(outer.pid))
+            states = {"running", "degraded"}
+            wait_until(lambda: machine.run("systemctl", "is-system-running").stdout.strip() in states, "systemd is up")
+            yield machine
+        finally:
+            outer.send_signal(signal.SIGKILL)  # its child dies with it, and with that PID 1 all inside
+            outer.wait()
+
+
+def _child_of(pid: int) -> int:
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    wait_until(lambda: children.read_text().split(), "the namespaces stand")
+    time.sleep(0.2)
+    return int(children.read_text().split()[0])
+
+
+def listing(root: Path) -> set[str]:
+    """Every path of a root but what is mounted over, and what dpkg and systemd write for themselves."""
+    own = ("var/lib/dpkg/", "var/log/", "var/cache/", "var/lib/systemd/", "var/backups/", "run/", "tmp/", "dev/")
+    paths = (str(path.relative_to(root)) for path in root.rglob("*"))
+    return {path for path in paths if not path.startswith(own)}
