@@ -50,6 +50,9 @@ from heg.services.planning.settings import PlanningSettings
 from heg.services.planning.worker_link import WorkerLink
 from heg.services.vehicle import VehicleService
 from heg.services.vitals import Vitals
+from heg.web.accounts.desk import AccountsDesk
+from heg.web.accounts.principals import Doors
+from heg.web.gate import Gate
 from heg.web.house import Home
 from heg.web.page import Page
 from heg.web.settings import WebSettings
@@ -94,6 +97,7 @@ class Unit:
         self.supervisor = Supervisor(clock, on_health=self._tell_health)
         self.data = DataInterface(clock, self._here.unit, SqliteStore(clock, _store_settings(config, site.state_dir)))
         self._door = self.data.admit(CUSTOMER, "unit")
+        self._accounts: AccountsDesk | None = None
         control = self._control_settings()
         site.service_manager.allow(_CYCLES_MISSED * control.timings.cycle_s)
         heartbeat = CycleHeartbeat(site.service_manager, clock.real_s)
@@ -141,7 +145,7 @@ class Unit:
             start(PLANNING, self._plan_slots)
             start("cycles", self._wait_with_cycles)
         start("accounting", self._keep_books)
-        start("web", self._page().run)
+        self._start_web()
         start("vitals", self.vitals.run)
         start("lag", self.vitals.measure_lag)
         self._record_configuration()
@@ -155,6 +159,8 @@ class Unit:
         if not await self.control.close():
             logger.error("not every device could be given back; the next start releases what is still journalled")
         await self.supervisor.shutdown()
+        if self._accounts is not None:
+            await self._accounts.close()
         await self.data.close()
         logger.info("stopped")
 
@@ -211,7 +217,15 @@ class Unit:
         )
         return replace(settings, claimants={Claimant.PLAN: frozenset({PLANNING})})
 
-    def _page(self) -> Page:
+    def _start_web(self) -> None:
+        gate = None
+        if self._config.unit.web.login:
+            self._accounts = AccountsDesk(self._clock, self._site.state_dir)
+            self.supervisor.start("accounts", self._accounts.run)
+            gate = Gate(self._accounts, Doors(self.data.admit))
+        self.supervisor.start("web", self._page(gate).run)
+
+    def _page(self, gate: Gate | None) -> Page:
         unit, web = self._config.unit.unit, self._config.unit.web
         step_test_s = Timings.for_cycle(self._config.unit.control.cycle_s).step_test_s
         home = Home(unit.id, unit.time_zone, heg.__version__, step_test_s, planning=self._config.unit.planning.enabled)
@@ -224,6 +238,7 @@ class Unit:
             listener=self._site.listener,
             on_open=self._site.on_page,
             file=self._config.path.name,
+            gate=gate,
         )
 
     def _end_alarms_of_the_last_run(self) -> None:

@@ -182,12 +182,13 @@ class StoreSection(Section, frozen=True):
 
 
 class WebSection(Section, frozen=True):
-    """`[web]`: the live page, on loopback only until there is a login."""
+    """`[web]`: the live page, on loopback only until there is TLS. With `login` nobody is let in without one."""
 
     port: PortNumber = 8462
     host: Annotated[
-        str, Meta(pattern=r"^(127\.0\.0\.1|::1)$", description='"127.0.0.1" or "::1" until there is a login')
+        str, Meta(pattern=r"^(127\.0\.0\.1|::1)$", description='"127.0.0.1" or "::1" until there is TLS')
     ] = "127.0.0.1"
+    login: bool = False
 
 
 class LogSection(Section, frozen=True):

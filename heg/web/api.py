@@ -1,6 +1,8 @@
 """The JSON API under /api/v1: what it answers to, in one place. See docs/integrators/api.md."""
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -52,17 +54,43 @@ class Alarms(Message, frozen=True):
     alarms: tuple[Alarm, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """The house through one door."""
+
+    door: Door
+    snapshot: Snapshot
+    planned_past: PlannedPast
+
+
 class Api:
     """Handlers of the API. They decode, ask the door, and encode."""
 
-    def __init__(self, door: Door, clock: Clock, home: Home, snapshot: Snapshot) -> None:
-        self._door = door
+    def __init__(
+        self,
+        door: Door,
+        clock: Clock,
+        home: Home,
+        snapshot: Snapshot,
+        door_of: Callable[[web.Request], Door | None] | None = None,
+    ) -> None:
+        self._household = View(door, snapshot, PlannedPast(door, clock, home))
         self._clock = clock
         self._home = home
-        self._snapshot = snapshot
+        self._door_of = door_of
+        self._others: dict[Door, View] = {}
         # Two days of minutes are real work for the store: one after the other, however many pages open at once.
         self._reading_past = asyncio.Lock()
-        self._planned_past = PlannedPast(door, clock, home)
+
+    def _view(self, request: web.Request) -> "View":
+        """What whoever asks may see: everybody but the household by a door of their own, under the owner's policies."""
+        door = None if self._door_of is None else self._door_of(request)
+        if door is None:
+            return self._household
+        if door not in self._others:
+            past = PlannedPast(door, self._clock, self._home)
+            self._others[door] = View(door, Snapshot(door, self._clock, self._home), past)
+        return self._others[door]
 
     def add_routes(self, routes: web.UrlDispatcher) -> None:
         """Put the handlers under their paths."""
@@ -78,20 +106,20 @@ class Api:
         routes.add_get("/api/v1/savings", self._savings)
         routes.add_post("/api/v1/commands/{name}", self._command)
 
-    async def _state(self, _request: web.Request) -> web.Response:
-        return _json(self._snapshot.state())
+    async def _state(self, request: web.Request) -> web.Response:
+        return _json(self._view(request).snapshot.state())
 
-    async def _devices(self, _request: web.Request) -> web.Response:
-        return _json(Devices(devices=self._snapshot.devices()))
+    async def _devices(self, request: web.Request) -> web.Response:
+        return _json(Devices(devices=self._view(request).snapshot.devices()))
 
-    async def _leases(self, _request: web.Request) -> web.Response:
-        return _json(Actuators(actuators=self._snapshot.actuators()))
+    async def _leases(self, request: web.Request) -> web.Response:
+        return _json(Actuators(actuators=self._view(request).snapshot.actuators()))
 
-    async def _alarms(self, _request: web.Request) -> web.Response:
-        return _json(Alarms(alarms=self._snapshot.alarms()))
+    async def _alarms(self, request: web.Request) -> web.Response:
+        return _json(Alarms(alarms=self._view(request).snapshot.alarms()))
 
-    async def _plan(self, _request: web.Request) -> web.Response:
-        return _json(self._snapshot.plan())
+    async def _plan(self, request: web.Request) -> web.Response:
+        return _json(self._view(request).snapshot.plan())
 
     async def _plan_past(self, request: web.Request) -> web.Response:
         asked = self._between(request, _PLAN_SPAN)
@@ -99,23 +127,23 @@ class Api:
             return _refused(asked)
         try:
             async with self._reading_past:
-                found = await self._planned_past.read(*asked)
+                found = await self._view(request).planned_past.read(*asked)
         except RefusedError as error:
             return _refused(error.refusal)
         return _refused(found) if isinstance(found, Refusal) else _json(found)
 
-    async def _week(self, _request: web.Request) -> web.Response:
-        return _json(week_state(self._door, self._clock, self._home))
+    async def _week(self, request: web.Request) -> web.Response:
+        return _json(week_state(self._view(request).door, self._clock, self._home))
 
     async def _energy(self, request: web.Request) -> web.Response:
         asked = self._span(request)
         if isinstance(asked, Refusal):
             return _refused(asked)
         start, end, resolution = asked
-        household = Household.of(self._door, self._home.unit)
+        household = Household.of(self._view(request).door, self._home.unit)
         try:
             async with self._reading_past:
-                found = await energy_history(self._door, household, start, end, resolution)
+                found = await energy_history(self._view(request).door, household, start, end, resolution)
         except RefusedError as error:
             return _refused(error.refusal)
         return _refused(found) if isinstance(found, Refusal) else _json(found)
@@ -131,7 +159,7 @@ class Api:
             return _refused(asked)
         try:
             async with self._reading_past:
-                found = await savings_table(self._door, self._home.here, *asked, by)
+                found = await savings_table(self._view(request).door, self._home.here, *asked, by)
         except RefusedError as error:
             return _refused(error.refusal)
         return _refused(found) if isinstance(found, Refusal) else _json(found)
@@ -147,7 +175,7 @@ class Api:
             return _refused(Refusal(RefusalCode.UNKNOWN_VARIABLE, "a catalogued variable such as power.active", came))
         place = Location(self._home.unit, request.query.get("device", ""), request.query.get("part", ""))
         try:
-            page = await self._door.history(
+            page = await self._view(request).door.history(
                 variable.id, place, start, end, resolution, cursor=request.query.get("cursor"), limit=_MOST_ROWS
             )
         except RefusedError as error:
@@ -167,7 +195,7 @@ class Api:
             return _refused(order)
         command = command_for(order, self._home)
         try:
-            given = await self._door.command(
+            given = await self._view(request).door.command(
                 command.variable, command.place, command.arguments, timeout_s=command.timeout_s
             )
         except RefusedError as error:

@@ -45,6 +45,7 @@ class Fault(StrEnum):
     BAD_REQUEST = "bad_request"
     TOO_MANY = "too_many"
     INTERNAL = "internal"
+    ACCESS = "access"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Denied:
     status: int
     fault: Fault
     problem: Problem
+    retry_after_s: float = 0.0
 
 
 def judge(method: str, headers: Mapping[str, str], *, api: bool) -> Denied | None:

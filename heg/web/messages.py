@@ -244,6 +244,12 @@ class Health(Message, frozen=True):
     version: str
 
 
+class Alive(Message, frozen=True):
+    """What anybody may know of a gateway that asks for a login."""
+
+    healthy: bool
+
+
 class HouseCost(Message, frozen=True):
     """What one house bought, sold and paid in a span; EUR of energy (bought - sold) and of CO2."""
 

@@ -12,6 +12,7 @@ from heg.model.instance import Location
 from heg.model.losses import loss
 from heg.model.records import AlarmRecord, Severity
 from heg.runtime.clock import Clock
+from heg.web.gate import Gate
 from heg.web.house import Home
 from heg.web.listen import ListenError, open_listener, page_address
 from heg.web.server import WebServer
@@ -41,6 +42,7 @@ class Page:
         listener: socket.socket | None = None,
         on_open: Callable[[str], None] | None = None,
         file: str = "heg.toml",
+        gate: Gate | None = None,
     ) -> None:
         self._door = door
         self._clock = clock
@@ -49,6 +51,7 @@ class Page:
         self._listener = listener
         self._on_open = on_open
         self._file = file
+        self._gate = gate
 
     async def run(self) -> None:
         """Open and serve until cancelled."""
@@ -61,7 +64,7 @@ class Page:
     async def _serve(self, listener: socket.socket) -> None:
         if self._on_open is not None:
             self._on_open(page_address(listener))
-        await WebServer(self._door, self._clock, self._home, self._settings, listener).run()
+        await WebServer(self._door, self._clock, self._home, self._settings, listener, self._gate).run()
 
     async def _opened(self) -> socket.socket:
         said = False

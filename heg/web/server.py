@@ -10,13 +10,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from aiohttp import web
 
 from heg.data.door import Door
+from heg.model.refusals import RefusedError
 from heg.runtime.clock import Clock
+from heg.web.accounts.desk import DeskError
+from heg.web.accounts.records import Reason, Refused
 from heg.web.api import Api
 from heg.web.assets import Asset, load_assets
+from heg.web.gate import Gate, denied_for
 from heg.web.guard import HEADERS, LARGEST_BODY_BYTES, Denied, Fault, judge
 from heg.web.health import health
 from heg.web.house import Home
-from heg.web.messages import Health, Message, Problem, encode
+from heg.web.login import DeniedError, LoginApi
+from heg.web.messages import Alive, Health, Message, Problem, encode
 from heg.web.metrics import CONTENT_TYPE, WebFigures, exposition
 from heg.web.settings import WebSettings
 from heg.web.snapshot import Snapshot
@@ -34,7 +39,15 @@ _SEND_BUFFER_BYTES = 65_536
 class WebServer:
     """Serves the page, the API, the live stream, health and metrics on a listening socket that the caller owns."""
 
-    def __init__(self, door: Door, clock: Clock, home: Home, settings: WebSettings, listener: socket.socket) -> None:
+    def __init__(
+        self,
+        door: Door,
+        clock: Clock,
+        home: Home,
+        settings: WebSettings,
+        listener: socket.socket,
+        gate: Gate | None = None,
+    ) -> None:
         self._door = door
         self._clock = clock
         self._home = home
@@ -44,7 +57,8 @@ class WebServer:
         self._refused: Counter[str] = Counter()
         self._started_s = clock.real_s()
         snapshot = Snapshot(door, clock, home)
-        self._api = Api(door, clock, home, snapshot)
+        self._gate = gate
+        self._api = Api(door, clock, home, snapshot, None if gate is None else gate.door_of)
         self._picture = lambda: encode(snapshot.state())
         self._stream = self._new_stream()
 
@@ -99,6 +113,8 @@ class WebServer:
         routes.add_get("/api/v1/events", self._events, allow_head=False)
         routes.add_get("/api/v1/health", self._health)
         self._api.add_routes(routes)
+        if self._gate is not None:
+            LoginApi(self._gate.desk).add_routes(routes)
         return application
 
     async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -106,7 +122,15 @@ class WebServer:
         if denied is not None:
             return self._refuse(denied)
         try:
-            return await handler(request)
+            return await self._admitted(request, handler)
+        except DeniedError as error:
+            return self._refuse(error.denied)
+        except DeskError as error:
+            return self._refuse(denied_for(error.refused))
+        except RefusedError as error:
+            refusal = error.refusal
+            problem = Problem(reason=refusal.code, expected=refusal.expected, came=refusal.came, mend=refusal.mend)
+            return self._refuse(Denied(403, Fault.ACCESS, problem))
         except web.HTTPException as error:
             return self._refuse(_http_fault(error))
         except (ConnectionError, asyncio.CancelledError):
@@ -117,26 +141,52 @@ class WebServer:
             problem = Problem(reason=Fault.INTERNAL, expected="an answer", came="a fault in the gateway; see its log")
             return self._refuse(Denied(500, Fault.INTERNAL, problem))
 
+    async def _admitted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Let the gate judge, where there is one; a command is written down with how it ended."""
+        if self._gate is None:
+            return await handler(request)
+        denied = await self._gate.admit(request, frozenset(self._assets))
+        if denied is not None:
+            return self._refuse(denied)
+        response = await handler(request)
+        if request.method == "POST" and request.path.startswith("/api/v1/commands/"):
+            await self._gate.note_command(request, response.status)
+        return response
+
     def _refuse(self, denied: Denied) -> web.Response:
         self._refused[denied.fault] += 1
-        return answer(denied.problem, denied.status)
+        response = answer(denied.problem, denied.status)
+        if denied.retry_after_s > 0:
+            response.headers["Retry-After"] = f"{denied.retry_after_s:.0f}"
+        return response
 
     async def _healthz(self, _request: web.Request) -> web.Response:
         judged = self._judged()
-        return answer(judged, 200 if judged.healthy else 503)
+        status = 200 if judged.healthy else 503
+        # To strangers only that it lives: reasons and version are for those who are let in.
+        return answer(judged if self._gate is None else Alive(healthy=judged.healthy), status)
 
-    async def _health(self, _request: web.Request) -> web.Response:
+    async def _health(self, request: web.Request) -> web.Response:
+        self._for_the_household(request)
         return answer(self._judged())
 
     def _judged(self) -> Health:
         return health(self._door, self._clock, self._home, uptime_s=self._uptime_s())
 
-    async def _metrics(self, _request: web.Request) -> web.Response:
+    def _for_the_household(self, request: web.Request) -> None:
+        """Refuse others what is one picture for all: no policy could narrow it."""
+        if self._gate is not None and self._gate.door_of(request) is not None:
+            refused = Refused(Reason.NOT_ALLOWED, "somebody of the household", "ask for /api/v1/history")
+            raise DeniedError(denied_for(refused))
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        self._for_the_household(request)
         figures = WebFigures(self._uptime_s(), dict(self._refused), self._stream.viewers, self._stream.dropped)
         text = await exposition(self._door, self._clock, self._home, figures)
         return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
+        self._for_the_household(request)
         viewer = self._stream.join()
         if viewer is None:
             expected = f"at most {self._settings.clients} open live pages"

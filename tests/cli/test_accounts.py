@@ -6,16 +6,19 @@ import json
 import os
 import sqlite3
 import tempfile
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
 
 from heg.runtime.secrets import Secret
 from heg.web.accounts.records import Admitted
-from tests.cli.test_cli import heg
+from tests.cli.test_cli import heg, page_of, port, running
 from tests.web.accounts.gateway import GOOD, Gateway, gateway
 
 pytestmark = pytest.mark.system
+__all__ = ["port"]
 
 
 @pytest.fixture
@@ -122,6 +125,38 @@ def test_a_head_that_is_none_is_refused_in_words(config: Path, head: str) -> Non
     bad = heg("audit", "verify", "--config", config, "--head", head)
     assert bad.returncode == 1
     assert "Traceback" not in bad.stderr
+
+
+def ask(address: str, path: str, body: object = None, cookie: str = "") -> tuple[int, str, str]:
+    data = None if body is None else json.dumps(body).encode()
+    headers = {"X-Heg-Request": "1", "Content-Type": "application/json", "Cookie": cookie}
+    request = urllib.request.Request(address + path, data=data, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=20) as response:
+            cookies = [one.partition(";")[0] for one in response.headers.get_all("Set-Cookie", [])]
+            return response.status, response.read().decode(), "; ".join(cookies)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode(), ""
+
+
+def test_a_running_gateway_is_claimed_and_locks_when_its_file_is_damaged(config: Path, port: int) -> None:
+    config.write_text(config.read_text() + f"\n[web]\nport = {port}\nlogin = true\n")
+    with running(config) as process:
+        address = page_of(process)
+        assert ask(address, "/api/v1/state")[0] == 401
+        code = json.loads(heg("claim-code", "--config", config, "--json").stdout)["code"]
+        claim = {"code": code, "name": "anna", "password": GOOD.reveal()}
+        status, text, cookie = ask(address, "/api/v1/claim", claim)
+        assert status == 200, text
+        assert ask(address, "/api/v1/state", cookie=cookie)[0] == 200
+        (folder(config) / "accounts.head").write_bytes(b"nonsense")
+        again = {"name": "anna", "password": GOOD.reveal()}
+        assert ask(address, "/api/v1/session", again)[0] == 503
+        assert ask(address, "/api/v1/state", cookie=cookie)[0] == 503
+        assert heg("accounts", "recover", "--config", config).returncode == 0
+        process.terminate()
+        assert process.wait(20) == 0
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")

@@ -12,6 +12,9 @@ import aiohttp
 from heg.data.interface import DataInterface
 from heg.model.policy import CUSTOMER
 from heg.runtime.clock import Clock
+from heg.web.accounts.desk import AccountsDesk
+from heg.web.accounts.principals import Doors
+from heg.web.gate import Gate
 from heg.web.listen import open_listener, page_address
 from heg.web.server import WebServer
 from heg.web.settings import WebSettings
@@ -36,7 +39,10 @@ class Said:
 class Served:
     """The house behind the server, and the asker in front of it."""
 
-    def __init__(self, house: PaperHouse, data: DataInterface, address: str, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, house: PaperHouse, data: DataInterface, address: str, session: aiohttp.ClientSession, web: WebServer
+    ) -> None:
+        self.web = web
         self.house = house
         self.data = data
         self.address = address
@@ -68,19 +74,22 @@ class Served:
 
 
 @contextlib.asynccontextmanager
-async def serving(clock: Clock, *, attach: bool = True, **settings: Any) -> AsyncIterator[Served]:
-    """Serve a house on paper on a free port; everything is gone afterwards."""
+async def serving(
+    clock: Clock, *, attach: bool = True, desk: AccountsDesk | None = None, **settings: Any
+) -> AsyncIterator[Served]:
+    """Serve a house on paper on a free port, with a `desk` behind a login; everything is gone afterwards."""
     chosen = WebSettings(port=0, **settings)
     data = DataInterface(clock, HOME.unit)
     house = PaperHouse(data, clock)
     if attach:
         house.attach()
     with open_listener(chosen) as listener:
-        web = WebServer(data.admit(CUSTOMER, "web"), clock, HOME, chosen, listener)
+        gate = None if desk is None else Gate(desk, Doors(data.admit))
+        web = WebServer(data.admit(CUSTOMER, "web"), clock, HOME, chosen, listener, gate)
         running = asyncio.create_task(web.run(), name="web")
         try:
             async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session:
-                yield Served(house, data, page_address(listener), session)
+                yield Served(house, data, page_address(listener), session, web)
         finally:
             running.cancel()
             with contextlib.suppress(asyncio.CancelledError):

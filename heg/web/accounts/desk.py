@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,12 +20,21 @@ from heg.web.accounts.people import Invited, People, TokenWish
 from heg.web.accounts.records import Account, Admitted, Client, Issued, Now, Reason, Refused
 from heg.web.accounts.roles import Role
 from heg.web.accounts.rules import Rules
+from heg.web.accounts.seal import SealError
 from heg.web.accounts.standing import Identity, Standing, Watch
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 _LOOK_EVERY_S = 2.0
 """How soon a change by a command at the console is seen."""
+
+
+class DeskError(Exception):
+    """The file could not be used; `refused` is what the asker is told."""
+
+    def __init__(self, refused: Refused) -> None:
+        super().__init__(str(refused))
+        self.refused = refused
 
 
 class AccountsDesk:
@@ -54,11 +65,9 @@ class AccountsDesk:
     async def open(self) -> None:
         """Open the file; where it is damaged, stay locked until the owner recovers it at the console."""
         try:
-            ledger = await self._in_file(lambda: Ledger.open(self._folder, self._rules))
+            ledger = await self._in_thread(lambda: Ledger.open(self._folder, self._rules))
         except (DamagedError, OSError) as error:
-            if self.locked != str(error):
-                logger.error("accounts are locked: %s; at the console: heg accounts recover", error)
-            self.locked = str(error)
+            self._tell_locked(str(error))
             return
         self._ledger, self._people = ledger, People(ledger)
         self._accounts = Accounts(ledger, self._passwords.nobodys)
@@ -69,20 +78,25 @@ class AccountsDesk:
         """Keep the file until cancelled."""
         next_sweep_s = self._clock.monotonic_s()
         while True:
-            if self._ledger is None:
-                await self.open()
-            if self._ledger is not None:
-                await self._in_file(self._look)
-                if self._clock.monotonic_s() >= next_sweep_s:
-                    next_sweep_s = self._clock.monotonic_s() + self._rules.used_every_s
-                    await self.sweep()
+            try:
+                if self._ledger is None:
+                    await self.open()
+                if self._ledger is not None:
+                    await self._in_file(self._look)
+                    if self._clock.monotonic_s() >= next_sweep_s:
+                        next_sweep_s = self._clock.monotonic_s() + self._rules.used_every_s
+                        await self.sweep()
+            except DeskError as error:
+                logger.error("accounts: %s", error.refused)
             await self._clock.sleep(_LOOK_EVERY_S)
 
     async def close(self) -> None:
         """Mark what was used, close the file and end the threads."""
         if self._ledger is not None:
-            await self.sweep()
-            await self._in_file(self._ledger.close)
+            with suppress(DeskError):
+                await self.sweep()
+            if self._ledger is not None:
+                await self._in_file(self._ledger.close)
             self._ledger = None
         self._file.shutdown(wait=True)
         self._hashing.shutdown(wait=True)
@@ -269,7 +283,29 @@ class AccountsDesk:
             self._hashes -= 1
 
     async def _in_file(self, work: Callable[[], T]) -> T:
+        try:
+            return await self._in_thread(work)
+        except (sqlite3.OperationalError, OSError) as error:
+            raise DeskError(Refused(Reason.BUSY, "a disk that takes what is written", str(error), 5.0)) from error
+        except (sqlite3.DatabaseError, DamagedError, SealError) as error:
+            await self._lock(str(error))
+            raise DeskError(self._locked()) from error
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._file, work)
+
+    async def _lock(self, why: str) -> None:
+        """The file turned out to be damaged while it was in use: nobody is let in any more."""
+        self._tell_locked(why)
+        ledger, self._ledger = self._ledger, None
+        self._accounts = self._people = None
+        if ledger is not None:
+            await self._in_thread(ledger.close)
+
+    def _tell_locked(self, why: str) -> None:
+        if self.locked != why:
+            logger.error("accounts are locked: %s; at the console: heg accounts recover", why)
+        self.locked = why
 
     def _look(self) -> None:
         ledger = self._open_ledger()

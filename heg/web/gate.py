@@ -1,0 +1,125 @@
+"""Who asks, by the key a request brings, and whether they may. Between the guard and the handlers."""
+
+import logging
+from http import HTTPStatus
+
+from aiohttp import web
+
+from heg.data.door import Door
+from heg.model.policy import CUSTOMER
+from heg.runtime.secrets import Secret
+from heg.web.access import OPEN, WITH_ANY, needed
+from heg.web.accounts.chain import Kind, Note
+from heg.web.accounts.desk import AccountsDesk
+from heg.web.accounts.principals import Doors
+from heg.web.accounts.records import Client, Reason, Refused
+from heg.web.accounts.roles import FRESH
+from heg.web.accounts.standing import Identity
+from heg.web.guard import Denied, Fault
+from heg.web.messages import Problem
+
+logger = logging.getLogger(__name__)
+
+SESSION_COOKIE = "__Host-heg-session"
+DEVICE_COOKIE = "__Host-heg-device"
+"""`__Host-`: the browser takes them from this host only, over TLS or loopback only, and sends them nowhere else."""
+_BEARER = "Bearer "
+_LONGEST_SHOWN = 200
+_IDENTITY: web.RequestKey[Identity] = web.RequestKey("identity", Identity)
+_STATUS = {
+    Reason.WRONG: HTTPStatus.UNAUTHORIZED,
+    Reason.BAD_CODE: HTTPStatus.UNAUTHORIZED,
+    Reason.TOO_MANY: HTTPStatus.TOO_MANY_REQUESTS,
+    Reason.BUSY: HTTPStatus.SERVICE_UNAVAILABLE,
+    Reason.LOCKED: HTTPStatus.SERVICE_UNAVAILABLE,
+    Reason.NOT_ALLOWED: HTTPStatus.FORBIDDEN,
+    Reason.NOT_FRESH: HTTPStatus.FORBIDDEN,
+    Reason.UNKNOWN: HTTPStatus.NOT_FOUND,
+    Reason.NAME_TAKEN: HTTPStatus.CONFLICT,
+    Reason.LAST_OWNER: HTTPStatus.CONFLICT,
+    Reason.CLAIMED: HTTPStatus.CONFLICT,
+}
+
+
+class Gate:
+    """Lets requests in by their keys; `open_paths` are the page's own files."""
+
+    def __init__(self, desk: AccountsDesk, doors: Doors) -> None:
+        self.desk = desk
+        self._doors = doors
+
+    async def admit(self, request: web.Request, open_paths: frozenset[str]) -> Denied | None:
+        """Judge a request; None lets it in, and its `identity_of` is known then."""
+        route = request.match_info.route.resource
+        path = "" if route is None else route.canonical
+        identity = self._identify(request)
+        if identity is not None:
+            request[_IDENTITY] = identity
+        method = "GET" if request.method == "HEAD" else request.method
+        if (method, path) in OPEN or (method == "GET" and path in open_paths):
+            return None
+        if identity is None:
+            return denied_for(self._unknown())
+        if (method, path) in WITH_ANY and identity.session is not None:
+            return None
+        if not path:
+            return None  # nothing is there, and whoever is logged in may know
+        permission = needed(method, path, request.match_info.get("name", ""))
+        if permission is not None and identity.may(permission):
+            return None
+        if permission in FRESH and permission in identity.permissions:
+            refused = Refused(Reason.NOT_FRESH, "the password, given in the last ten minutes", "give it again")
+        else:
+            refused = Refused(Reason.NOT_ALLOWED, f"somebody who may {permission or 'do this'}", "ask the owner")
+        await self.desk.refused(str(identity), client_of(request), refused)
+        return denied_for(refused)
+
+    async def note_command(self, request: web.Request, status: int) -> None:
+        """Write a command down after its answer: who gave it, from where, and how it ended."""
+        identity = identity_of(request)
+        body = (await request.read())[:_LONGEST_SHOWN].decode("utf-8", "replace")
+        who = "nobody" if identity is None else str(identity)
+        outcome = "done" if status < HTTPStatus.BAD_REQUEST else f"refused {status}"
+        detail = f"{request.match_info.get('name', '')} {body}"
+        await self.desk.note(Note(Kind.COMMAND, who, client_of(request).address, outcome, detail))
+
+    def door_of(self, request: web.Request) -> Door | None:
+        """Return the door of whoever asks, unless they are the household, whose door the page has anyway."""
+        identity = identity_of(request)
+        if identity is None or identity.principal.stakeholder == CUSTOMER:
+            return None
+        return self._doors.door_of(identity.principal)
+
+    def _identify(self, request: web.Request) -> Identity | None:
+        bearer = request.headers.get("Authorization", "")
+        if bearer.startswith(_BEARER):
+            return self.desk.who(Secret(bearer.removeprefix(_BEARER).strip()))
+        key = request.cookies.get(SESSION_COOKIE)
+        return None if key is None else self.desk.who(Secret(key))
+
+    def _unknown(self) -> Refused:
+        if self.desk.locked:
+            return Refused(Reason.LOCKED, "a whole accounts file", "at the console: heg accounts recover")
+        if not self.desk.claimed:
+            return Refused(Reason.UNCLAIMED, "a gateway with an owner", "at the console: heg claim-code")
+        return Refused(Reason.WRONG, "a login, or a token as Authorization: Bearer", "log in")
+
+
+def identity_of(request: web.Request) -> Identity | None:
+    """Return who asks, where the gate let somebody in."""
+    return request.get(_IDENTITY)
+
+
+def client_of(request: web.Request) -> Client:
+    """Return where a request comes from: the socket's peer, never what a header claims."""
+    key = request.cookies.get(DEVICE_COOKIE)
+    return Client(request.remote or "unknown", None if key is None else Secret(key))
+
+
+def denied_for(refused: Refused) -> Denied:
+    """Make the answer of a refusal."""
+    problem = Problem(reason=refused.reason, expected=refused.expected, mend=refused.mend)
+    status = _STATUS.get(refused.reason, HTTPStatus.BAD_REQUEST)
+    if refused.reason is Reason.UNCLAIMED:
+        status = HTTPStatus.UNAUTHORIZED
+    return Denied(status, Fault.ACCESS, problem, retry_after_s=refused.wait_s)

@@ -1,0 +1,291 @@
+"""Login over HTTP: who is let in where, what a browser is handed, and what strangers find."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from http.cookies import SimpleCookie
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heg.model.instance import Location
+from heg.model.policy import Grant, Policy, Stakeholder
+from heg.model.policy import Role as StakeholderRole
+from heg.runtime.clock import Clock
+from heg.web.access import COMMANDS, NEEDS, OPEN, WITH_ANY
+from heg.web.accounts.desk import AccountsDesk
+from heg.web.accounts.roles import ROLES, Permission, Role
+from heg.web.gate import SESSION_COOKIE
+from heg.web.orders import ORDERS
+from tests.support.stepped import stepped
+from tests.web.accounts.test_desk import console, desk_in
+from tests.web.serving import ORDER_HEADERS, Said, Served, serving
+
+PASSWORD = "a good long passphrase"
+COOKIES = "Cookie"
+
+
+@dataclass
+class Browser:
+    """Keeps the cookies it is handed, as a browser on the gateway's own page."""
+
+    served: Served
+    desk: AccountsDesk
+    cookies: dict[str, str] = field(default_factory=dict)
+    bearer: str = ""
+
+    async def get(self, path: str) -> Said:
+        return await self._ask("GET", path, headers=self._headers())
+
+    async def post(self, path: str, body: object = None) -> Said:
+        data = json.dumps({} if body is None else body).encode()
+        return await self._ask("POST", path, data=data, headers={**ORDER_HEADERS, **self._headers()})
+
+    async def _ask(self, method: str, path: str, **options: Any) -> Said:
+        async with self.served.session.request(method, self.served.address + path, **options) as response:
+            for header in response.headers.getall("Set-Cookie", []):
+                for name, cookie in SimpleCookie(header).items():
+                    self.cookies[name] = cookie.value
+            return Said(response.status, response.headers.copy(), await response.text())
+
+    def _headers(self) -> Mapping[str, str]:
+        found = {COOKIES: "; ".join(f"{name}={value}" for name, value in self.cookies.items() if value)}
+        return {"Authorization": f"Bearer {self.bearer}"} if self.bearer else found
+
+    def another(self) -> "Browser":
+        return Browser(self.served, self.desk)
+
+
+@asynccontextmanager
+async def owned(clock: Clock, folder: Path) -> AsyncIterator[Browser]:
+    """A claimed gateway with its owner in front of it."""
+    async with desk_in(folder, clock) as desk, serving(clock, desk=desk) as served:
+        browser = Browser(served, desk)
+        said = await browser.post(
+            "/api/v1/claim", {"code": console(folder, clock).reveal(), "name": "anna", "password": PASSWORD}
+        )
+        assert said.status == 200, said.text
+        yield browser
+
+
+async def person(owner: Browser, name: str, role: Role) -> Browser:
+    said = await owner.post("/api/v1/accounts", {"name": name, "role": role})
+    assert said.status == 200, said.text
+    browser = owner.another()
+    claimed = await browser.post("/api/v1/claim", {"code": said.json["code"], "password": PASSWORD})
+    assert claimed.status == 200, claimed.text
+    return browser
+
+
+def routes() -> set[tuple[str, str]]:
+    """Every route of the running application, as aiohttp knows it."""
+    return set(NEEDS) | set(OPEN) | set(WITH_ANY)
+
+
+def filled(path: str) -> str:
+    return path.replace("{name}", "plan").replace("{id}", "1")
+
+
+@stepped
+async def test_before_the_claim_only_the_listed_answer(clock: Clock, tmp_path: Path) -> None:
+    async with desk_in(tmp_path, clock) as desk, serving(clock, desk=desk) as served:
+        browser = Browser(served, desk)
+        for method, path in routes() - OPEN:
+            said = await (browser.get if method == "GET" else browser.post)(filled(path))
+            assert said.status == 401, (method, path, said.text)
+            assert said.json["reason"] == "unclaimed"
+        assert (await browser.get("/api/v1/session")).json["claimed"] is False
+        assert (await browser.get("/healthz")).json.keys() == {"healthy"}
+        assert (await browser.get("/")).status == 200
+
+
+@stepped
+async def test_every_route_of_the_application_has_a_row(clock: Clock, tmp_path: Path) -> None:
+    async with desk_in(tmp_path, clock) as desk, serving(clock, desk=desk) as served:
+        web = served.web
+        listed = routes()
+        for route in web._application().router.routes():
+            path = "" if route.resource is None else route.resource.canonical
+            if route.method == "HEAD" or path in web._assets:
+                continue
+            assert (route.method, path) in listed, f"{route.method} {path} has no row in heg/web/access.py"
+    assert set(COMMANDS) <= set(ORDERS)
+
+
+@stepped
+async def test_each_role_gets_what_its_row_says_and_no_more(clock: Clock, tmp_path: Path) -> None:
+    async with owned(clock, tmp_path) as owner:
+        browsers = {Role.OWNER: owner}
+        for role in (Role.USER, Role.VIEWER, Role.INSTALLER):
+            browsers[role] = await person(owner, role.value + "-person", role)
+        for role, browser in browsers.items():
+            for (method, path), permission in NEEDS.items():
+                if path == "/api/v1/events" or (role is Role.INSTALLER and permission is Permission.READ):
+                    continue
+                if path in ("/api/v1/accounts/{id}/remove", "/api/v1/accounts/{id}/reset"):
+                    continue
+                said = await (browser.get if method == "GET" else browser.post)(filled(path))
+                forbidden = said.status == 403 and said.json.get("reason") == "not_allowed"
+                assert forbidden == (permission not in ROLES[role]), (role, method, path, said.text)
+
+
+@stepped
+async def test_a_viewer_cannot_command_and_it_is_written_down(clock: Clock, tmp_path: Path) -> None:
+    async with owned(clock, tmp_path) as owner:
+        viewer = await person(owner, "vera", Role.VIEWER)
+        assert (await viewer.get("/api/v1/state")).status == 200
+        refused = await viewer.post("/api/v1/commands/hands-off", {"on": True})
+        assert refused.status == 403
+        done = await owner.post("/api/v1/commands/hands-off", {"on": True})
+        lines = (await owner.get("/api/v1/audit")).json["lines"]
+        told = [(one["kind"], one["who"], one["outcome"]) for one in lines]
+        assert ("refusal", "vera", "not_allowed") in told
+        assert any(kind == "command" and who == "anna" for kind, who, _ in told)
+        assert done.status != 403
+        assert (await owner.get("/api/v1/audit/verdict")).json["good"]
+
+
+@stepped
+async def test_the_cookies_are_for_this_host_alone(clock: Clock, tmp_path: Path) -> None:
+    async with owned(clock, tmp_path) as owner:
+        said = await owner.post("/api/v1/session", {"name": "anna", "password": PASSWORD})
+        cookie = said.headers["Set-Cookie"]
+        for part in ("__Host-heg-", "Secure", "HttpOnly", "SameSite=Strict", "Path=/"):
+            assert part in cookie
+        assert "Domain" not in cookie
+
+
+@stepped
+async def test_a_planted_session_is_not_taken_over(clock: Clock, tmp_path: Path) -> None:
+    async with owned(clock, tmp_path) as owner:
+        victim = owner.another()
+        victim.cookies[SESSION_COOKIE] = "heg_s_" + "A" * 43
+        assert (await victim.post("/api/v1/session", {"name": "anna", "password": PASSWORD})).status == 200
+        assert victim.cookies[SESSION_COOKIE] != "heg_s_" + "A" * 43
+
+
+@stepped
+async def test_logging_in_again_ends_the_session_before(clock: Clock, tmp_path: Path) -> None:
+    async with owned(clock, tmp_path) as owner:
+        before = owner.another()
+        before.cookies = dict(owner.cookies)
+        assert (await owner.post("/api/v1/session", {"name": "anna", "password": PASSWORD})).status == 200
+        assert (await owner.get("/api/v1/state")).status == 200
+        assert (await before.get("/api/v1/state")).status == 401
+
+
+@stepped
+async def test_a_foreign_page_can_neither_log_in_nor_command(clock: Clock, tmp_path: Path) -> None:
+    async with owned(clock, tmp_path) as owner:
+        cookie = "; ".join(f"{name}={value}" for name, value in owner.cookies.items())
+        for path in ("/api/v1/session", "/api/v1/commands/hands-off", "/api/v1/session/end"):
+            for headers in (
+                {"Content-Type": "text/plain"},
+                {"Content-Type": "application/json"},
+                {**ORDER_HEADERS, "Origin": "https://evil.example"},
+                {**ORDER_HEADERS, "Sec-Fetch-Site": "cross-site"},
+            ):
+                said = await owner.served.ask("POST", path, data=b"{}", headers={**headers, COOKIES: cookie})
+                assert said.status in (403, 415), (path, headers, said.text)
+
+
+@stepped
+async def test_wrong_passwords_wait_and_the_known_browser_does_not(clock: Clock, tmp_path: Path) -> None:
+    async with owned(clock, tmp_path) as owner:
+        stranger = owner.another()
+        statuses = [
+            (await stranger.post("/api/v1/session", {"name": "anna", "password": f"wrong {number}"})).status
+            for number in range(8)
+        ]
+        assert statuses[:5] == [401] * 5
+        assert statuses[-1] == 429
+        last = await stranger.post("/api/v1/session", {"name": "anna", "password": PASSWORD})
+        assert last.status == 429
+        assert int(last.headers["Retry-After"]) >= 1
+        await owner.post("/api/v1/session/end")
+        assert (await owner.post("/api/v1/session", {"name": "anna", "password": PASSWORD})).status == 200
+
+
+@stepped
+async def test_log_out_everywhere(clock: Clock, tmp_path: Path) -> None:
+    async with owned(clock, tmp_path) as owner:
+        phone = owner.another()
+        assert (await phone.post("/api/v1/session", {"name": "anna", "password": PASSWORD})).status == 200
+        said = await owner.post("/api/v1/session/end", {"everywhere": True})
+        assert said.json == {"sessions": 2}
+        assert (await phone.get("/api/v1/state")).status == 401
+        assert (await owner.get("/api/v1/state")).status == 401
+
+
+@stepped
+async def test_a_token_reads_and_no_more_until_it_is_revoked(clock: Clock, tmp_path: Path) -> None:
+    async with owned(clock, tmp_path) as owner:
+        issued = await owner.post("/api/v1/tokens", {"label": "logger", "scopes": ["read"]})
+        assert issued.status == 200, issued.text
+        program = owner.another()
+        program.bearer = issued.json["key"]
+        assert (await program.get("/api/v1/state")).status == 200
+        assert (await program.post("/api/v1/commands/hands-off", {"on": True})).status == 403
+        assert (await program.post("/api/v1/tokens", {"label": "x", "scopes": ["read"]})).status == 403
+        assert (await program.post("/api/v1/password", {"old": PASSWORD, "new": "x" * 20})).status == 403
+        assert issued.json["key"] not in (await owner.get("/api/v1/tokens")).text
+        revoked = await owner.post(f"/api/v1/tokens/{issued.json['token']['id']}/revoke")
+        assert revoked.json == {"tokens": []}
+        assert (await program.get("/api/v1/state")).status == 401
+
+
+@stepped
+async def test_what_makes_rights_asks_for_the_password_again(clock: Clock, tmp_path: Path) -> None:
+    async with owned(clock, tmp_path) as owner:
+        await clock.sleep(601)
+        said = await owner.get("/api/v1/accounts")
+        assert (said.status, said.json["reason"]) == (403, "password_needed")
+        assert (await owner.post("/api/v1/session", {"name": "anna", "password": PASSWORD})).status == 200
+        assert (await owner.get("/api/v1/accounts")).status == 200
+
+
+@stepped
+async def test_policy_and_delay_hold_for_a_token_of_another_stakeholder(clock: Clock, tmp_path: Path) -> None:
+    async with owned(clock, tmp_path) as owner:
+        wish = {"label": "grid", "scopes": ["read"], "stakeholder": "dso:enel"}
+        issued = await owner.post("/api/v1/tokens", wish)
+        dso = owner.another()
+        dso.bearer = issued.json["key"]
+        for path in ("/api/v1/events", "/metrics", "/api/v1/health"):
+            assert (await dso.get(path)).status == 403
+        history = "/api/v1/history?variable=power.active&device=meter&resolution=15min"
+        assert (await dso.get(history)).status == 403
+        enel = Stakeholder(StakeholderRole.DSO, "enel")
+        owner.served.data.set_policy(
+            "power.active", Location("home", "meter"), Policy((Grant(enel, min_delay_s=900.0),))
+        )
+        assert (await dso.get(history)).status == 200
+        assert (await dso.get(history)).status == 429
+        await clock.sleep(timedelta(minutes=15).total_seconds())
+        assert (await dso.get(history)).status == 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[]", b"null", b"\xff", b'{"name": 1}', b'{"name": "a", "password": "b", "more": 1}', b"[" * 4000],
+)
+@stepped
+async def test_a_bad_body_is_refused_in_words_without_its_values(clock: Clock, tmp_path: Path, body: bytes) -> None:
+    async with owned(clock, tmp_path) as owner:
+        said = await owner.served.ask("POST", "/api/v1/session", data=body, headers=ORDER_HEADERS)
+        assert said.status == 400
+        assert said.json["reason"] == "bad_request"
+
+
+@stepped
+async def test_a_damaged_file_answers_nobody_but_says_how_to_mend_it(clock: Clock, tmp_path: Path) -> None:
+    async with owned(clock, tmp_path) as owner:
+        (tmp_path / "accounts.head").write_bytes(b"nonsense")
+        said = await owner.post("/api/v1/session", {"name": "anna", "password": PASSWORD})
+        assert (said.status, said.json["reason"]) == (503, "accounts_locked")
+        assert "heg accounts recover" in (await owner.get("/api/v1/state")).text
+        assert (await owner.get("/api/v1/session")).json["locked"] is True
+        assert (await owner.get("/healthz")).status in (200, 503)
