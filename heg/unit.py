@@ -218,12 +218,18 @@ class Unit:
         return replace(settings, claimants={Claimant.PLAN: frozenset({PLANNING})})
 
     def _start_web(self) -> None:
-        gate = None
-        if self._config.unit.web.login:
-            self._accounts = AccountsDesk(self._clock, self._site.state_dir)
-            self.supervisor.start("accounts", self._accounts.run)
-            gate = Gate(self._accounts, Doors(self.data.admit))
-        self.supervisor.start("web", self._page(gate).run)
+        if not self._config.unit.web.login:
+            self.supervisor.start("web", self._page(None).run)
+            return
+        accounts = self._accounts = AccountsDesk(self._clock, self._site.state_dir)
+        page = self._page(Gate(accounts, Doors(self.data.admit)))
+
+        async def serve() -> None:
+            await accounts.opened()
+            await page.run()
+
+        self.supervisor.start("accounts", accounts.run)
+        self.supervisor.start("web", serve)
 
     def _page(self, gate: Gate | None) -> Page:
         unit, web = self._config.unit.unit, self._config.unit.web

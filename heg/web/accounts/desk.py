@@ -59,6 +59,7 @@ class AccountsDesk:
         self._accounts: Accounts | None = None
         self._people: People | None = None
         self._version = 0
+        self._tried = asyncio.Event()
         self.claimed = False
         self.locked = "the accounts file is not open yet"
 
@@ -68,11 +69,17 @@ class AccountsDesk:
             ledger = await self._in_thread(lambda: Ledger.open(self._folder, self._rules))
         except (DamagedError, OSError) as error:
             self._tell_locked(str(error))
+            self._tried.set()
             return
         self._ledger, self._people = ledger, People(ledger)
         self._accounts = Accounts(ledger, self._passwords.nobodys)
         await self._in_file(self._reload)
         self.locked = ""
+        self._tried.set()
+
+    async def opened(self) -> None:
+        """Wait until the file was opened, or was found not to open: what `locked` says holds from then on."""
+        await self._tried.wait()
 
     async def run(self) -> None:
         """Keep the file until cancelled."""
