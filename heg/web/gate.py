@@ -10,10 +10,10 @@ from heg.model.policy import CUSTOMER
 from heg.runtime.secrets import Secret
 from heg.web.access import OPEN, WITH_ANY, needed
 from heg.web.accounts.chain import Kind, Note
-from heg.web.accounts.desk import AccountsDesk
+from heg.web.accounts.desk import AccountsDesk, DeskError
 from heg.web.accounts.principals import Doors
 from heg.web.accounts.records import Client, Reason, Refused
-from heg.web.accounts.roles import FRESH
+from heg.web.accounts.roles import FRESH, Permission
 from heg.web.accounts.standing import Identity
 from heg.web.guard import Denied, Fault
 from heg.web.messages import Problem
@@ -81,7 +81,11 @@ class Gate:
         who = "nobody" if identity is None else str(identity)
         outcome = "done" if status < HTTPStatus.BAD_REQUEST else f"refused {status}"
         detail = f"{request.match_info.get('name', '')} {body}"
-        await self.desk.note(Note(Kind.COMMAND, who, client_of(request).address, outcome, detail))
+        try:
+            await self.desk.note_command(Note(Kind.COMMAND, who, client_of(request).address, outcome, detail))
+        except DeskError as error:
+            # It was carried out: whoever gave it is told so, and the log of the gateway keeps what this one could not.
+            logger.error("a command of %s could not be written down: %s", who, error.refused)
 
     def door_of(self, request: web.Request) -> Door | None:
         """Return the door of whoever asks, unless they are the household, whose door the page has anyway."""
@@ -90,12 +94,17 @@ class Gate:
             return None
         return self._doors.door_of(identity.principal)
 
-    def _identify(self, request: web.Request) -> Identity | None:
+    def still_admits(self, request: web.Request) -> bool:
+        """Tell whether a request that goes on (the live stream) would still be let in; that is no use of a session."""
+        now, before = self._identify(request, uses=False), identity_of(request)
+        return now is not None and before is not None and now.principal == before.principal and now.may(Permission.READ)
+
+    def _identify(self, request: web.Request, *, uses: bool = True) -> Identity | None:
         bearer = request.headers.get("Authorization", "")
         if bearer.startswith(_BEARER):
-            return self.desk.who(Secret(bearer.removeprefix(_BEARER).strip()))
+            return self.desk.who(Secret(bearer.removeprefix(_BEARER).strip()), uses=uses)
         key = request.cookies.get(SESSION_COOKIE)
-        return None if key is None else self.desk.who(Secret(key))
+        return None if key is None else self.desk.who(Secret(key), uses=uses)
 
     def _unknown(self) -> Refused:
         if self.desk.locked:

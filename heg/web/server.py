@@ -205,6 +205,8 @@ class WebServer:
         slow_s = real_span(self._clock, self._settings.slow_s)
         try:
             while (frame := await viewer.next()) is not None:
+                if self._gate is not None and not self._gate.still_admits(request):
+                    break  # logged out, or no longer allowed to look
                 async with asyncio.timeout(slow_s):
                     await response.write(frame)
         except TimeoutError:

@@ -289,3 +289,51 @@ async def test_a_damaged_file_answers_nobody_but_says_how_to_mend_it(clock: Cloc
         assert "heg accounts recover" in (await owner.get("/api/v1/state")).text
         assert (await owner.get("/api/v1/session")).json["locked"] is True
         assert (await owner.get("/healthz")).status in (200, 503)
+
+
+@stepped
+async def test_the_live_stream_ends_with_its_session(clock: Clock, tmp_path: Path) -> None:
+    async with owned(clock, tmp_path) as owner:
+        phone = owner.another()
+        assert (await phone.post("/api/v1/session", {"name": "anna", "password": PASSWORD})).status == 200
+        cookie = "; ".join(f"{name}={value}" for name, value in phone.cookies.items())
+        address = owner.served.address + "/api/v1/events"
+        async with owner.served.session.get(address, headers={COOKIES: cookie}) as stream:
+            assert stream.status == 200
+            await stream.content.readuntil(b"\n\n")
+            await owner.post("/api/v1/session/end", {"everywhere": True})
+            await stream.content.read()  # to its end: it would go on for ever
+
+
+@pytest.mark.parametrize(
+    "bad", ["\\ud800", "\\u0000", "a\\r\\nSet-Cookie: x=y", "'; DROP TABLE account; --", "\\u202e", "x" * 64]
+)
+@stepped
+async def test_no_name_breaks_a_login_or_an_invitation(clock: Clock, tmp_path: Path, bad: str) -> None:
+    async with owned(clock, tmp_path) as owner:
+        cookie = "; ".join(f"{name}={value}" for name, value in owner.cookies.items())
+        for path, body in (
+            ("/api/v1/session", f'{{"name": "{bad}", "password": "{bad}"}}'),
+            ("/api/v1/claim", f'{{"code": "{bad}", "name": "{bad}", "password": "{bad}"}}'),
+            ("/api/v1/accounts", f'{{"name": "{bad}", "role": "user"}}'),
+            ("/api/v1/tokens", f'{{"label": "{bad}", "scopes": ["read"], "stakeholder": "dso:{bad}"}}'),
+        ):
+            headers = {**ORDER_HEADERS, COOKIES: cookie}
+            said = await owner.served.ask("POST", path, data=body.encode(), headers=headers)
+            assert 400 <= said.status < 500, (path, said.status, said.text)
+            assert "Set-Cookie" not in said.headers
+
+
+@stepped
+async def test_no_key_breaks_the_gate(clock: Clock, tmp_path: Path) -> None:
+    async with owned(clock, tmp_path) as owner:
+        for headers in (
+            {"Authorization": "Bearer "},
+            {"Authorization": "Bearer heg_t_" + "x" * 7000},
+            {"Authorization": "Bearer heg_t_\u00e9"},
+            {"Authorization": "Basic YTpi"},
+            {COOKIES: f"{SESSION_COOKIE}="},
+            {COOKIES: f"{SESSION_COOKIE}=heg_s_\u00e9; {SESSION_COOKIE}=heg_d_x"},
+            {COOKIES: ";" * 500},
+        ):
+            assert (await owner.served.ask("GET", "/api/v1/state", headers=headers)).status == 401, headers

@@ -115,9 +115,9 @@ class AccountsDesk:
 
     # who asks
 
-    def who(self, key: Secret) -> Identity | None:
+    def who(self, key: Secret, *, uses: bool = True) -> Identity | None:
         """Return whose key this is, from memory; None for nobody's, and for everybody's while locked."""
-        return None if self.locked else self._watch.who(self._standing, key, self._now())
+        return None if self.locked else self._watch.who(self._standing, key, self._now(), uses=uses)
 
     # claim and login
 
@@ -232,6 +232,13 @@ class AccountsDesk:
         if self._ledger is None:
             return self._locked()
         await self._in_file(lambda: self._open_ledger().note(note, self._now()))
+        return None
+
+    async def note_command(self, note: Note) -> Refused | None:
+        """Write a command down, sparingly where one person gives many."""
+        if self._ledger is None:
+            return self._locked()
+        await self._in_file(lambda: self._open_ledger().note_sparingly(note, self._now()))
         return None
 
     async def refused(self, who: str, client: Client, why: Refused) -> None:

@@ -11,9 +11,12 @@ from heg.web.accounts.file import AccountsFile, DamagedError, base_of, head_of
 from heg.web.accounts.inspection import verify_readable
 from heg.web.accounts.records import Client, Now, Refused
 from heg.web.accounts.rules import Rules
+from heg.web.accounts.sparing import Sparing
 from heg.web.accounts.standing import Standing, lives
 
 _REFUSALS_AT_ONCE = 30
+_COMMANDS_AT_ONCE = 100
+_FLOODS = 128
 
 
 class Ledger:
@@ -23,9 +26,8 @@ class Ledger:
         self.rules = rules
         self.book = Book(file.connection, file.key)
         self._file = file
-        self._room = float(_REFUSALS_AT_ONCE)
-        self._room_at_s: float | None = None
-        self._untold = 0
+        self._refusals = Sparing(_REFUSALS_AT_ONCE, rules.refusals_every_s)
+        self._floods: dict[str, Sparing] = {}
 
     @classmethod
     def open(cls, folder: Path, rules: Rules) -> "Ledger":
@@ -61,17 +63,20 @@ class Ledger:
 
     def note_refusal(self, who: str, client: Client, refused: Refused, now: Now) -> None:
         """Write a refusal down; in a flood only some, with the number of the others: it must not wear out the flash."""
-        if self._room_at_s is not None:
-            self._room += (now.monotonic_s - self._room_at_s) / self.rules.refusals_every_s
-        self._room = min(float(_REFUSALS_AT_ONCE), self._room)
-        self._room_at_s = now.monotonic_s
-        if self._room < 1.0:
-            self._untold += 1
-            return
-        self._room -= 1.0
-        others = f"; {self._untold} more before this one" if self._untold else ""
-        self.note(Note(Kind.REFUSAL, who, client.address, refused.reason, refused.expected + others), now)
-        self._untold = 0
+        self._note(self._refusals, Note(Kind.REFUSAL, who, client.address, refused.reason, refused.expected), now)
+
+    def note_sparingly(self, note: Note, now: Now) -> None:
+        """Write a line down; of one person's flood only some: it must not push older lines out of the log."""
+        if note.who not in self._floods and len(self._floods) >= _FLOODS:
+            self._floods.pop(next(iter(self._floods)))
+        sparing = self._floods.setdefault(note.who, Sparing(_COMMANDS_AT_ONCE, self.rules.commands_every_s))
+        self._note(sparing, note, now)
+
+    def _note(self, sparing: Sparing, note: Note, now: Now) -> None:
+        held_back = sparing.admits(now.monotonic_s)
+        if held_back is not None:
+            others = f"; {held_back} more before this one" if held_back else ""
+            self.note(replace(note, detail=note.detail + others), now)
 
     def standing(self) -> Standing:
         """Return what the file holds now."""

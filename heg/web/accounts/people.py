@@ -1,5 +1,6 @@
 """People and tokens: invited, changed, removed, made and revoked, by those whose role allows it."""
 
+import re
 from dataclasses import dataclass
 
 from heg.model.policy import Role as StakeholderRole
@@ -14,6 +15,7 @@ from heg.web.accounts.roles import FRESH, ROLES, SCOPES, STRANGER_SCOPES, Permis
 from heg.web.accounts.standing import Identity
 
 _LONGEST_LABEL = 64
+_STAKEHOLDER = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,8 @@ class People:
         if wish.stakeholder is not None:
             if Permission.ACCOUNTS not in who.permissions:
                 return Refused(Reason.NOT_ALLOWED, "an owner, for a token of another stakeholder", "ask the owner")
-            if wish.stakeholder.role is StakeholderRole.CUSTOMER or not wish.stakeholder.name:
+            named = _STAKEHOLDER.fullmatch(wish.stakeholder.name) is not None
+            if wish.stakeholder.role is StakeholderRole.CUSTOMER or not named:
                 return Refused(Reason.OUT_OF_RANGE, "a stakeholder with a name, such as dso:enel")
             most &= STRANGER_SCOPES
         if not wish.scopes or not wish.scopes <= most:

@@ -32,4 +32,5 @@ class Rules:
     audit_rows: int = 100_000
     audit_batch: int = 1_000
     refusals_every_s: float = 60.0
+    commands_every_s: float = 10.0
     clock_slack_ms: int = 300_000

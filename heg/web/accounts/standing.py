@@ -68,10 +68,10 @@ class Watch:
         self._seen: dict[bytes, _Seen] = {}
         self._used: dict[bytes, int] = {}
 
-    def who(self, standing: Standing, key: Secret, now: Now) -> Identity | None:
-        """Return whose key this is, None for one that is unknown or at its end; counts as a use."""
+    def who(self, standing: Standing, key: Secret, now: Now, *, uses: bool = True) -> Identity | None:
+        """Return whose key this is, None for one that is unknown or at its end. `uses`: the session is in use by it."""
         if (session_hash := key_hash(KeyKind.SESSION, key)) is not None:
-            return self._of_session(standing, session_hash, now)
+            return self._of_session(standing, session_hash, now, uses=uses)
         if (token_hash := key_hash(KeyKind.TOKEN, key)) is not None:
             return _of_token(standing, token_hash, now)
         return None
@@ -86,7 +86,7 @@ class Watch:
         self._seen = {one: seen for one, seen in self._seen.items() if one in standing.sessions}
         self._used = {one: used_ms for one, used_ms in self._used.items() if one in standing.sessions}
 
-    def _of_session(self, standing: Standing, session_hash: bytes, now: Now) -> Identity | None:
+    def _of_session(self, standing: Standing, session_hash: bytes, now: Now, *, uses: bool) -> Identity | None:
         session = standing.sessions.get(session_hash)
         account = None if session is None else standing.accounts.get(session.account)
         if session is None or account is None or not account.stands(now.utc_ms):
@@ -98,8 +98,9 @@ class Watch:
             seen = self._seen[session_hash] = _first_seen(session, now)
         elif not self._goes_on(session, seen, now):
             return None
-        seen.used_s = now.monotonic_s
-        self._used[session_hash] = now.utc_ms
+        if uses:
+            seen.used_s = now.monotonic_s
+            self._used[session_hash] = now.utc_ms
         fresh = now.monotonic_s - seen.fresh_s < self._rules.fresh_s
         return Identity(account, ROLES[account.role], principal_of(account), fresh=fresh, session=session_hash)
 

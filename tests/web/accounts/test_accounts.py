@@ -176,6 +176,15 @@ def test_what_was_used_is_marked(gate: Gateway) -> None:
     assert gate.who(key) is not None
 
 
+def test_looking_on_is_no_use_of_a_session(gate: Gateway) -> None:
+    key = gate.claim().session_key
+    looks = 0
+    while gate.watch.who(gate.ledger.standing(), key, gate.now, uses=False) is not None:
+        gate.passes(gate.rules.idle_s / 12)
+        looks += 1
+    assert looks == 12
+
+
 def test_logout_ends_this_session_and_logout_everywhere_all(gate: Gateway) -> None:
     one, two, three = gate.claim(), gate.login(), gate.login()
     assert isinstance(two, Admitted)

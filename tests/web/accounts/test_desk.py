@@ -176,3 +176,47 @@ async def test_a_session_ends_idle_though_nobody_asks(clock: Clock, tmp_path: Pa
         await clock.sleep(Rules().idle_s + 700)
         assert not desk.standing().sessions
         assert desk.who(key) is None
+
+
+class Costing(Passwords):
+    """Knows what each check asked for."""
+
+    def __init__(self, cost: Cost) -> None:
+        super().__init__(cost)
+        self.checked: list[str] = []
+
+    def matches(self, encoded: str, password: Secret) -> bool:
+        self.checked.append(encoded.rpartition("$")[0].rpartition("$")[0])
+        return super().matches(encoded, password)
+
+
+@stepped
+async def test_every_login_costs_the_same_work_whoever_it_is_for(clock: Clock, tmp_path: Path) -> None:
+    passwords = Costing(CHEAP)
+    async with desk_in(tmp_path, clock, passwords) as desk:
+        anna = desk.who((await claim(desk, tmp_path, clock)).session_key)
+        assert anna is not None
+        for name in ("bea", "eve"):  # invited, without a password yet; not let in
+            assert isinstance(await desk.invite(anna, name, Role.USER, PHONE), Invited)
+        eve = next(one for one in desk.standing().accounts.values() if one.name == "eve")
+        assert not isinstance(await desk.change(anna, eve.id, Role.USER, PHONE, enabled=False), Refused)
+        for number, name in enumerate(("anna", "bea", "eve", "nobody", "", "x" * 64)):
+            refused = await desk.login(name, OTHER, Client(f"10.0.0.{number}"))
+            assert isinstance(refused, Refused)
+            assert (refused.reason, refused.expected) == (Reason.WRONG, "a name and the password that belongs to it")
+        assert len(passwords.checked) == 6
+        assert len(set(passwords.checked)) == 1
+
+
+@stepped
+async def test_a_flood_of_commands_does_not_push_older_lines_out(clock: Clock, tmp_path: Path) -> None:
+    async with desk_in(tmp_path, clock) as desk:
+        for _ in range(500):
+            await desk.note_command(Note(Kind.COMMAND, "anna/token 1", "10.0.0.1", "done", "plan {}"))
+        await desk.note_command(Note(Kind.COMMAND, "bea", "10.0.0.1", "done", "plan {}"))
+        await clock.sleep(10)
+        await desk.note_command(Note(Kind.COMMAND, "anna/token 1", "10.0.0.1", "done", "plan {}"))
+        lines = await desk.lines(0)
+        assert not isinstance(lines, Refused)
+        assert len(lines) == 102
+        assert "400 more" in lines[-1].detail
