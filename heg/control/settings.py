@@ -88,7 +88,7 @@ def settings_for(
     return ControlSettings(unit, Timings.for_cycle(cycle_s), (contract,), phases=phases, boot=boot)
 
 
-def boot_id(path: Path = BOOT_ID) -> str:
+def boot_id(path: Path = BOOT_ID, environment: Mapping[str, str] = os.environ) -> str:
     """Return the machine's boot id, or "" where it has none: then no lease outlives a restart.
 
     The service's sandbox hides the file; its unit says the id in HEG_BOOT_ID.
@@ -96,4 +96,4 @@ def boot_id(path: Path = BOOT_ID) -> str:
     try:
         return path.read_text(encoding="ascii").strip()
     except OSError:
-        return os.environ.get("HEG_BOOT_ID", "")
+        return environment.get("HEG_BOOT_ID", "")
