@@ -18,8 +18,12 @@ _LEFT_OUT = shutil.ignore_patterns(
 )
 
 
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The first time that a zip file knows; nobody asks a wheel for another."""
+
+
 def own_wheel(root: Path, work: Path) -> Path:
-    """Build ours, from a copy: building leaves its traces in the source folder."""
+    """Build ours, from a copy: building leaves its traces in the source folder. The same files give the same bytes."""
     source, target = work / "source", work / "own"
     shutil.rmtree(source, ignore_errors=True)
     shutil.rmtree(target, ignore_errors=True)
@@ -28,6 +32,7 @@ def own_wheel(root: Path, work: Path) -> Path:
     code = f"from setuptools.build_meta import build_wheel; build_wheel({str(target)!r})"
     subprocess.run([sys.executable, "-c", code], cwd=source, check=True, stdout=subprocess.DEVNULL)
     [wheel] = target.iterdir()
+    _settle(wheel)
     return wheel
 
 
@@ -73,6 +78,17 @@ def _fetch(asked: str, folder: Path, architecture: Architecture, python: Python)
     command += ["--no-deps", "--only-binary=:all:", f"--python-version={python.version}", "--implementation=cp"]
     subprocess.run([*command, *which, "-d", folder, "-r", lock], check=True, env=os.environ)
     lock.unlink()
+
+
+def _settle(wheel: Path) -> None:
+    """Take times, modes and order of the machine out of a wheel."""
+    settled = wheel.with_suffix(".settled")
+    with zipfile.ZipFile(wheel) as found, zipfile.ZipFile(settled, "w", zipfile.ZIP_DEFLATED) as made:
+        for name in sorted(found.namelist()):
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.external_attr = 0o100644 << 16
+            made.writestr(entry, found.read(name), zipfile.ZIP_DEFLATED, 9)
+    settled.replace(wheel)
 
 
 def _refuse_what_is_no_plain_wheel(wheel: Path) -> None:

@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 from deb.lock import needed, stanzas, subset
 from deb.package import Build, build
 from deb.targets import ARCHITECTURES, PYTHONS, environment, platforms
-from deb.wheels import lay_out
+from deb.wheels import lay_out, own_wheel
 
 ROOT = Path(__file__).parents[2]
 TARGETS = [(architecture, python) for architecture in ARCHITECTURES for python in PYTHONS]
@@ -90,6 +90,22 @@ def test_the_same_sources_give_the_same_bytes(own: Path, tmp_path: Path) -> None
     finally:
         os.umask(mask)
     assert hashlib.sha256(first.read_bytes()).digest() == hashlib.sha256(second.read_bytes()).digest()
+
+
+def test_our_own_wheel_is_the_same_from_another_checkout(tmp_path: Path) -> None:
+    """Another folder, other modes, other times: as another machine's git would write them."""
+    sums = set()
+    for name, mode in {"one": 0o644, "another": 0o664}.items():
+        shutil.copytree(ROOT / "drivers", tmp_path / name / "drivers", ignore=shutil.ignore_patterns("__pycache__"))
+        for file in ("pyproject.toml", "README.md", "LICENSE"):
+            shutil.copyfile(ROOT / file, tmp_path / name / file)
+        (tmp_path / name / "heg").mkdir()
+        (tmp_path / name / "heg" / "__init__.py").write_text('__version__ = "1"\n')
+        for path in (tmp_path / name).rglob("*.py"):
+            path.chmod(mode)
+            os.utime(path, (mode, mode + 1_000_000_000))
+        sums.add(hashlib.sha256(own_wheel(tmp_path / name, tmp_path / f"{name}.work").read_bytes()).hexdigest())
+    assert len(sums) == 1
 
 
 @needs_dpkg
