@@ -55,6 +55,7 @@ from heg.web.accounts.principals import Doors
 from heg.web.gate import Gate
 from heg.web.house import Home
 from heg.web.page import Page
+from heg.web.recorder import Recorder
 from heg.web.settings import WebSettings
 
 logger = logging.getLogger(__name__)
@@ -229,6 +230,8 @@ class Unit:
             await page.run()
 
         self.supervisor.start("accounts", accounts.run)
+        recorder = Recorder(self.data.admit(CUSTOMER, "audit"), accounts, self._here)
+        self.supervisor.start("audit", recorder.run)
         self.supervisor.start("web", serve)
 
     def _page(self, gate: Gate | None) -> Page:

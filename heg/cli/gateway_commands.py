@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -129,11 +130,14 @@ def ordered(options: argparse.Namespace, name: str, order: dict[str, object]) ->
 
 def ask(options: argparse.Namespace, asked: Callable[[GatewayClient], int]) -> int:
     """Ask the running gateway of a configuration. Raises `CommandError` where it cannot be reached."""
+    from heg.runtime.secrets import Secret
     from heg.web.client import GatewayClient, GatewayError
 
     web = load_config(options.config, drivers()).unit.web
     try:
-        return asked(GatewayClient(web.host, web.port))
+        # By the environment, not as an option: other users of a machine can read the options of a process.
+        token = os.environ.get("HEG_TOKEN")
+        return asked(GatewayClient(web.host, web.port, token=None if token is None else Secret(token)))
     except GatewayError as error:
         raise CommandError(UNREACHABLE, str(error)) from error
 

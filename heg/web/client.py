@@ -7,10 +7,12 @@ from typing import TypeVar
 
 import msgspec
 
+from heg.runtime.secrets import Secret
 from heg.web.guard import REQUEST_HEADER
 from heg.web.messages import Answer, Problem, State
 
 _T = TypeVar("_T")
+_TOKEN_MEND = "make one (POST /api/v1/tokens) and set it as HEG_TOKEN"  # noqa: S105 - words
 _LARGEST_ANSWER_BYTES = 16_000_000
 
 
@@ -21,7 +23,8 @@ class GatewayError(RuntimeError):
 class GatewayClient:
     """Asks a running gateway on this machine. Every call blocks, at most `timeout_s` real seconds."""
 
-    def __init__(self, host: str, port: int, *, timeout_s: float = 10.0) -> None:
+    def __init__(self, host: str, port: int, *, timeout_s: float = 10.0, token: Secret | None = None) -> None:
+        self._token = token
         self._host = host
         self._port = port
         self._timeout_s = timeout_s
@@ -36,7 +39,9 @@ class GatewayClient:
         status, body = self._ask("GET", path, b"", self._timeout_s)
         if status != http.HTTPStatus.OK:
             problem = self._decoded(body, Problem)
-            raise GatewayError(f"{path}: expected {problem.expected}; came {problem.came}")
+            if status == http.HTTPStatus.UNAUTHORIZED:
+                raise GatewayError(f"the gateway at {self._address} lets nobody in without a token: {_TOKEN_MEND}")
+            raise GatewayError(f"{path}: expected {problem.expected}; came {problem.came or problem.reason}")
         return body
 
     def order(self, name: str, arguments: Mapping[str, object], *, timeout_s: float) -> tuple[Answer, bytes]:
@@ -52,6 +57,8 @@ class GatewayClient:
     def _ask(self, method: str, path: str, body: bytes, timeout_s: float) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection(self._host, self._port, timeout=timeout_s)
         headers = {REQUEST_HEADER: "1", "Content-Type": "application/json"} if method == "POST" else {}
+        if self._token is not None:
+            headers["Authorization"] = f"Bearer {self._token.reveal()}"
         try:
             connection.request(method, path, body=body or None, headers=headers)
             response = connection.getresponse()

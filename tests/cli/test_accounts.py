@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import subprocess
+import sys
 import tempfile
 import urllib.error
 import urllib.request
@@ -150,6 +152,20 @@ def test_a_running_gateway_is_claimed_and_locks_when_its_file_is_damaged(config:
         status, text, cookie = ask(address, "/api/v1/claim", claim)
         assert status == 200, text
         assert ask(address, "/api/v1/state", cookie=cookie)[0] == 200
+        without = heg("status", "--config", config)
+        assert (without.returncode, "HEG_TOKEN" in without.stderr) == (69, True), without.stderr
+        wish = {"label": "console", "scopes": ["read"]}
+        key = json.loads(ask(address, "/api/v1/tokens", wish, cookie)[1])["key"]
+        status_with = subprocess.run(
+            [sys.executable, "-m", "heg", "status", "--config", str(config)],
+            env={**os.environ, "HEG_TOKEN": key},
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert status_with.returncode in (0, 1)
+        assert status_with.stdout
         (folder(config) / "accounts.head").write_bytes(b"nonsense")
         again = {"name": "anna", "password": GOOD.reveal()}
         assert ask(address, "/api/v1/session", again)[0] == 503

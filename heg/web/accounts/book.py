@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from heg.model.policy import Role as StakeholderRole
 from heg.model.policy import Stakeholder
-from heg.web.accounts.chain import Head, Line, Note, link
+from heg.web.accounts.chain import Head, Kind, Line, Note, link
 from heg.web.accounts.file import head_of, is_claimed, let_go
 from heg.web.accounts.records import Account, Code, Purpose, Session, Token
 from heg.web.accounts.roles import Permission, Role
@@ -188,6 +188,11 @@ class Book:
         """Iterate over the chain's lines behind a number."""
         for row in self._run(f"{_LINE} WHERE seq > ? ORDER BY seq", (after,)):
             yield Line(*row)
+
+    def newest_line(self, kind: Kind) -> Line | None:
+        """Return the last line of a kind."""
+        found = self._run(f"{_LINE} WHERE kind = ? ORDER BY seq DESC LIMIT 1", (str(kind),))
+        return next((Line(*row) for row in found), None)
 
     def let_go(self, lines: int) -> Head:
         """Let the oldest lines go and return the head before the first one kept."""

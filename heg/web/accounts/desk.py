@@ -241,6 +241,20 @@ class AccountsDesk:
         await self._in_file(lambda: self._open_ledger().note_sparingly(note, self._now()))
         return None
 
+    async def record(self, note: Note, *, unless_newest: bool = False) -> Refused | None:
+        """Write down what the unit did, sparingly; `unless_newest`: not again what the last line of its kind says."""
+        if self._ledger is None:
+            return self._locked()
+
+        def written() -> None:
+            ledger = self._open_ledger()
+            newest = ledger.book.newest_line(note.kind) if unless_newest else None
+            if newest is None or newest.detail != note.detail:
+                ledger.note_sparingly(note, self._now())
+
+        await self._in_file(written)
+        return None
+
     async def refused(self, who: str, client: Client, why: Refused) -> None:
         """Write down that a request was refused."""
         if self._ledger is not None:

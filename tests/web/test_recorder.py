@@ -1,0 +1,74 @@
+"""What the door tells of configuration and limits stands in the audit log, once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from heg.data.interface import DataInterface
+from heg.model.instance import Location
+from heg.model.leases import Reason, ReasonCode
+from heg.model.policy import CUSTOMER
+from heg.model.records import ConfigurationRecord, EvidenceRecord
+from heg.runtime.clock import Clock
+from heg.web.accounts.desk import AccountsDesk
+from heg.web.accounts.records import Refused
+from heg.web.recorder import Recorder
+from tests.support.stepped import stepped
+from tests.web.accounts.test_desk import desk_in
+
+HERE = Location("home")
+
+
+@asynccontextmanager
+async def recording(data: DataInterface, desk: AccountsDesk) -> AsyncIterator[None]:
+    running = asyncio.create_task(Recorder(data.admit(CUSTOMER, "audit"), desk, HERE).run())
+    try:
+        yield
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def lines(desk: AccountsDesk) -> list[tuple[str, str]]:
+    found = await desk.lines(0)
+    assert not isinstance(found, Refused)
+    return [(line.kind, line.detail) for line in found]
+
+
+@stepped
+async def test_a_configuration_is_written_down_when_it_comes_into_force_and_not_at_every_start(
+    clock: Clock, tmp_path: Path
+) -> None:
+    data = DataInterface(clock, "home")
+    unit = data.admit(CUSTOMER, "unit")
+    unit.write("configuration", HERE, ConfigurationRecord(1, "[unit]\n"))
+    async with desk_in(tmp_path, clock) as desk:
+        for _ in range(2):
+            async with recording(data, desk):
+                await clock.sleep(1)
+        assert len(await lines(desk)) == 1
+        async with recording(data, desk):
+            await clock.sleep(1)
+            unit.write("configuration", HERE, ConfigurationRecord(2, "[unit]\nid = 'x'\n"))
+            await clock.sleep(1)
+        kinds = await lines(desk)
+        assert [kind for kind, _ in kinds] == ["configuration"] * 2
+        assert kinds[1][1].startswith("version 2, sha256 ")
+        assert "id =" not in kinds[1][1]
+    await data.close()
+
+
+@stepped
+async def test_evidence_of_a_limit_is_written_down_and_a_leases_is_not(clock: Clock, tmp_path: Path) -> None:
+    data = DataInterface(clock, "home")
+    control = data.admit(CUSTOMER, "control")
+    reason = Reason(ReasonCode.METER_LOST, "the meter is lost")
+    async with desk_in(tmp_path, clock) as desk, recording(data, desk):
+        await clock.sleep(1)
+        control.write("evidence", HERE, EvidenceRecord("envelope", reason, 1.5, 0.25))
+        control.write("evidence", Location("home", "battery"), EvidenceRecord("lease", reason, 1.5))
+        await clock.sleep(1)
+        found = await lines(desk)
+        assert found == [("evidence", "envelope: the meter is lost; grid 1.500 kW before, 0.250 kW after")]
+    await data.close()
