@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.deb import probe
 from tests.support.debian import Machine, booted, fresh_root, listing, why_not
 from tests.support.processes import wait_until
 
@@ -79,30 +80,43 @@ def test_the_kernel_says_what_the_table_of_sockets_says(installed: Installed) ->
     assert {(row[0], row[4]) for row in rows} == {(one["protocol"], f"{one['host']}:{one['port']}") for one in told}
 
 
-def test_the_planner_works_in_the_sandbox(installed: Installed) -> None:
-    """Numpy and the solver need no right that the unit withholds: the same unit, but it plans a day and ends."""
-    machine = installed.machine
-    page = (ROOT / "docs/users/ask-for-a-plan.md").read_text()
-    (machine.root / "etc/heg/day.json").write_text(page.partition("```json")[2].partition("```")[0])
+def in_the_sandbox(machine: Machine, command: str) -> str:
+    """What a command says that runs in the place of the gateway: the same unit, but it ends by itself."""
     unit = (machine.root / "usr/lib/systemd/system/heg.service").read_text()
     for before, after in {
         "Type=notify": "Type=oneshot",
         "Restart=always": "Restart=no",
-        "/bin/heg run --config /etc/heg/heg.toml": "/bin/heg plan /etc/heg/day.json",
-        "WatchdogSec=30": "StandardOutput=file:/opt/plan.json",
-        "Directory=heg": "Directory=heg-plan",
+        "/bin/heg run --config /etc/heg/heg.toml": command,
+        "WatchdogSec=30": "StandardOutput=file:/opt/said",
+        "Directory=heg\n": "Directory=heg-probe\n",
     }.items():
         assert before in unit
         unit = unit.replace(before, after)
-    machine.says(
-        "sh", "-c", "cat > /run/systemd/system/heg-plan.service <<'EOF'\n" + unit + "EOF\nsystemctl daemon-reload"
-    )
-    machine.says("systemctl", "start", "heg-plan.service")
-    assert json.loads((machine.root / "opt/plan.json").read_text())["status"] == "optimal"
-    machine.says(
-        "sh", "-c", "rm -r /etc/heg/day.json /opt/plan.json /var/lib/heg-plan /run/systemd/system/heg-plan.service"
-    )
-    machine.says("systemctl", "daemon-reload")
+    place = "/run/systemd/system/heg-probe.service"
+    machine.says("sh", "-c", f"cat >{place} <<'EOF'\n{unit}\nEOF\nsystemctl daemon-reload")
+    try:
+        machine.says("systemctl", "start", "heg-probe.service")
+        return (machine.root / "opt/said").read_text()
+    finally:
+        machine.says("sh", "-c", f"rm -rf {place} /opt/said /var/lib/heg-probe; systemctl daemon-reload")
+
+
+def test_the_planner_works_in_the_sandbox(installed: Installed) -> None:
+    page = (ROOT / "docs/users/ask-for-a-plan.md").read_text()
+    day = installed.machine.root / "etc/heg/day.json"
+    day.write_text(page.partition("```json")[2].partition("```")[0])
+    assert json.loads(in_the_sandbox(installed.machine, "/bin/heg plan /etc/heg/day.json"))["status"] == "optimal"
+    day.unlink()
+
+
+def test_the_sandbox_lets_what_is_needed_and_nothing_else(installed: Installed) -> None:
+    root = installed.machine.root
+    shutil.copyfile(ROOT / "tests/deb/probe.py", root / "etc/heg/probe.py")
+    (root / "etc/heg-credentials/probe").write_text("secret")
+    told = json.loads(in_the_sandbox(installed.machine, "/bin/python3 /etc/heg/probe.py"))
+    for left in ("etc/heg/probe.py", "etc/heg/probe", "etc/heg-credentials/probe"):
+        (root / left).unlink(missing_ok=True)
+    assert told == dict.fromkeys(probe.NEEDED, True) | dict.fromkeys(probe.WITHHELD, False)
 
 
 def test_steps_of_restarting_are_where_systemd_knows_them(installed: Installed) -> None:
