@@ -76,6 +76,8 @@ def fresh_root(release: str, folder: Path) -> Path:
     root = folder / release
     root.mkdir()
     subprocess.run(["tar", "-C", str(root), "-xf", str(archive)], check=True)
+    if not (hosts := root / "etc/hosts").exists():  # the installer writes it; Debian 12's bare base has none
+        hosts.write_text("127.0.0.1 localhost\n::1 localhost\n")
     return root
 
 
