@@ -18,7 +18,8 @@ from heg.runtime.clock import Clock
 from heg.runtime.loops import RealTiming
 from heg.runtime.loops import run as run_loop
 from heg.runtime.notify import ServiceManager
-from heg.unit import Site, Unit
+from heg.unit.site import Site
+from heg.unit.unit import Unit
 from heg.web.listen import open_listener
 from heg.web.settings import WebSettings
 from tests.support.processes import world

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from heg.config.reader import LoadedConfig
     from heg.runtime.clock import Clock
     from heg.runtime.loops import Timing
-    from heg.unit import Site
+    from heg.unit.site import Site
 
 
 def add_to(add: Add) -> None:
@@ -73,7 +73,7 @@ def _run(options: argparse.Namespace) -> int:
     except StateDirError as error:
         raise CommandError(FAILED, f"{loaded.path.name}: [unit] state_dir: {error}") from error
     with state:
-        from heg.unit import Site
+        from heg.unit.site import Site
 
         service_manager = ServiceManager.from_environment(os.environ)
         site = Site(state.path, installed.specs, service_manager, on_page=lambda address: print(address, flush=True))
@@ -97,7 +97,7 @@ def _import(options: argparse.Namespace) -> int:
 
 async def _bring(loaded: LoadedConfig, clock: Clock, state_dir: Path, file: Path) -> int:
     from heg.services.past import bring_past, read_past
-    from heg.unit import store_of
+    from heg.unit.unit import store_of
 
     slot_minutes, unit = loaded.unit.planning.slot_minutes, loaded.unit.unit.id
     with file.open(newline="", encoding="utf-8") as lines:
@@ -112,7 +112,7 @@ async def _bring(loaded: LoadedConfig, clock: Clock, state_dir: Path, file: Path
 
 async def _until_signalled(loaded: LoadedConfig, clock: Clock, site: Site) -> int:
     from heg.runtime import logs
-    from heg.unit import Unit
+    from heg.unit.unit import Unit
 
     log = loaded.unit.log
     logs.configure(log.level, "json" if log.format == "json" else "text", utc=clock.utc)

@@ -27,7 +27,8 @@ from heg.devices.installed import installed_drivers
 from heg.runtime.clock import Clock
 from heg.runtime.notify import ServiceManager
 from heg.services.planning.planner import Planner
-from heg.unit import Site, Unit
+from heg.unit.site import Site
+from heg.unit.unit import Unit
 from heg.web.listen import open_listener
 from heg.web.settings import WebSettings
 from hil.faults import FaultError

@@ -20,7 +20,8 @@ from heg.model.policy import CUSTOMER
 from heg.model.records import AlarmRecord, ConfigurationRecord, HealthRecord, Severity
 from heg.runtime.clock import Clock
 from heg.runtime.notify import ServiceManager
-from heg.unit import Site, Unit
+from heg.unit.site import Site
+from heg.unit.unit import Unit
 from tests.support.stepped import stepped
 
 HOME = Location("home")

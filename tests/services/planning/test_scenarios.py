@@ -23,7 +23,7 @@ from heg.planner.forecast import forecast
 from heg.planner.otherwise import otherwise
 from heg.planner.plan import plan
 from heg.runtime.clock import Clock
-from heg.unit import owners_in, planning_settings
+from heg.unit.settings import owners_in, planning_settings
 from tests.services.planning.test_gather import HOUR, Scene, lacks
 from tests.support.stepped import stepped
 
@@ -47,8 +47,8 @@ def configured(folder: Path, battery: str = "", car: str = "", planning: str = "
 
 def scene_of(clock: Clock, config: LoadedConfig) -> Scene:
     """A house with a battery and a car that gives back, and what its owner made of them."""
-    scene = Scene(clock, planning_settings(config))
-    manager = DeviceManager(scene.data.admit(CUSTOMER, "devices"), clock, owners=owners_in(config))
+    scene = Scene(clock, planning_settings(config.unit))
+    manager = DeviceManager(scene.data.admit(CUSTOMER, "devices"), clock, owners=owners_in(config.unit))
 
     def attach(serial: str, capability: Capability) -> None:
         manager.attach(DeviceInfo(serial, "", "", serial, "", "rig", "", (capability,)), interval_s=5.0)
@@ -154,6 +154,6 @@ async def test_the_dearer_block_is_what_the_plan_reckons_with(clock: Clock, tmp_
 
 
 def test_slots_and_horizon_are_the_file_s(tmp_path: Path) -> None:
-    settings = planning_settings(configured(tmp_path, planning="horizon_hours = 48"))
+    settings = planning_settings(configured(tmp_path, planning="horizon_hours = 48").unit)
     assert (settings.slot, settings.slots) == (timedelta(hours=1), 48)
     assert replace(settings, objective=Objective.CO2).objective is Objective.CO2

@@ -1,0 +1,57 @@
+"""The services' parts: what watches, plans and counts, each built anew at each start."""
+
+from collections.abc import Callable, Iterator
+from zoneinfo import ZoneInfo
+
+from heg.config.schema import HegConfig
+from heg.data.door import Door
+from heg.model.timings import Timings
+from heg.runtime.clock import Clock
+from heg.services.accounting.service import Accounting
+from heg.services.accounting.settings import AccountingSettings
+from heg.services.cycles import CycleService, CyclesSettings
+from heg.services.planning.loop import SlotLoop
+from heg.services.planning.planner import Planner
+from heg.services.planning.settings import PlanningSettings
+from heg.services.planning.worker_link import WorkerLink
+from heg.services.vehicle import VehicleService
+from heg.unit.parts import Part
+from heg.unit.settings import PLANNING, accounting_settings, cycles_settings, planning_settings, timings_of
+
+Admit = Callable[[str], Door]
+
+
+class ServiceParts:
+    """Makes the parts. `planner` makes what answers the slot loop in place of the planner's own process."""
+
+    def __init__(self, admit: Admit, clock: Clock, planner: Callable[[], Planner] | None) -> None:
+        self._admit, self._clock, self._planner = admit, clock, planner
+
+    def of(self, unit: HegConfig) -> Iterator[Part]:
+        """Give the parts that a configuration wants, those that others stand on first."""
+        vehicle = (unit.unit.id, timings_of(unit), ZoneInfo(unit.unit.time_zone))
+        yield Part("vehicle", vehicle, lambda: self._keep_vehicles(*vehicle))
+        if unit.planning.enabled:
+            planning, cycles = planning_settings(unit), cycles_settings(unit)
+            yield Part(PLANNING, planning, lambda: self._plan_slots(planning))
+            yield Part("cycles", cycles, lambda: self._wait_with_cycles(cycles))
+        accounting = accounting_settings(unit)
+        # It goes on from what it wrote last.
+        yield Part("accounting", accounting, lambda: self._keep_books(accounting))
+
+    async def _keep_vehicles(self, unit: str, timings: Timings, zone: ZoneInfo) -> None:
+        await VehicleService(self._admit("vehicle"), self._clock, unit, timings, zone).run()
+
+    async def _plan_slots(self, settings: PlanningSettings) -> None:
+        # What answers it ends with it.
+        answering = WorkerLink(self._clock) if self._planner is None else self._planner()
+        try:
+            await SlotLoop(self._admit(PLANNING), self._clock, answering, settings).run()
+        finally:
+            await answering.close()
+
+    async def _wait_with_cycles(self, settings: CyclesSettings) -> None:
+        await CycleService(self._admit("cycles"), self._clock, settings).run()
+
+    async def _keep_books(self, settings: AccountingSettings) -> None:
+        await Accounting(self._admit("accounting"), self._clock, settings).run()
