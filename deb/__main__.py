@@ -50,7 +50,8 @@ def _version(epoch_s: int) -> str:
     """Return the release's number; before it is released, one that sorts below it and grows with each commit."""
     if _git("tag", "--points-at", "HEAD") == f"v{heg.__version__}":
         return heg.__version__
-    return f"{heg.__version__}~{datetime.fromtimestamp(epoch_s, UTC):%Y%m%d%H%M%S}"
+    time, count = datetime.fromtimestamp(epoch_s, UTC), _git("rev-list", "--count", "HEAD") or "0"
+    return f"{heg.__version__}~{time:%Y%m%d%H%M%S}.{count}"
 
 
 def _git(*arguments: str) -> str:

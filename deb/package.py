@@ -1,6 +1,7 @@
 """The package's tree and control files, and `dpkg-deb` over them. The same commit gives the same bytes."""
 
 import gzip
+import hashlib
 import os
 import shutil
 import subprocess
@@ -8,44 +9,31 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from deb import documents
+from deb.documents import MAINTAINER
+from deb.parts import of_page, of_wheels
 from deb.targets import Architecture
 from deb.wheels import lay_out
 
+APP = Path("heg/web/app")
+
+_DEPENDS = (
+    *("python3 (>= 3.11)", "python3 (<< 3.12) | python3 (>= 3.13)", "python3 (<< 3.14)", "libc6 (>= 2.36)"),
+    *("libstdc++6", "systemd (>= 252)", "passwd", "tzdata", "ca-certificates"),
+)
 _CONTROL = """\
 Package: heg
 Version: {version}
 Architecture: {architecture}
-Maintainer: The heg authors <heg@localhost>
+Maintainer: {maintainer}
 Installed-Size: {size_kib}
-Depends: python3 (>= 3.11), python3 (<< 3.12) | python3 (>= 3.13), python3 (<< 3.14), libc6 (>= 2.36), libstdc++6,
- systemd (>= 252), init-system-helpers, passwd, tzdata, ca-certificates
+Depends: {depends}
 Recommends: nftables, udev
 Section: misc
 Priority: optional
 Description: home energy gateway
  Measures a house, plans with its owner's prices and forecasts, and acts on
  battery, car and appliances through leases that are read back.
-"""
-
-_COPYRIGHT = """\
-Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
-Upstream-Name: heg
-
-Files: *
-Copyright: the heg authors
-License: GPL-3+
-
-Files: usr/lib/heg/wheels/*
-Copyright: their authors
-License: various
-Comment: Each wheel holds its own licence in its dist-info folder; all go with GPL-3+
- (dependencies.md beside this file names them).
-
-License: GPL-3+
- On Debian systems the text is in /usr/share/common-licenses/GPL-3.
-
-License: various
- See each wheel.
 """
 
 
@@ -93,16 +81,16 @@ def _files(what: Build, tree: Path) -> None:
         units / "heg.service.d/restart-steps.conf": "usr/share/heg/restart-steps.conf",
         ours / "heg.toml": "usr/share/heg/heg.toml",
         ours / "ssh.nft": "etc/heg-firewall.d/ssh.nft",
+        ours / "lintian-overrides": "usr/share/lintian/overrides/heg",
     }.items():
         _put(source, tree / target)
     for unit in sorted([*units.glob("*.service"), *units.glob("*.path")]):
         _put(unit, tree / "usr/lib/systemd/system" / unit.name)
-    documents = tree / "usr/share/doc/heg"
-    for page in ("users/install.md", "users/configuration.md", "maintainers/packaging.md", "dependencies.md"):
-        _put(what.root / "docs" / page, documents / Path(page).name)
-    (documents / "copyright").write_text(_COPYRIGHT)
-    changes = (what.root / "CHANGELOG.md").read_bytes()
-    (documents / "changelog.gz").write_bytes(gzip.compress(changes, 9, mtime=0))
+    manual = tree / "usr/share/man/man1/heg.1.gz"
+    manual.parent.mkdir(parents=True)
+    manual.write_bytes(gzip.compress((ours / "heg.1").read_bytes(), 9, mtime=0))
+    parts = (*of_wheels(wheel for wheels in what.wheels.values() for wheel in wheels), *of_page(what.root / APP))
+    documents.lay_out(what.root, tree / "usr/share/doc/heg", what.version, what.epoch_s, parts)
 
 
 def _control(what: Build, tree: Path) -> None:
@@ -112,8 +100,24 @@ def _control(what: Build, tree: Path) -> None:
     for name in ("postinst", "prerm", "postrm", "triggers"):
         _put(ours / name, control / name)
     (control / "conffiles").write_text("/etc/heg-firewall.d/ssh.nft\n")
-    text = _CONTROL.format(version=what.version, architecture=what.architecture.debian, size_kib=size_kib)
+    text = _CONTROL.format(
+        version=what.version,
+        maintainer=MAINTAINER,
+        architecture=what.architecture.debian,
+        size_kib=size_kib,
+        depends=", ".join(_DEPENDS),
+    )
     (control / "control").write_text(text)
+    (control / "md5sums").write_text(_md5sums(tree))
+
+
+def _md5sums(tree: Path) -> str:
+    """What `dpkg --verify` holds the installed files against; conffiles dpkg knows by itself."""
+    files = sorted(path for path in (tree / "usr").rglob("*") if path.is_file())
+    sums = (
+        (hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest(), path.relative_to(tree)) for path in files
+    )
+    return "".join(f"{digest}  {path}\n" for digest, path in sums)
 
 
 def _put(source: Path, target: Path) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,36 +11,24 @@ from pathlib import Path
 import pytest
 
 from tests.deb import probe
-from tests.support.debian import Machine, booted, fresh_root, listing, why_not
+from tests.deb.machines import brought, serves
+from tests.support.debian import Machine, booted, fresh_root, listing
 from tests.support.processes import wait_until
 
 ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.soak, pytest.mark.system]
-HEALTH = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8462/api/v1/health', timeout=5).status)"
 IMPATIENT = "[Service]\nWatchdogSec=3\nTimeoutAbortSec=2\n"
 
 
 @dataclass(frozen=True)
 class Installed:
-    """A machine with the package on it, and what was on it before."""
+    """A machine with the package on it, what was on it before, and what its installation said."""
 
     machine: Machine
     release: str
     before: set[str]
     newer: str
-
-
-@pytest.fixture(scope="module")
-def packages(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Two builds, one newer than the other."""
-    if why := why_not():
-        pytest.skip(why)
-    out = tmp_path_factory.mktemp("packages")
-    for version in ("0.0.1", "0.0.2"):
-        command = [sys.executable, "-m", "deb", "amd64", "--out", str(out), "--package-version", version]
-        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    older, newer = sorted(out.glob("*.deb"))
-    return older, newer
+    told: str
 
 
 @pytest.fixture(scope="module", params=["bookworm", "trixie"])
@@ -51,17 +37,11 @@ def installed(
 ) -> Iterator[Installed]:
     folder = tmp_path_factory.mktemp("machine")
     root = fresh_root(request.param, folder)
-    for package in packages:
-        shutil.copy(package, root / "opt")
+    older, newer = (brought(package, root) for package in packages)
     with booted(root, folder / "console.log") as machine:
         before = listing(root)
-        machine.says("dpkg", "-i", f"/opt/{packages[0].name}")
-        yield Installed(machine, request.param, before, f"/opt/{packages[1].name}")
-
-
-def serves(machine: Machine) -> None:
-    machine.until("heg.service", "active")
-    wait_until(lambda: machine.run("python3", "-c", HEALTH).stdout.strip() == "200", "the gateway answers")
+        told = machine.says("dpkg", "-i", older)
+        yield Installed(machine, request.param, before, newer, told)
 
 
 def test_it_is_installed_and_serves(installed: Installed) -> None:
@@ -72,6 +52,9 @@ def test_it_is_installed_and_serves(installed: Installed) -> None:
     assert machine.says("stat", "-c", "%u", f"/proc/{pid}") == "462"
     assert machine.says("heg", "check").startswith("/etc/heg/heg.toml: good")
     assert machine.says("stat", "-c", "%U %a", "/etc/heg/heg.toml", "/var/lib/heg") == "heg 640\nheg 750"
+    assert machine.says("dpkg", "--verify", "heg") == ""
+    assert "127.0.0.1  8462" in installed.told
+    assert "sudo heg claim-code" in installed.told
 
 
 def test_the_kernel_says_what_the_table_of_sockets_says(installed: Installed) -> None:
@@ -169,29 +152,6 @@ def test_the_watchdog_bites_a_gateway_that_hangs(installed: Installed) -> None:
     assert machine.property("heg.service", "MainPID") != pid
     shutil.rmtree(folder)
     machine.says("systemctl", "daemon-reload")
-
-
-def test_an_upgrade_keeps_what_was_known(installed: Installed) -> None:
-    machine = installed.machine
-    config = machine.root / "etc/heg/heg.toml"
-    config.write_text(config.read_text() + "\n# the owner's own words\n")
-    past = machine.root / "var/lib/heg/past.csv"
-    past.write_text("time_utc,demand_kw\n2026-01-01T00:00:00Z,0.5\n2026-01-01T00:15:00Z,0.7\n")
-    machine.says("systemctl", "stop", "heg.service")
-    said = machine.says("heg", "import", "/var/lib/heg/past.csv")
-    assert said.startswith("2 slots")
-    past.unlink()
-    machine.says("systemctl", "start", "heg.service")
-    serves(machine)
-    machine.says("dpkg", "-i", installed.newer)
-    serves(machine)
-    assert machine.says("dpkg-query", "-W", "-f", "${Version}", "heg") == "0.0.2"
-    assert "the owner's own words" in config.read_text()
-    history = (
-        "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8462/api/v1/history?variable=slot.demand"
-        "&from=2026-01-01T00:00:00Z&to=2026-01-01T01:00:00Z', timeout=5).read().decode())"
-    )
-    assert "0.7" in machine.says("python3", "-c", history)
 
 
 def test_removed_it_keeps_the_data_and_purged_it_leaves_no_trace(installed: Installed) -> None:

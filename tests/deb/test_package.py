@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -16,19 +17,23 @@ from packaging.utils import canonicalize_name
 
 from deb.lock import needed, stanzas, subset
 from deb.package import Build, build
+from deb.parts import of_page, of_wheels
 from deb.targets import ARCHITECTURES, PYTHONS, environment, platforms
 from deb.wheels import lay_out, own_wheel
+from heg.cli.common import drivers, load_config
 
 ROOT = Path(__file__).parents[2]
 TARGETS = [(architecture, python) for architecture in ARCHITECTURES for python in PYTHONS]
 needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="needs dpkg-deb, of Debian")
 
 
-def wheel(folder: Path, name: str, files: dict[str, str]) -> Path:
+def wheel(folder: Path, name: str, files: dict[str, str], licence: str = "License-Expression: MIT") -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}-1-py3-none-any.whl"
+    told = f"Metadata-Version: 2.4\nName: {name}\nVersion: 1\nAuthor: Ann\n{licence}\n"
+    about = {f"{name}-1.dist-info/METADATA": told, f"{name}-1.dist-info/licenses/LICENSE": "Do what you like.\n"}
     with zipfile.ZipFile(path, "w") as archive:
-        for file, text in files.items():
+        for file, text in (files | about).items():
             archive.writestr(zipfile.ZipInfo(file), text)
     return path
 
@@ -42,6 +47,11 @@ def own(tmp_path: Path) -> Path:
 def packed(own: Path, work: Path, version: str = "1.0") -> Path:
     wheels = {python.tag: [wheel(work / "wheels", "other", {"other.py": ""})] for python in PYTHONS}
     return build(Build(ROOT, version, 1_700_000_000, ARCHITECTURES[0], own, wheels), work, work / "out")
+
+
+def unpacked(package: Path, folder: Path) -> Path:
+    subprocess.run(["dpkg-deb", "-R", package, folder], check=True)
+    return folder
 
 
 @pytest.mark.parametrize(("architecture", "python"), TARGETS)
@@ -78,6 +88,48 @@ def test_a_wheel_with_files_elsewhere_is_refused(own: Path, tmp_path: Path) -> N
     strange = wheel(tmp_path / "wheels", "strange", {"strange-1.data/scripts/run": "#!python"})
     with pytest.raises(ValueError, match=r"strange-1-py3-none-any.whl: expected files for site-packages only"):
         lay_out(tmp_path / "laid", own, {"cp311": [strange]})
+
+
+def test_a_wheel_that_tells_no_licence_is_refused(tmp_path: Path) -> None:
+    silent = wheel(tmp_path, "silent", {}, licence="License: \n line one\n line two")
+    with pytest.raises(ValueError, match=r"silent-1-py3-none-any.whl: expected a licence in its METADATA"):
+        of_wheels([silent])
+
+
+def test_the_pages_libraries_are_parts_too() -> None:
+    assert [(one.name, one.licence) for one in of_page(ROOT / "heg/web/app")] == [("uplot", "MIT")]
+
+
+@needs_dpkg
+def test_every_part_is_named_with_its_licence(own: Path, tmp_path: Path) -> None:
+    told = unpacked(packed(own, tmp_path), tmp_path / "unpacked") / "usr/share/doc/heg"
+    bill = json.loads((told / "sbom.cdx.json").read_text())
+    [other] = [one for one in bill["components"] if one["name"] == "other"]
+    [path] = (tmp_path / "wheels").glob("other-*")
+    assert other["licenses"] == [{"expression": "MIT"}]
+    assert other["hashes"][0]["content"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert other["purl"] in bill["dependencies"][0]["dependsOn"]
+    stanza = "Files: usr/lib/heg/wheels/other-1-py3-none-any.whl\nCopyright: Ann\nLicense: MIT\n"
+    assert stanza in (told / "copyright").read_text()
+    assert "Do what you like." in (told / "licences/other.txt").read_text()
+
+
+@needs_dpkg
+def test_every_installed_file_has_its_sum(own: Path, tmp_path: Path) -> None:
+    root = unpacked(packed(own, tmp_path), tmp_path / "unpacked")
+    sums = [line.split("  ") for line in (root / "DEBIAN/md5sums").read_text().splitlines()]
+    assert {name for _, name in sums} == {
+        str(one.relative_to(root)) for one in (root / "usr").rglob("*") if one.is_file()
+    }
+    assert all(hashlib.md5((root / name).read_bytes(), usedforsecurity=False).hexdigest() == one for one, name in sums)
+
+
+@needs_dpkg
+def test_it_begins_with_the_login_on(own: Path, tmp_path: Path) -> None:
+    """The configuration of the package is one that the gateway takes, and nobody gets in without a login."""
+    config = unpacked(packed(own, tmp_path), tmp_path / "unpacked") / "usr/share/heg/heg.toml"
+    loaded = load_config(config, drivers())
+    assert loaded.unit.web.login
 
 
 @needs_dpkg
@@ -143,9 +195,9 @@ def laid(own: Path, tmp_path: Path) -> Path:
     return tmp_path / "laid"
 
 
-def made(laid: Path, target: Path) -> subprocess.CompletedProcess[str]:
+def made(laid: Path, target: Path, *more: str) -> subprocess.CompletedProcess[str]:
     program = ROOT / "deb" / "target" / "make-environment"
-    command = [sys.executable, str(program), "--wheels", str(laid), "--target", str(target)]
+    command = [sys.executable, str(program), "--wheels", str(laid), "--target", str(target), *more]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -170,6 +222,27 @@ def test_a_damaged_wheel_leaves_what_stood(laid: Path, tmp_path: Path) -> None:
     assert "damaged: install the package again" in said.stderr
     assert (target / "bin" / "heg").exists()
     assert sorted(path.name for path in target.parent.glob("venv*")) == ["venv"]
+
+
+def test_an_environment_that_fits_is_left(laid: Path, tmp_path: Path) -> None:
+    target = tmp_path / "venv"
+    assert made(laid, target).returncode == 0
+    (target / "mark").touch()
+    assert made(laid, target, "--unless-it-fits").returncode == 0
+    assert (target / "mark").exists()
+    (target / "heg-made-of").write_text("another list\n")
+    assert made(laid, target, "--unless-it-fits").returncode == 0
+    assert not (target / "mark").exists()
+
+
+def test_where_python_was_exchanged_the_command_says_what_to_do(laid: Path, tmp_path: Path) -> None:
+    target = tmp_path / "venv"
+    assert made(laid, target).returncode == 0
+    packages = next((target / "lib").glob("python*"))
+    packages.rename(target / "lib" / "python3.9")
+    said = subprocess.run([target / "bin" / "heg"], capture_output=True, text=True, check=False)
+    assert said.returncode == 78
+    assert "sudo /usr/lib/heg/make-environment && sudo systemctl restart heg" in said.stderr
 
 
 def test_another_python_is_named(laid: Path, tmp_path: Path) -> None:

@@ -11,18 +11,24 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 from tests.support.processes import wait_until
 
+MIRROR = "http://deb.debian.org/debian"
 CACHE = Path(__file__).parents[2] / ".cache" / "debian"
+SYSTEM = ("systemd", "systemd-sysv", "dbus", "udev")
+"""What every installed Debian has; no Python, no certificates."""
 BASE = (
-    *("systemd", "systemd-sysv", "dbus", "udev", "python3", "nftables", "iproute2", "tzdata", "ca-certificates"),
-    *("kmod", "procps", "libstdc++6"),
+    *SYSTEM,
+    *("python3", "nftables", "iproute2", "tzdata", "ca-certificates", "kmod", "procps", "libstdc++6"),
 )
+"""Everything the package asks for, so that `dpkg -i` needs no network."""
 
 # pivot_root and not chroot: else PrivateUsers= and LoadCredential= fail inside.
 _BOOT = r"""
@@ -64,21 +70,30 @@ def why_not() -> str | None:
     return None if tried.returncode == 0 else "this machine gives no namespaces"
 
 
-def fresh_root(release: str, folder: Path) -> Path:
-    """Return the folder of a base system that nobody has touched."""
-    archive = CACHE / f"{release}.tar"
+def fresh_root(release: str, folder: Path, packages: Sequence[str] = BASE, name: str = "base") -> Path:
+    """Return the folder of a system with these packages that nobody has touched; `name` is what it is kept under."""
+    archive = CACHE / f"{release}-{name}.tar"
     if not archive.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         part = archive.with_suffix(".part")
-        make = ["mmdebstrap", "--mode=root", "--variant=minbase", "--format=tar", f"--include={','.join(BASE)}"]
-        subprocess.run([*make, release, str(part), "http://deb.debian.org/debian"], check=True, capture_output=True)
+        make = ["mmdebstrap", "--mode=root", "--variant=minbase", "--format=tar", f"--include={','.join(packages)}"]
+        subprocess.run([*make, release, str(part), MIRROR], check=True, capture_output=True)
         part.rename(archive)
     root = folder / release
     root.mkdir()
-    subprocess.run(["tar", "-C", str(root), "-xf", str(archive)], check=True)
+    subprocess.run(["tar", "-C", str(root), "--exclude=./dev/*", "-xf", str(archive)], check=True)
     if not (hosts := root / "etc/hosts").exists():  # the installer writes it; Debian 12's bare base has none
         hosts.write_text("127.0.0.1 localhost\n::1 localhost\n")
     return root
+
+
+def no_registry() -> str | None:
+    """Why Debian's registry is out of reach; None when it answers."""
+    try:
+        with urllib.request.urlopen(f"{MIRROR}/dists/stable/Release", timeout=10) as answer:
+            return None if answer.status == HTTPStatus.OK else f"{MIRROR} answers {answer.status}"
+    except OSError as error:
+        return f"{MIRROR} is out of reach: {error}"
 
 
 @dataclass(frozen=True)
@@ -88,17 +103,21 @@ class Machine:
     root: Path
     pid: int
 
-    def run(self, *command: object, limit_s: float = 300.0) -> subprocess.CompletedProcess[str]:
-        """Run a command inside and return what it said, whatever its exit code."""
-        inside = ["nsenter", "-t", str(self.pid), "-m", "-p", "-u", "-i", "-n", "-C", "env", "-i"]
-        inside += ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND=noninteractive", "LANG=C.UTF-8"]
+    def run(self, *command: object, limit_s: float = 300.0, online: bool = False) -> subprocess.CompletedProcess[str]:
+        """Run a command inside and return what it said, whatever its exit code; `online`: with our network."""
         return subprocess.run(
-            [*inside, *map(str, command)], capture_output=True, text=True, timeout=limit_s, check=False
+            self.inside(*command, online=online), capture_output=True, text=True, timeout=limit_s, check=False
         )
 
-    def says(self, *command: object) -> str:
+    def inside(self, *command: object, online: bool = False) -> list[str]:
+        """The command line that runs a command inside."""
+        namespaces = ["-m", "-p", "-u", "-i", "-C", *([] if online else ["-n"])]
+        environment = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND=noninteractive", "LANG=C.UTF-8"]
+        return ["nsenter", "-t", str(self.pid), *namespaces, "env", "-i", *environment, *map(str, command)]
+
+    def says(self, *command: object, limit_s: float = 300.0, online: bool = False) -> str:
         """What a command says that must succeed."""
-        said = self.run(*command)
+        said = self.run(*command, limit_s=limit_s, online=online)
         assert said.returncode == 0, f"{command}: {said.returncode}\n{said.stdout}\n{said.stderr}"
         return said.stdout.strip()
 
