@@ -8,13 +8,13 @@ from aiohttp import web
 from heg.data.door import Door
 from heg.model.policy import CUSTOMER
 from heg.runtime.secrets import Secret
-from heg.web.access import OPEN, WITH_ANY, needed
 from heg.web.accounts.chain import Kind, Note
 from heg.web.accounts.desk import AccountsDesk, DeskError
 from heg.web.accounts.principals import Doors
 from heg.web.accounts.records import Client, Reason, Refused
-from heg.web.accounts.roles import FRESH, Permission
+from heg.web.accounts.roles import Permission
 from heg.web.accounts.standing import Identity
+from heg.web.endpoint import Endpoint, Open
 from heg.web.guard import Denied, Fault
 from heg.web.messages import Problem
 
@@ -48,39 +48,44 @@ class Gate:
         self.desk = desk
         self._doors = doors
 
-    async def admit(self, request: web.Request, open_paths: frozenset[str]) -> Denied | None:
-        """Judge a request; None lets it in, and its `identity_of` is known then."""
-        route = request.match_info.route.resource
-        path = "" if route is None else route.canonical
+    async def admit(self, request: web.Request, endpoint: Endpoint | None) -> Denied | None:
+        """Judge a request for an endpoint (None: there is none); None lets it in, and `identity_of` is known then."""
         identity = self._identify(request)
         if identity is not None:
             request[_IDENTITY] = identity
-        method = "GET" if request.method == "HEAD" else request.method
-        if (method, path) in OPEN or (method == "GET" and path in open_paths):
+        if endpoint is not None and endpoint.needs is Open.TO_ANYBODY:
             return None
         if identity is None:
             return denied_for(self._unknown())
-        if (method, path) in WITH_ANY and identity.session is not None:
-            return None
-        if not path:
+        if endpoint is None:
             return None  # nothing is there, and whoever is logged in may know
-        permission = needed(method, path, request.match_info.get("name", ""))
-        if permission is not None and identity.may(permission):
+        refused = self._judge(identity, endpoint)
+        if refused is None:
             return None
-        if permission in FRESH and permission in identity.permissions:
-            refused = Refused(Reason.NOT_FRESH, "the password, given in the last ten minutes", "give it again")
-        else:
-            refused = Refused(Reason.NOT_ALLOWED, f"somebody who may {permission or 'do this'}", "ask the owner")
         await self.desk.refused(str(identity), client_of(request), refused)
         return denied_for(refused)
 
-    async def note_command(self, request: web.Request, status: int) -> None:
-        """Write a command down after its answer: who gave it, from where, and how it ended."""
+    def _judge(self, identity: Identity, endpoint: Endpoint) -> Refused | None:
+        needs = endpoint.needs
+        if isinstance(needs, Open):
+            # What concerns only whoever is logged in: a token's is somebody else's session.
+            if identity.session is None:
+                return Refused(Reason.NOT_ALLOWED, "somebody who is logged in", "a token can't")
+        elif needs not in identity.permissions:
+            return Refused(Reason.NOT_ALLOWED, f"somebody who may {needs}", "ask the owner")
+        elif not identity.may(needs) or (endpoint.fresh and not (identity.fresh or identity.token is not None)):
+            return Refused(Reason.NOT_FRESH, "the password, given in the last ten minutes", "give it again")
+        if endpoint.household and identity.principal.stakeholder != CUSTOMER:
+            return Refused(Reason.NOT_ALLOWED, "somebody of the household", "ask for /api/v1/history")
+        return None
+
+    async def note(self, request: web.Request, endpoint: Endpoint, status: int) -> None:
+        """Write an order down after its answer: who gave it, from where, and how it ended."""
         identity = identity_of(request)
         body = (await request.read())[:_LONGEST_SHOWN].decode("utf-8", "replace")
         who = "nobody" if identity is None else str(identity)
         outcome = "done" if status < HTTPStatus.BAD_REQUEST else f"refused {status}"
-        detail = f"{request.match_info.get('name', '')} {body}"
+        detail = f"{endpoint.path.rpartition('/')[2]} {body}"
         try:
             await self.desk.note_command(Note(Kind.COMMAND, who, client_of(request).address, outcome, detail))
         except DeskError as error:

@@ -15,6 +15,8 @@ from heg.web.messages import Problem
 REQUEST_HEADER = "X-Heg-Request"
 """A page of another origin can't send it without asking first (CORS preflight), and we never agree."""
 LARGEST_BODY_BYTES = 8192
+"""Where an endpoint does not take more."""
+_LONGEST_LENGTH = 15
 READING = frozenset({"GET", "HEAD"})
 
 HEADERS: Mapping[str, str] = {
@@ -42,6 +44,7 @@ class Fault(StrEnum):
     HEADER = "header"
     CONTENT_TYPE = "content_type"
     TOO_LARGE = "too_large"
+    SLOW = "slow"
     BAD_REQUEST = "bad_request"
     TOO_MANY = "too_many"
     INTERNAL = "internal"
@@ -58,7 +61,9 @@ class Denied:
     retry_after_s: float = 0.0
 
 
-def judge(method: str, headers: Mapping[str, str], *, api: bool) -> Denied | None:
+def judge(
+    method: str, headers: Mapping[str, str], *, api: bool, largest_body_bytes: int = LARGEST_BODY_BYTES
+) -> Denied | None:
     """Judge a request by its head; `headers` must look names up without regard to case. None means: let it in."""
     host = headers.get("Host", "")
     if not names_loopback(host):
@@ -67,7 +72,7 @@ def judge(method: str, headers: Mapping[str, str], *, api: bool) -> Denied | Non
         return _judge_reading(headers) if api else None
     if method != "POST":
         return _denied(405, Fault.METHOD, "GET, HEAD or POST", method)
-    return _judge_order(host, headers)
+    return _judge_order(host, headers) or _judge_size(headers.get("Content-Length"), largest_body_bytes)
 
 
 def names_loopback(host: str) -> bool:
@@ -103,14 +108,14 @@ def _judge_order(host: str, headers: Mapping[str, str]) -> Denied | None:
     kind = headers.get("Content-Type", "").split(";")[0].strip().lower()
     if kind != "application/json":
         return _denied(415, Fault.CONTENT_TYPE, "Content-Type application/json", kind or "none")
-    return _judge_size(headers.get("Content-Length"))
+    return None
 
 
-def _judge_size(length: str | None) -> Denied | None:
+def _judge_size(length: str | None, largest_bytes: int) -> Denied | None:
     if length is None or not length.isascii() or not length.isdigit():
         return _denied(411, Fault.TOO_LARGE, "a Content-Length", length or "none")
-    if int(length) > LARGEST_BODY_BYTES:
-        return _denied(413, Fault.TOO_LARGE, f"a body of at most {LARGEST_BODY_BYTES} bytes", f"{length} bytes")
+    if len(length) > _LONGEST_LENGTH or int(length) > largest_bytes:
+        return _denied(413, Fault.TOO_LARGE, f"a body of at most {largest_bytes} bytes", f"{length[:20]} bytes")
     return None
 
 

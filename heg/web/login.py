@@ -1,26 +1,36 @@
 """Claim, login, people, tokens and audit log under /api/v1: they decode, ask the desk, and encode."""
 
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime
-from typing import TypeVar
-
-import msgspec
-from aiohttp import web
+from typing import Any, TypeVar
 
 from heg.model.policy import Role as StakeholderRole
 from heg.model.policy import Stakeholder
 from heg.runtime.secrets import Secret
-from heg.web.accounts.chain import Line
+from heg.web.accounts.chain import Head, Line, as_json
 from heg.web.accounts.desk import AccountsDesk
-from heg.web.accounts.inspection import written
+from heg.web.accounts.inspection import export_head, written
 from heg.web.accounts.people import Invited, TokenWish
 from heg.web.accounts.records import Account, Admitted, Reason, Refused, Token
 from heg.web.accounts.roles import Permission
 from heg.web.accounts.rules import DAY_S
 from heg.web.accounts.standing import Identity
-from heg.web.gate import DEVICE_COOKIE, SESSION_COOKIE, client_of, denied_for, identity_of
-from heg.web.guard import Denied, Fault
+from heg.web.asking import DeniedError
+from heg.web.endpoint import (
+    Answered,
+    Call,
+    Cookie,
+    Download,
+    Endpoint,
+    Nothing,
+    Nowhere,
+    Open,
+    Reply,
+    ordering,
+    reading,
+)
+from heg.web.gate import DEVICE_COOKIE, SESSION_COOKIE, denied_for
 from heg.web.login_messages import (
-    Asked,
     AuditLine,
     AuditPage,
     AuditVerdict,
@@ -29,11 +39,12 @@ from heg.web.login_messages import (
     Ended,
     Invite,
     IssuedToken,
+    LinesAfter,
     Login,
     Logout,
     NewPassword,
     NewToken,
-    Nothing,
+    Numbered,
     OneTimeCode,
     People,
     Person,
@@ -41,20 +52,12 @@ from heg.web.login_messages import (
     TokenInfo,
     Tokens,
 )
-from heg.web.messages import Message, Problem, encode, iso
+from heg.web.messages import iso
+from heg.web.tables import JSON_LINES
 
-_A = TypeVar("_A", bound=Asked)
 _PAGE_LINES = 500
 _SESSION_COOKIE_S = 30 * 86_400
 _DEVICE_COOKIE_S = 180 * 86_400
-
-
-class DeniedError(Exception):
-    """A handler refuses; the server answers and counts it."""
-
-    def __init__(self, denied: Denied) -> None:
-        super().__init__(denied.problem.reason)
-        self.denied = denied
 
 
 class LoginApi:
@@ -63,64 +66,63 @@ class LoginApi:
     def __init__(self, desk: AccountsDesk) -> None:
         self._desk = desk
 
-    def add_routes(self, routes: web.UrlDispatcher) -> None:
-        """Put the handlers under their paths."""
-        routes.add_get("/api/v1/session", self._session)
-        routes.add_post("/api/v1/session", self._login)
-        routes.add_post("/api/v1/session/end", self._logout)
-        routes.add_post("/api/v1/claim", self._claim)
-        routes.add_post("/api/v1/password", self._password)
-        routes.add_get("/api/v1/accounts", self._accounts)
-        routes.add_post("/api/v1/accounts", self._invite)
-        routes.add_post("/api/v1/accounts/{id}", self._change)
-        routes.add_post("/api/v1/accounts/{id}/reset", self._reset)
-        routes.add_post("/api/v1/accounts/{id}/remove", self._remove)
-        routes.add_get("/api/v1/tokens", self._tokens)
-        routes.add_post("/api/v1/tokens", self._issue)
-        routes.add_post("/api/v1/tokens/{id}/revoke", self._revoke)
-        routes.add_get("/api/v1/audit", self._audit)
-        routes.add_get("/api/v1/audit/verdict", self._verdict)
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Return the rows."""
+        return (*self._of_sessions(), *self._of_people(), *self._of_tokens(), *self._of_the_audit_log())
 
     # sessions
 
-    async def _session(self, request: web.Request) -> web.Response:
-        return _json(self._state(identity_of(request)))
+    def _of_sessions(self) -> tuple[Endpoint, ...]:
+        anybody, any_login = Open.TO_ANYBODY, Open.TO_ANY_LOGIN
+        path = "/api/v1/session"
+        return (
+            reading(path, anybody, "whether there is an owner, and who asks", self._session, SessionState, Nowhere),
+            ordering(path, anybody, "log in", self._login, SessionState, Nowhere, Login),
+            ordering(f"{path}/end", any_login, "log out, here or everywhere", self._logout, Ended, Nowhere, Logout),
+            ordering("/api/v1/claim", anybody, "use a one-time code", self._claim, SessionState, Nowhere, Claim),
+            ordering(
+                "/api/v1/password",
+                any_login,
+                "one's own new password",
+                self._password,
+                SessionState,
+                Nowhere,
+                NewPassword,
+            ),
+        )
 
-    async def _login(self, request: web.Request) -> web.Response:
-        asked = await _read(request, Login)
-        before = identity_of(request)
-        found = await self._desk.login(asked.name, Secret(asked.password), client_of(request), instead_of=before)
-        return self._admitted(found)
+    async def _session(self, call: Call[Nowhere, Nothing]) -> Answered:
+        return self._state(call.who)
 
-    async def _claim(self, request: web.Request) -> web.Response:
-        asked = await _read(request, Claim)
-        code, password = Secret(asked.code), Secret(asked.password)
-        return self._admitted(await self._desk.redeem(code, asked.name, password, client_of(request)))
+    async def _login(self, call: Call[Nowhere, Login]) -> Answered:
+        password = Secret(call.body.password)
+        return self._admitted(await self._desk.login(call.body.name, password, call.client, instead_of=call.who))
 
-    async def _password(self, request: web.Request) -> web.Response:
-        asked = await _read(request, NewPassword)
-        who = _somebody(request)
-        old, new = Secret(asked.old), Secret(asked.new)
-        return self._admitted(await self._desk.change_password(who, old, new, client_of(request)))
+    async def _claim(self, call: Call[Nowhere, Claim]) -> Answered:
+        code, password = Secret(call.body.code), Secret(call.body.password)
+        return self._admitted(await self._desk.redeem(code, call.body.name, password, call.client))
 
-    async def _logout(self, request: web.Request) -> web.Response:
-        asked = await _read(request, Logout)
-        who, client = _somebody(request), client_of(request)
-        ended = 1
-        if asked.everywhere:
-            ended = await self._desk.logout_everywhere(who, client)
+    async def _password(self, call: Call[Nowhere, NewPassword]) -> Answered:
+        old, new = Secret(call.body.old), Secret(call.body.new)
+        return self._admitted(await self._desk.change_password(_somebody(call), old, new, call.client))
+
+    async def _logout(self, call: Call[Nowhere, Logout]) -> Answered:
+        who, ended = _somebody(call), 1
+        if call.body.everywhere:
+            ended = await self._desk.logout_everywhere(who, call.client)
         else:
-            await self._desk.logout(who, client)
-        response = _json(Ended(sessions=ended))
-        _set_cookie(response, SESSION_COOKIE, "", 0)
-        return response
+            await self._desk.logout(who, call.client)
+        return Reply(Ended(sessions=ended), cookies=(Cookie(SESSION_COOKIE, "", 0),))
 
-    def _admitted(self, found: Admitted | Refused) -> web.Response:
+    def _admitted(self, found: Admitted | Refused) -> Reply:
         admitted = _good(found)
-        response = _json(self._state(self._desk.who(admitted.session_key)))
-        _set_cookie(response, SESSION_COOKIE, admitted.session_key.reveal(), _SESSION_COOKIE_S)
-        _set_cookie(response, DEVICE_COOKIE, admitted.device_key.reveal(), _DEVICE_COOKIE_S)
-        return response
+        return Reply(
+            self._state(self._desk.who(admitted.session_key)),
+            cookies=(
+                Cookie(SESSION_COOKIE, admitted.session_key.reveal(), _SESSION_COOKIE_S),
+                Cookie(DEVICE_COOKIE, admitted.device_key.reveal(), _DEVICE_COOKIE_S),
+            ),
+        )
 
     def _state(self, who: Identity | None) -> SessionState:
         claimed, locked = self._desk.claimed, bool(self._desk.locked)
@@ -137,33 +139,47 @@ class LoginApi:
 
     # people
 
-    async def _accounts(self, _request: web.Request) -> web.Response:
+    def _of_people(self) -> tuple[Endpoint, ...]:
+        needs, path = Permission.ACCOUNTS, "/api/v1/accounts"
+        one = f"{path}/{{id}}"
+        return (
+            reading(path, needs, "everybody who may be let in", self._accounts, People, Nowhere),
+            ordering(path, needs, "invite somebody", self._invite, OneTimeCode, Nowhere, Invite),
+            ordering(one, needs, "what somebody is from now on", self._change, Person, Numbered, ChangeAccount),
+            ordering(
+                f"{one}/reset", needs, "a code for somebody's new password", self._reset, OneTimeCode, Numbered, Nothing
+            ),
+            ordering(f"{one}/remove", needs, "somebody is let in no more", self._remove, People, Numbered, Nothing),
+        )
+
+    async def _accounts(self, _call: Call[Nowhere, Nothing]) -> Answered:
+        return self._people()
+
+    async def _invite(self, call: Call[Nowhere, Invite]) -> Answered:
+        asked = call.body
+        found = await self._desk.invite(_somebody(call), asked.name, asked.role, call.client, days=asked.days)
+        return self._invited(_good(found))
+
+    async def _reset(self, call: Call[Numbered, Nothing]) -> Answered:
+        return self._invited(_good(await self._desk.reset(_somebody(call), call.wanted.id, call.client)))
+
+    async def _change(self, call: Call[Numbered, ChangeAccount]) -> Answered:
+        asked, number = call.body, call.wanted.id
+        found = await self._desk.change(
+            _somebody(call), number, asked.role, call.client, enabled=asked.enabled, days=asked.days
+        )
+        return self._person(_good(found))
+
+    async def _remove(self, call: Call[Numbered, Nothing]) -> Answered:
+        _good(await self._desk.remove(_somebody(call), call.wanted.id, call.client) or Nothing())
+        return self._people()
+
+    def _people(self) -> People:
         people = sorted(self._desk.standing().accounts.values(), key=lambda one: one.name)
-        return _json(People(accounts=tuple(map(self._person, people))))
+        return People(accounts=tuple(map(self._person, people)))
 
-    async def _invite(self, request: web.Request) -> web.Response:
-        asked = await _read(request, Invite)
-        who, client = _somebody(request), client_of(request)
-        return self._invited(_good(await self._desk.invite(who, asked.name, asked.role, client, days=asked.days)))
-
-    async def _reset(self, request: web.Request) -> web.Response:
-        await _read(request, Nothing)
-        return self._invited(_good(await self._desk.reset(_somebody(request), _number(request), client_of(request))))
-
-    async def _change(self, request: web.Request) -> web.Response:
-        asked = await _read(request, ChangeAccount)
-        who, client = _somebody(request), client_of(request)
-        number, role, enabled = _number(request), asked.role, asked.enabled
-        found = await self._desk.change(who, number, role, client, enabled=enabled, days=asked.days)
-        return _json(self._person(_good(found)))
-
-    async def _remove(self, request: web.Request) -> web.Response:
-        await _read(request, Nothing)
-        _good(await self._desk.remove(_somebody(request), _number(request), client_of(request)) or Nothing())
-        return await self._accounts(request)
-
-    def _invited(self, invited: Invited) -> web.Response:
-        return _json(OneTimeCode(account=self._person(invited.account), code=invited.code.reveal()))
+    def _invited(self, invited: Invited) -> OneTimeCode:
+        return OneTimeCode(account=self._person(invited.account), code=invited.code.reveal())
 
     def _person(self, account: Account) -> Person:
         sessions = sum(one.account == account.id for one in self._desk.standing().sessions.values())
@@ -180,38 +196,65 @@ class LoginApi:
 
     # tokens
 
-    async def _tokens(self, request: web.Request) -> web.Response:
-        who = _somebody(request)
-        tokens = sorted(self._desk.standing().tokens.values(), key=lambda one: one.id)
-        every = Permission.ACCOUNTS in who.permissions
-        return _json(Tokens(tokens=tuple(_token(one) for one in tokens if every or one.account == who.account.id)))
+    def _of_tokens(self) -> tuple[Endpoint, ...]:
+        needs, path = Permission.TOKENS, "/api/v1/tokens"
+        return (
+            reading(path, needs, "one's own tokens, an owner's view of all", self._tokens, Tokens, Nowhere),
+            ordering(path, needs, "make a token", self._issue, IssuedToken, Nowhere, NewToken),
+            ordering(f"{path}/{{id}}/revoke", needs, "end a token", self._revoke, Tokens, Numbered, Nothing),
+        )
 
-    async def _issue(self, request: web.Request) -> web.Response:
-        asked = await _read(request, NewToken)
+    async def _tokens(self, call: Call[Nowhere, Nothing]) -> Answered:
+        return self._tokens_of(_somebody(call))
+
+    async def _issue(self, call: Call[Nowhere, NewToken]) -> Answered:
+        asked = call.body
         other = None if asked.stakeholder is None else _stakeholder(asked.stakeholder)
         wish = TokenWish(asked.label, frozenset(asked.scopes), asked.days * DAY_S, other)
-        issued = _good(await self._desk.issue_token(_somebody(request), wish, client_of(request)))
-        return _json(IssuedToken(token=_token(issued.token), key=issued.key.reveal()))
+        issued = _good(await self._desk.issue_token(_somebody(call), wish, call.client))
+        return IssuedToken(token=_token(issued.token), key=issued.key.reveal())
 
-    async def _revoke(self, request: web.Request) -> web.Response:
-        await _read(request, Nothing)
-        who, client = _somebody(request), client_of(request)
-        _good(await self._desk.revoke_token(who, _number(request), client) or Nothing())
-        return await self._tokens(request)
+    async def _revoke(self, call: Call[Numbered, Nothing]) -> Answered:
+        who = _somebody(call)
+        _good(await self._desk.revoke_token(who, call.wanted.id, call.client) or Nothing())
+        return self._tokens_of(who)
+
+    def _tokens_of(self, who: Identity) -> Tokens:
+        tokens = sorted(self._desk.standing().tokens.values(), key=lambda one: one.id)
+        every = Permission.ACCOUNTS in who.permissions
+        return Tokens(tokens=tuple(_token(one) for one in tokens if every or one.account == who.account.id))
 
     # the audit log
 
-    async def _audit(self, request: web.Request) -> web.Response:
-        after = _whole(request.query.get("after", "0"))
-        lines = _good(await self._desk.lines(after, _PAGE_LINES))
-        next_after = lines[-1].seq if len(lines) == _PAGE_LINES else None
-        return _json(AuditPage(lines=tuple(map(_line, lines)), next_after=next_after))
+    def _of_the_audit_log(self) -> tuple[Endpoint, ...]:
+        needs, path = Permission.AUDIT, "/api/v1/audit"
+        return (
+            reading(path, needs, "lines of the audit log", self._audit, AuditPage, LinesAfter),
+            reading(f"{path}/export", needs, "all of it, a line each", self._export, JSON_LINES, Nowhere),
+            reading(f"{path}/verdict", needs, "whether it is what was written", self._verdict, AuditVerdict, Nowhere),
+        )
 
-    async def _verdict(self, _request: web.Request) -> web.Response:
+    async def _audit(self, call: Call[LinesAfter, Nothing]) -> Answered:
+        lines = _good(await self._desk.lines(call.wanted.cursor, _PAGE_LINES))
+        next_cursor = lines[-1].seq if len(lines) == _PAGE_LINES else None
+        return AuditPage(lines=tuple(map(_line, lines)), next_cursor=next_cursor)
+
+    async def _export(self, _call: Call[Nowhere, Nothing]) -> Answered:
+        base, head = _good(await self._desk.edges())
+        return Download(self._all_lines(base, head), JSON_LINES, "audit.jsonl")
+
+    async def _all_lines(self, base: Head, head: Head) -> AsyncGenerator[bytes, None]:
+        yield export_head(base, head).encode() + b"\n"
+        last = base.seq
+        while last < head.seq and (lines := _good(await self._desk.lines(last, _PAGE_LINES))):
+            yield b"".join(as_json(line).encode("utf-8", "replace") + b"\n" for line in lines if line.seq <= head.seq)
+            last = lines[-1].seq
+
+    async def _verdict(self, _call: Call[Nowhere, Nothing]) -> Answered:
         found = _good(await self._desk.verify())
         altered, why = found.first_altered, found.why
-        return _json(
-            AuditVerdict(good=found.good, lines=found.lines, head=written(found.head), first_altered=altered, why=why)
+        return AuditVerdict(
+            good=found.good, lines=found.lines, head=written(found.head), first_altered=altered, why=why
         )
 
 
@@ -224,32 +267,10 @@ def _good(found: _G | Refused) -> _G:
     return found
 
 
-async def _read(request: web.Request, kind: type[_A]) -> _A:
-    try:
-        return msgspec.json.decode(await request.read() or b"{}", type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        # The library's words name fields and types, never values.
-        problem = Problem(
-            reason=Fault.BAD_REQUEST, expected="a JSON object as docs/integrators/api.md says", came=str(error)
-        )
-        raise DeniedError(Denied(400, Fault.BAD_REQUEST, problem)) from None
-
-
-def _somebody(request: web.Request) -> Identity:
-    who = identity_of(request)
-    if who is None:
+def _somebody(call: Call[Any, Any]) -> Identity:
+    if call.who is None:
         raise DeniedError(denied_for(Refused(Reason.NOT_ALLOWED, "a login")))
-    return who
-
-
-def _number(request: web.Request) -> int:
-    return _whole(request.match_info["id"])
-
-
-def _whole(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) <= 15):
-        raise DeniedError(denied_for(Refused(Reason.OUT_OF_RANGE, "a whole number")))
-    return int(text)
+    return call.who
 
 
 def _stakeholder(text: str) -> Stakeholder:
@@ -258,10 +279,6 @@ def _stakeholder(text: str) -> Stakeholder:
         return Stakeholder(StakeholderRole(role), name)
     except ValueError:
         raise DeniedError(denied_for(Refused(Reason.OUT_OF_RANGE, "a stakeholder such as dso:enel"))) from None
-
-
-def _set_cookie(response: web.Response, name: str, value: str, max_age_s: int) -> None:
-    response.set_cookie(name, value, max_age=max_age_s, path="/", secure=True, httponly=True, samesite="Strict")
 
 
 def _token(token: Token) -> TokenInfo:
@@ -292,8 +309,3 @@ def _line(line: Line) -> AuditLine:
 
 def _utc(ms: int) -> str:
     return iso(datetime.fromtimestamp(ms / 1000, UTC))
-
-
-def _json(message: Message) -> web.Response:
-    headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
-    return web.Response(body=encode(message), headers=headers)

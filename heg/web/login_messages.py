@@ -5,18 +5,12 @@ from typing import Annotated
 import msgspec
 
 from heg.web.accounts.roles import Permission, Role
+from heg.web.endpoint import Asked, Wanted
 from heg.web.messages import Message
 
 Short = Annotated[str, msgspec.Meta(max_length=64)]
 Password = Annotated[str, msgspec.Meta(max_length=1024)]
 Days = Annotated[float, msgspec.Meta(gt=0, le=3660)]
-
-
-class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of what is asked. Never shown whole: it holds passwords."""
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}>"
 
 
 class Claim(Asked, frozen=True):
@@ -72,8 +66,16 @@ class NewToken(Asked, frozen=True):
     stakeholder: Short | None = None
 
 
-class Nothing(Asked, frozen=True):
-    """An empty object."""
+class Numbered(Wanted, frozen=True):
+    """Which account or token is meant."""
+
+    id: Annotated[int, msgspec.Meta(ge=0, le=10**15, description="its id, a whole number")]
+
+
+class LinesAfter(Wanted, frozen=True):
+    """Where in the audit log reading goes on."""
+
+    cursor: Annotated[int, msgspec.Meta(ge=0, le=10**15, description="next_cursor of the page before")] = 0
 
 
 class SessionState(Message, frozen=True):
@@ -153,10 +155,10 @@ class AuditLine(Message, frozen=True):
 
 
 class AuditPage(Message, frozen=True):
-    """Lines in order; `next_after` asks for the page behind."""
+    """Lines in order; `next_cursor` asks for the page behind."""
 
     lines: tuple[AuditLine, ...]
-    next_after: int | None
+    next_cursor: int | None
 
 
 class AuditVerdict(Message, frozen=True):

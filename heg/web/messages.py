@@ -5,11 +5,15 @@ A number that has no bound (an envelope without a limit) is null, never infinity
 
 import math
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
 from heg.model.catalogue import Kind
 from heg.model.instance import Quality
+
+Value = float | str | bool | dict[str, Any] | list[Any] | None
+"""A value as JSON has it; records and profiles are objects."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -384,7 +388,7 @@ class SeriesRow(Message, frozen=True):
     """One row of a series: a raw value, or mean, extremes, first and last of a step."""
 
     time: str
-    value: float | str | bool | None
+    value: Value
     low: float | None
     high: float | None
     first: float | None
@@ -408,7 +412,7 @@ class Answer(Message, frozen=True):
     outcome: str
     text: str
     refusal: str | None = None
-    detail: dict[str, object] | None = None
+    detail: dict[str, Any] | None = None
 
 
 class Problem(Message, frozen=True):
@@ -418,6 +422,34 @@ class Problem(Message, frozen=True):
     expected: str
     came: str = ""
     mend: str = ""
+
+
+class ProblemDetails(Message, frozen=True):
+    """A `Problem` as it is sent (RFC 9457, application/problem+json); `detail` is the sentence of the other members."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    reason: str
+    expected: str
+    came: str = ""
+    mend: str = ""
+
+
+def details(problem: Problem, status: int) -> ProblemDetails:
+    """Make the details of a problem that ends a request with this status."""
+    parts = (f"expected {problem.expected}", problem.came and f"came {problem.came}", problem.mend)
+    return ProblemDetails(
+        type=f"urn:heg:problem:{problem.reason}",
+        title=problem.reason.replace("_", " "),
+        status=status,
+        detail="; ".join(part for part in parts if part),
+        reason=problem.reason,
+        expected=problem.expected,
+        came=problem.came,
+        mend=problem.mend,
+    )
 
 
 def encode(message: Message) -> bytes:

@@ -8,8 +8,8 @@ import msgspec
 
 from heg.data.door import CommandAnswer
 from heg.model.instance import Location
-from heg.model.refusals import Refusal, RefusalCode
 from heg.model.regimes import Regime
+from heg.web.endpoint import Asked
 from heg.web.house import Home
 from heg.web.messages import Answer
 
@@ -18,7 +18,7 @@ _Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 _Kilowatts = Annotated[float, msgspec.Meta(ge=-1000.0, le=1000.0)]
 
 
-class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Order(Asked, frozen=True):
     """Base of every order."""
 
 
@@ -109,17 +109,6 @@ ORDERS: Mapping[str, type[Order]] = {
     "otherwise": WhatElse,
     "scan": Scan,
 }
-
-
-def read_order(name: str, body: bytes) -> Order | Refusal:
-    """Decode a body as the order of this name; anything unexpected is refused with what was expected."""
-    kind = ORDERS.get(name)
-    if kind is None:
-        return Refusal(RefusalCode.UNSUPPORTED, f"command one of {', '.join(ORDERS)}", name[:64])
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return Refusal(RefusalCode.WRONG_TYPE, f"a JSON object as docs/integrators/api.md says for {name}", str(error))
 
 
 def command_for(order: Order, home: Home) -> Command:

@@ -13,27 +13,29 @@ from heg.data.door import Door
 from heg.model.refusals import RefusedError
 from heg.runtime.clock import Clock
 from heg.web.accounts.desk import DeskError
-from heg.web.accounts.records import Reason, Refused
+from heg.web.answering import denied_as, refused, respond
 from heg.web.api import Api
+from heg.web.asking import DeniedError, read_body, read_wanted
 from heg.web.assets import Asset, load_assets
-from heg.web.gate import Gate, denied_for
+from heg.web.commands import CommandsApi
+from heg.web.endpoint import Call, Endpoint, Method, Nothing, Table
+from heg.web.gate import Gate, client_of, denied_for, identity_of
 from heg.web.guard import HEADERS, LARGEST_BODY_BYTES, Denied, Fault, judge
-from heg.web.health import health
 from heg.web.house import Home
-from heg.web.login import DeniedError, LoginApi
-from heg.web.messages import Alive, Health, Message, Problem, encode
-from heg.web.metrics import CONTENT_TYPE, WebFigures, exposition
+from heg.web.live import LiveApi
+from heg.web.login import LoginApi
+from heg.web.messages import Problem
+from heg.web.metrics import WebFigures
+from heg.web.report import ReportApi
 from heg.web.settings import WebSettings
-from heg.web.snapshot import Snapshot
-from heg.web.stream import Stream, Viewer, real_span
+from heg.web.stream import real_span
+from heg.web.values import ValuesApi
 
 logger = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _GOODBYE_S = 2.0
 """Real seconds that requests under way get at shutdown."""
-_SEND_BUFFER_BYTES = 65_536
-"""A live page's socket buffers little, so that a slow one misses pictures instead of lagging behind."""
 
 
 class WebServer:
@@ -56,17 +58,28 @@ class WebServer:
         self._assets = load_assets()
         self._refused: Counter[str] = Counter()
         self._started_s = clock.real_s()
-        snapshot = Snapshot(door, clock, home)
         self._gate = gate
-        self._api = Api(door, clock, home, snapshot, None if gate is None else gate.door_of)
-        self._picture = lambda: encode(snapshot.state())
-        self._stream = self._new_stream()
+        self._live = LiveApi(door, clock, home, settings, gate)
+        self.table = self._table()
 
     async def run(self) -> None:
         """Serve until cancelled; on the way out every connection, task and buffer of ours is gone."""
-        self._stream = self._new_stream()
+        self._live.open()
         async with self._serving():
-            await self._stream.run()
+            await self._live.run()
+
+    def _table(self) -> Table:
+        """Every endpoint. Who adds one adds a row to one of these."""
+        clock, home = self._clock, self._home
+        report = ReportApi(self._door, clock, home, self._figures, login=self._gate is not None)
+        return Table(
+            report.endpoints(lambda: self.table),
+            Api(clock, home).endpoints(),
+            ValuesApi(clock, home).endpoints(),
+            self._live.endpoints(),
+            CommandsApi(home).endpoints(),
+            () if self._gate is None else LoginApi(self._gate.desk).endpoints(),
+        )
 
     @contextlib.asynccontextmanager
     async def _serving(self) -> AsyncIterator[None]:
@@ -82,7 +95,7 @@ class WebServer:
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(runner.cleanup)
             await runner.setup()
-            stack.callback(self._stream.close)
+            stack.callback(self._live.close)
             # A copy: the caller's socket stays open, so that a restarted server finds its port still ours.
             copy = self._listener.dup()
             server = await loop.create_server(lambda: self._connection(runner), sock=copy, start_serving=False)
@@ -103,34 +116,64 @@ class WebServer:
         async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
             return await self._guarded(request, handler)
 
-        application = web.Application(client_max_size=LARGEST_BODY_BYTES, middlewares=[guarded])
+        largest = max(row.largest_body_bytes for row in self.table.rows)
+        application = web.Application(client_max_size=largest, middlewares=[guarded])
         application.on_response_prepare.append(_dress)
         routes = application.router
         for path, asset in self._assets.items():
             routes.add_get(path, _sender(asset))
-        routes.add_get("/healthz", self._healthz)
-        routes.add_get("/metrics", self._metrics)
-        routes.add_get("/api/v1/events", self._events, allow_head=False)
-        routes.add_get("/api/v1/health", self._health)
-        self._api.add_routes(routes)
-        if self._gate is not None:
-            LoginApi(self._gate.desk).add_routes(routes)
+        for row in self.table.rows:
+            add = routes.add_get if row.method is Method.GET else routes.add_post
+            add(row.path, self._answering(row))
         return application
 
+    def _answering(self, row: Endpoint) -> Handler:
+        async def answer(request: web.Request) -> web.StreamResponse:
+            wanted = read_wanted(request, row.wanted)
+            body = await read_body(request, row.body, self._clock) if row.method is Method.POST else Nothing()
+            door = None if self._gate is None else self._gate.door_of(request)
+            call = Call(wanted, body, door or self._door, identity_of(request), client_of(request), request)
+            return await respond(request, await row.handler(call), self._clock)
+
+        return answer
+
     async def _guarded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        denied = judge(request.method, request.headers, api=request.path.startswith("/api/"))
+        route = request.match_info.route.resource
+        path = "" if route is None else route.canonical
+        row = self.table.find(request.method, path)
+        largest = LARGEST_BODY_BYTES if row is None else row.largest_body_bytes
+        api = request.path.startswith("/api/")
+        denied = judge(request.method, request.headers, api=api, largest_body_bytes=largest)
         if denied is not None:
             return self._refuse(denied)
         try:
-            return await self._admitted(request, handler)
+            return await self._let_in(request, row, handler, asset=path in self._assets)
+        except DeskError as error:
+            return self._refuse(denied_for(error.refused))
+
+    async def _let_in(
+        self, request: web.Request, row: Endpoint | None, handler: Handler, *, asset: bool
+    ) -> web.StreamResponse:
+        """Let the gate judge, where there is one; what is to be noted is written down with how it ended."""
+        if self._gate is None or asset:
+            return await self._answered(request, handler)
+        denied = await self._gate.admit(request, row)
+        if denied is not None:
+            return self._refuse(denied)
+        response = await self._answered(request, handler)
+        if row is not None and row.noted:
+            await self._gate.note(request, row, response.status)
+        return response
+
+    async def _answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
         except DeniedError as error:
             return self._refuse(error.denied)
         except DeskError as error:
             return self._refuse(denied_for(error.refused))
         except RefusedError as error:
-            refusal = error.refusal
-            problem = Problem(reason=refusal.code, expected=refusal.expected, came=refusal.came, mend=refusal.mend)
-            return self._refuse(Denied(403, Fault.ACCESS, problem))
+            return self._refuse(denied_as(error.refusal))
         except web.HTTPException as error:
             return self._refuse(_http_fault(error))
         except (ConnectionError, asyncio.CancelledError):
@@ -141,102 +184,15 @@ class WebServer:
             problem = Problem(reason=Fault.INTERNAL, expected="an answer", came="a fault in the gateway; see its log")
             return self._refuse(Denied(500, Fault.INTERNAL, problem))
 
-    async def _admitted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Let the gate judge, where there is one; a command is written down with how it ended."""
-        if self._gate is None:
-            return await handler(request)
-        denied = await self._gate.admit(request, frozenset(self._assets))
-        if denied is not None:
-            return self._refuse(denied)
-        response = await handler(request)
-        if request.method == "POST" and request.path.startswith("/api/v1/commands/"):
-            await self._gate.note_command(request, response.status)
-        return response
-
     def _refuse(self, denied: Denied) -> web.Response:
         self._refused[denied.fault] += 1
-        response = answer(denied.problem, denied.status)
-        if denied.retry_after_s > 0:
-            response.headers["Retry-After"] = f"{denied.retry_after_s:.0f}"
-        return response
+        return refused(denied)
 
-    async def _healthz(self, _request: web.Request) -> web.Response:
-        judged = self._judged()
-        status = 200 if judged.healthy else 503
-        # To strangers only that it lives: reasons and version are for those who are let in.
-        return answer(judged if self._gate is None else Alive(healthy=judged.healthy), status)
-
-    async def _health(self, request: web.Request) -> web.Response:
-        self._for_the_household(request)
-        return answer(self._judged())
-
-    def _judged(self) -> Health:
-        return health(self._door, self._clock, self._home, uptime_s=self._uptime_s())
-
-    def _for_the_household(self, request: web.Request) -> None:
-        """Refuse others what is one picture for all: no policy could narrow it."""
-        if self._gate is not None and self._gate.door_of(request) is not None:
-            refused = Refused(Reason.NOT_ALLOWED, "somebody of the household", "ask for /api/v1/history")
-            raise DeniedError(denied_for(refused))
-
-    async def _metrics(self, request: web.Request) -> web.Response:
-        self._for_the_household(request)
-        figures = WebFigures(self._uptime_s(), dict(self._refused), self._stream.viewers, self._stream.dropped)
-        text = await exposition(self._door, self._clock, self._home, figures)
-        return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
-
-    async def _events(self, request: web.Request) -> web.StreamResponse:
-        self._for_the_household(request)
-        viewer = self._stream.join()
-        if viewer is None:
-            expected = f"at most {self._settings.clients} open live pages"
-            problem = Problem(reason=Fault.TOO_MANY, expected=expected, mend="close a page that is not needed")
-            return self._refuse(Denied(503, Fault.TOO_MANY, problem))
-        try:
-            return await self._show(request, viewer)
-        finally:
-            self._stream.leave(viewer)
-
-    async def _show(self, request: web.Request, viewer: Viewer) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
-        if request.transport is not None:
-            _keep_buffers_small(request.transport)
-        await response.prepare(request)
-        slow_s = real_span(self._clock, self._settings.slow_s)
-        try:
-            while (frame := await viewer.next()) is not None:
-                if self._gate is not None and not self._gate.still_admits(request):
-                    break  # logged out, or no longer allowed to look
-                async with asyncio.timeout(slow_s):
-                    await response.write(frame)
-        except TimeoutError:
-            logger.info("a live page did not read for %.0f s: dropped", self._settings.slow_s)
-            if request.transport is not None:
-                request.transport.abort()
-        except ConnectionError:
-            logger.debug("a live page went away")
-        return response
+    def _figures(self) -> WebFigures:
+        return WebFigures(self._uptime_s(), dict(self._refused), self._live.viewers, self._live.dropped)
 
     def _uptime_s(self) -> float:
         return self._clock.real_s() - self._started_s
-
-    def _new_stream(self) -> Stream:
-        return Stream(
-            self._clock,
-            self._picture,
-            period_s=1.0 / self._settings.rate_hz,
-            heartbeat_s=self._settings.heartbeat_s,
-            room=self._settings.clients,
-        )
-
-
-def answer(message: Message, status: int = 200) -> web.Response:
-    """A message as a JSON response that nobody may keep."""
-    return web.Response(
-        status=status,
-        body=encode(message),
-        headers={"Content-Type": "application/json", "Cache-Control": "no-store"},
-    )
 
 
 class _Busy(asyncio.Protocol):
@@ -265,13 +221,5 @@ async def _dress(_request: web.Request, response: web.StreamResponse) -> None:
 def _http_fault(error: web.HTTPException) -> Denied:
     faults = {405: Fault.METHOD, 413: Fault.TOO_LARGE}
     fault = faults.get(error.status, Fault.BAD_REQUEST)
-    expected = (
-        "a path of docs/integrators/api.md" if error.status == 404 else "a request as docs/integrators/api.md says"
-    )
+    expected = "a path of /api/v1/openapi.json" if error.status == 404 else "a request as /api/v1/openapi.json says"
     return Denied(error.status, fault, Problem(reason=fault, expected=expected, came=error.reason))
-
-
-def _keep_buffers_small(transport: asyncio.Transport) -> None:
-    connection = transport.get_extra_info("socket")
-    if connection is not None:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)

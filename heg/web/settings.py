@@ -18,7 +18,7 @@ class WebSettings:
     host: str = "127.0.0.1"
     port: int = WEB.default_port
     rate_hz: float = 4.0
-    clients: int = 8
-    connections: int = 64
+    clients: int = 64
+    connections: int = 160
     slow_s: float = 10.0
     heartbeat_s: float = 10.0

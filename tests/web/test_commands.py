@@ -1,13 +1,15 @@
 """The owner's orders: typed, ranged, answered once."""
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from heg.model.instance import Location
-from heg.model.refusals import Refusal
 from heg.runtime.clock import Clock
-from heg.web.orders import ORDERS, Manual, command_for, read_order
+from heg.web.asking import DeniedError, decoded
+from heg.web.orders import ORDERS, Manual, command_for
 from tests.support.stepped import stepped
 from tests.web.house import HOME
 from tests.web.serving import serving
@@ -77,19 +79,26 @@ async def test_an_order_that_nobody_answers_says_so(clock: Clock) -> None:
         ("cycle", b"{}"),
         ("cycle", b'{"name": "../x"}'),
         ("cycle", b'{"name": "dishes", "power_kw": []}'),
-        ("permit-join", b"{}"),
-        ("../../x", b"{}"),
     ],
 )
 def test_what_does_not_fit_is_refused(name: str, body: bytes) -> None:
-    assert isinstance(read_order(name, body), Refusal)
+    with pytest.raises(DeniedError):
+        decoded(body, ORDERS[name])
 
 
-@given(st.sampled_from([*ORDERS, "other"]), st.binary(max_size=200))
+@pytest.mark.parametrize("name", ["permit-join", "../../x", "%2e%2e/x", "plan/"])
+@stepped
+async def test_an_order_of_another_name_is_not_there(clock: Clock, name: str) -> None:
+    async with serving(clock) as served:
+        said = await served.order(name, {})
+    assert said.status in (404, 405)
+    assert said.headers["Content-Type"] == "application/problem+json"
+
+
+@given(st.sampled_from(list(ORDERS)), st.binary(max_size=200))
 def test_no_body_breaks_the_decoder(name: str, body: bytes) -> None:
-    order = read_order(name, body)
-    if not isinstance(order, Refusal):
-        command_for(order, HOME)
+    with contextlib.suppress(DeniedError):
+        command_for(decoded(body, ORDERS[name]), HOME)
 
 
 def test_minutes_become_seconds_of_house_time() -> None:
@@ -98,20 +107,17 @@ def test_minutes_become_seconds_of_house_time() -> None:
 
 
 def test_what_is_said_of_a_car_is_passed_on_and_what_is_not_said_is_left_out() -> None:
-    order = read_order("plug-in", b'{"charger": "garage", "departure": "07:30", "target": 0.8}')
-    assert not isinstance(order, Refusal)
+    order = decoded(b'{"charger": "garage", "departure": "07:30", "target": 0.8}', ORDERS["plug-in"])
     command = command_for(order, HOME)
     assert (command.variable, command.place) == ("command.plug_in", Location("home", "garage"))
     assert command.arguments == {"departure": "07:30", "target": 0.8}
-    order = read_order("plug-in", b'{"forget": true}')
-    assert not isinstance(order, Refusal)
+    order = decoded(b'{"forget": true}', ORDERS["plug-in"])
     command = command_for(order, HOME)
     assert (command.place, command.arguments) == (Location("home"), {"forget": True})
 
 
 def test_a_cycle_is_passed_on_and_what_is_not_said_is_left_out() -> None:
-    order = read_order("cycle", b'{"name": "dishes", "latest": "18:00"}')
-    assert not isinstance(order, Refusal)
+    order = decoded(b'{"name": "dishes", "latest": "18:00"}', ORDERS["cycle"])
     command = command_for(order, HOME)
     assert (command.variable, command.place) == ("command.cycle", Location("home"))
     assert command.arguments == {"name": "dishes", "latest": "18:00"}

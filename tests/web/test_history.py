@@ -66,9 +66,10 @@ async def test_two_batteries_are_one_sum_only_where_both_are_known(clock: Clock)
     ("query", "reason"),
     [
         ("resolution=raw", "unsupported"),
-        ("resolution=1s", "unsupported"),
-        ("from=yesterday", "bad_time"),
-        ("from=2026-06-03T11:00:00", "bad_time"),
+        ("resolution=1s", "bad_request"),
+        ("from=yesterday", "bad_request"),
+        ("from=2026-06-03T11:00:00", "bad_request"),
+        ("form=2026-06-03T11:00:00Z", "bad_request"),
         ("from=0001-01-01T00:00:00Z", "bad_time"),
         ("from=2026-06-03T11:00:00Z&to=2026-06-03T10:00:00Z", "bad_time"),
         ("from=2020-01-01T00:00:00Z", "too_large"),

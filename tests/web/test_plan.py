@@ -195,7 +195,7 @@ async def test_what_was_planned_is_read_from_the_store_once(clock: Clock) -> Non
     [
         ("from=2026-05-01T00:00:00Z", "too_large"),
         ("from=2026-06-04T00:00:00Z", "bad_time"),
-        ("from=yesterday", "bad_time"),
+        ("from=yesterday", "bad_request"),
     ],
 )
 @stepped(start_utc=MORNING)

@@ -12,7 +12,7 @@ from typing import TypeVar
 from heg.runtime.clock import Clock
 from heg.runtime.secrets import Secret
 from heg.web.accounts.accounts import Accounts
-from heg.web.accounts.chain import Line, Note, Verdict
+from heg.web.accounts.chain import Head, Line, Note, Verdict
 from heg.web.accounts.file import DamagedError
 from heg.web.accounts.ledger import Ledger
 from heg.web.accounts.passwords import Passwords, weakness
@@ -267,6 +267,12 @@ class AccountsDesk:
         return await self._in_file(
             lambda: [line for line, _ in zip(self._open_ledger().lines(after), range(limit), strict=False)]
         )
+
+    async def edges(self) -> tuple[Head, Head] | Refused:
+        """Return what lies before the audit log's first line, and its last one."""
+        if self._ledger is None:
+            return self._locked()
+        return await self._in_file(lambda: self._open_ledger().edges())
 
     async def verify(self) -> Verdict | Refused:
         """Verify the audit log."""

@@ -57,10 +57,15 @@ def export_lines(folder: Path) -> Iterator[str]:
         try:
             base = base_of(connection, key) if key else GENESIS
             head = head_of(connection)
-            yield json.dumps({_MARK: 1, "base": written(base), "head": written(head)})
+            yield export_head(base, head)
             yield from map(as_json, Book(connection, key).lines(base.seq))
         except (sqlite3.Error, ValueError) as error:
             raise DamagedError(f"{NAME}: {error}") from error
+
+
+def export_head(base: Head, head: Head) -> str:
+    """Return the first line of an export: where it begins and ends."""
+    return json.dumps({_MARK: 1, "base": written(base), "head": written(head)})
 
 
 def verify_export(texts: Iterable[str], noted: Iterable[Head] = ()) -> Verdict:

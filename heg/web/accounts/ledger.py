@@ -113,6 +113,10 @@ class Ledger:
         """Iterate over the audit log's lines behind a number."""
         return self.book.lines(after)
 
+    def edges(self) -> tuple[Head, Head]:
+        """Return what lies before the first line, and the last line. Raises `SealError` where the head is not ours."""
+        return base_of(self._file.connection, self._file.key), self._file.sealed().head
+
     def verify(self) -> Verdict:
         """Verify the chain against its sealed head. Raises `SealError` where that is not ours."""
         sealed = self._file.sealed()

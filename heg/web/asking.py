@@ -1,0 +1,109 @@
+"""Reads a request as its endpoint declares it: address and body become typed values, or a problem that says which part.
+
+The library's own words name fields and types, never values: a password in the wrong place is not repeated.
+"""
+
+import asyncio
+import difflib
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar, get_args, get_origin
+
+import msgspec
+from aiohttp import web
+
+from heg.runtime.clock import Clock
+from heg.web.endpoint import Asked, Wanted
+from heg.web.guard import Denied, Fault
+from heg.web.messages import Problem
+from heg.web.stream import real_span
+
+_BODY_WITHIN_S = 10.0
+"""Real seconds within which a body is here: who sends a byte a minute holds no handler."""
+_LONGEST_SHOWN = 64
+_LONGEST_VALUE = 4096
+
+_S = TypeVar("_S", bound=msgspec.Struct)
+_W = TypeVar("_W", bound=Wanted)
+_B = TypeVar("_B", bound=Asked)
+
+
+class DeniedError(Exception):
+    """A request is refused; the server answers and counts it."""
+
+    def __init__(self, denied: Denied) -> None:
+        super().__init__(denied.problem.reason)
+        self.denied = denied
+
+
+def read_wanted(request: web.Request, type_: type[_W]) -> _W:
+    """Read what the address says. Raises `DeniedError`."""
+    said: dict[str, str] = dict(request.match_info)
+    for name, value in request.query.items():
+        if name in said:
+            raise _bad(name, "once", "it came twice")
+        if len(value) > _LONGEST_VALUE:
+            raise _bad(name, f"at most {_LONGEST_VALUE} characters", f"{len(value)}")
+        said[name] = value
+    return _converted(said, type_)
+
+
+async def read_body(request: web.Request, type_: type[_B], clock: Clock) -> _B:
+    """Read the body; an empty one is an empty object. Raises `DeniedError`."""
+    try:
+        async with asyncio.timeout(real_span(clock, _BODY_WITHIN_S)):
+            body = await request.read()
+    except TimeoutError:
+        problem = Problem(reason=Fault.SLOW, expected=f"the whole body within {_BODY_WITHIN_S:g} s", came="less")
+        raise DeniedError(Denied(408, Fault.SLOW, problem)) from None
+    return decoded(body, type_)
+
+
+def decoded(body: bytes, type_: type[_B]) -> _B:
+    """Read a body's bytes; an empty one is an empty object. Raises `DeniedError`."""
+    try:
+        return msgspec.json.decode(body or b"{}", type=type_)
+    except msgspec.ValidationError as error:
+        raise _wrong(error, type_) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _bad("body", "a JSON object", str(error)) from None
+
+
+def described(type_: Any) -> str:
+    """Return the phrase of a field's `Meta.description`, "" without one."""
+    if get_origin(type_) is Annotated:
+        for extra in type_.__metadata__:
+            if isinstance(extra, msgspec.Meta) and extra.description:
+                return extra.description
+        return described(type_.__origin__)
+    return next((text for part in get_args(type_) if (text := described(part))), "")
+
+
+def _converted(said: Mapping[str, str], type_: type[_S]) -> _S:
+    known = [field.encode_name for field in msgspec.structs.fields(type_)]
+    for name in said:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f" (did you mean {close[0]}?)" if close else ""
+            raise _bad(_short(name), f"one of {', '.join(known) or 'no parameters'}{hint}", _short(name))
+    try:
+        return msgspec.convert(dict(said), type_, strict=False)
+    except msgspec.ValidationError as error:
+        raise _wrong(error, type_, said) from None
+
+
+def _wrong(error: msgspec.ValidationError, type_: type[msgspec.Struct], said: Mapping[str, str] = {}) -> DeniedError:
+    text, _, path = str(error).partition(" - at `$.")
+    name = path.rstrip("`").split(".")[0].split("[")[0]
+    field = next((one for one in msgspec.structs.fields(type_) if one.encode_name == name), None)
+    expected = described(field.type) if field is not None else ""
+    came = _short(said[name]) if name in said else text
+    return _bad(name or "body", expected or text.removeprefix("Expected "), came)
+
+
+def _bad(name: str, expected: str, came: str) -> DeniedError:
+    problem = Problem(reason=Fault.BAD_REQUEST, expected=f"{name}: {expected}", came=came)
+    return DeniedError(Denied(400, Fault.BAD_REQUEST, problem))
+
+
+def _short(text: str) -> str:
+    return "".join(letter for letter in text if letter.isprintable())[:_LONGEST_SHOWN]
