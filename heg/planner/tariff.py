@@ -82,11 +82,12 @@ def tidy_cycles(inputs: PlanInputs, slots: int, mender: Mender) -> tuple[Cycle, 
 
 
 def _cycle(number: int, asked: Deferrable, slots: int, *, late: bool, mender: Mender) -> Cycle:
-    power_kw: Floats = np.array(asked.power_kw, dtype=np.float64).round(DIGITS_KW)
+    power_kw: Floats = np.array(asked.power_kw, dtype=np.float64)
     unsound = ~((power_kw >= 0.0) & (power_kw <= MOST_KW))
     if unsound.any():
         mender.mended(f"deferrable {asked.name}", f"{unsound.sum()} powers that no appliance draws planned as none")
         power_kw[unsound] = 0.0
+    power_kw = power_kw.round(DIGITS_KW)  # behind the check: what is out of all range overflows
     earliest = max(0, asked.earliest_slot)
     latest = slots if asked.latest_slot is None else min(asked.latest_slot, slots)
     if late and earliest == 0 and latest - 1 >= len(power_kw):

@@ -138,3 +138,9 @@ def test_three_cycles_in_96_slots_take_less_than_a_second() -> None:
     assert made.status in (PlanStatus.OPTIMAL, PlanStatus.FEASIBLE)
     assert made.solve_ms < 1_000.0
     assert [round(sum(waiting.power_kw), 6) for waiting in made.deferrable] == [5.9, 4.4, 6.5]
+
+
+def test_a_power_out_of_all_range_is_planned_as_none_and_said() -> None:
+    made = plan(house(8, import_eur_per_kwh=VALLEY, ess=None, deferrable=(washing(power_kw=(1e300, 0.5)),)))
+    assert sum(made.deferrable[0].power_kw) == 0.5
+    assert any("no appliance draws" in lack.text for lack in made.degradations)
