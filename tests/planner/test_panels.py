@@ -1,4 +1,4 @@
-"""Light and heat on panels: against pvlib where it is (`pip install --group oracle`), and by what must hold."""
+"""Light and heat on panels: against pvlib (`./dev test` brings it), and by what must hold."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,6 +7,7 @@ import pytest
 
 from heg.planner.panels import Light, beam_outside, given_kw_per_kw, on_plane, split
 from heg.planner.sun import SunPath, sun_path
+from tests.support.oracle import peer
 
 YEAR = datetime(2025, 1, 1, tzinfo=UTC)
 MINUTES = np.arange(0.0, 365 * 1440.0, 30.0)
@@ -23,8 +24,7 @@ def _light(path: SunPath, outside: np.ndarray) -> Light:
 
 @pytest.mark.parametrize("place", PLACES)
 def test_as_pvlib_has_it(place: tuple[float, float]) -> None:
-    pvlib = pytest.importorskip("pvlib", reason="pvlib is not installed: pip install --group oracle")
-    pandas = pytest.importorskip("pandas")
+    pandas, pvlib = peer("pandas"), peer("pvlib")
     times = pandas.DatetimeIndex([YEAR + timedelta(minutes=float(minute)) for minute in MINUTES])
     path, outside = sun_path(YEAR, MINUTES, *place), beam_outside(YEAR, MINUTES)
     day_of_year = times.day_of_year.to_numpy()

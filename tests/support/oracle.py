@@ -1,0 +1,20 @@
+"""Programs that the tests compare with: brought beside the environment by `./dev test` (group oracle of pyproject)."""
+
+import importlib
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+_FOLDER = Path(__file__).parents[2] / ".cache" / "oracle"
+
+
+def peer(name: str) -> ModuleType:
+    """Import one of them; the test is skipped where it is not. What the environment has itself, it keeps."""
+    if _FOLDER.is_dir() and str(_FOLDER) not in sys.path:
+        sys.path.append(str(_FOLDER))
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError:
+        pytest.skip(f"{name} is not there: ./dev test brings it where the package index can be reached")
