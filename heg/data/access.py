@@ -6,8 +6,13 @@ Anything not granted is denied, and the requester is told so.
 
 from dataclasses import dataclass
 
-from heg.model.policy import CUSTOMER, Grant, Policy, Right, Role, Stakeholder
+from heg.model.instance import Location
+from heg.model.policy import CUSTOMER, Grant, Policy, Right, Role, Stakeholder, most_generous
 from heg.model.refusals import Refusal, RefusalCode
+from heg.model.rights import Rule, policy_of
+
+OWNERS_ALONE = frozenset({"policy", "contract.rights"})
+"""Nobody but their owner writes these, whatever was granted: who could, would grant the rest to himself."""
 
 _BRINGS: dict[Role, tuple[str, ...]] = {
     Role.CUSTOMER: ("",),
@@ -21,13 +26,18 @@ _BRINGS: dict[Role, tuple[str, ...]] = {
 
 
 class Principal:
-    """Who asks: one object per admitted service, compared by identity, so that nobody can make an equal one."""
+    """Who asks: one object per admitted service, compared by identity, so that nobody can make an equal one.
 
-    __slots__ = ("service", "stakeholder")
+    `standing` are rules that hold for the customer's series as long as the owner's own rules do not speak of this
+    service: what comes with a role that the owner gave.
+    """
 
-    def __init__(self, stakeholder: Stakeholder, service: str) -> None:
+    __slots__ = ("service", "stakeholder", "standing")
+
+    def __init__(self, stakeholder: Stakeholder, service: str, standing: tuple[Rule, ...] = ()) -> None:
         self.stakeholder = stakeholder
         self.service = service
+        self.standing = standing
 
     def __str__(self) -> str:
         return f"{self.stakeholder}/{self.service}"
@@ -35,50 +45,54 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What access control must know of a series: whose it is, and the policy in force."""
+    """What access control must know of a series: whose it is, and the policy in force.
+
+    `written` is False for a series nobody has written yet.
+    """
 
     variable: str
+    location: Location
     owner: Stakeholder
     policy: Policy
+    written: bool = True
 
 
 class AccessControl:
-    """Checks policy, then time since the last access, for every call."""
+    """Checks policy, then time since the last access, for every call.
+
+    Delays are counted in memory: after a restart each service may look at each series once more, no more than that.
+    """
 
     def __init__(self) -> None:
-        self._last: dict[tuple[Principal, object, Right], float] = {}
+        self._last: dict[tuple[Principal, str, Location | None, Right], float] = {}
 
-    def refusal(self, who: Principal, series: object, access: Access, right: Right, now_s: float) -> Refusal | None:
-        """Return why this access is denied; None when it is granted (and then counts as the last access).
-
-        `series` is the key under which the delay is counted.
-        """
+    def refusal(self, who: Principal, access: Access, right: Right, now_s: float) -> Refusal | None:
+        """Return why this access is denied; None when it is granted (and then counts as the last access)."""
         if who.stakeholder == access.owner:
             return None
-        grant = access.policy.grant_for(who.stakeholder, who.service, right)
+        grant = _grant(who, access, right)
         if grant is None:
             return _not_granted(who, access.variable, right)
-        return self._too_soon(who, series, access.variable, right, grant, now_s)
+        return self._too_soon(who, access, right, grant, now_s)
 
     def min_delay_s(self, who: Principal, access: Access, right: Right) -> float | None:
         """Return the delay a principal must keep on this series, 0 for the owner, None when it has no access."""
         if who.stakeholder == access.owner:
             return 0.0
-        grant = access.policy.grant_for(who.stakeholder, who.service, right)
+        grant = _grant(who, access, right)
         return None if grant is None else grant.min_delay_s
 
-    def _too_soon(
-        self, who: Principal, series: object, variable: str, right: Right, grant: Grant, now_s: float
-    ) -> Refusal | None:
+    def _too_soon(self, who: Principal, access: Access, right: Right, grant: Grant, now_s: float) -> Refusal | None:
         if grant.min_delay_s <= 0:
             return None
-        key = (who, series, right)
+        # All places nobody has written share one delay: made-up places must not fill the memory.
+        key = (who, access.variable, access.location if access.written else None, right)
         last_s = self._last.get(key)
         if last_s is not None and now_s - last_s < grant.min_delay_s:
             wait_s = grant.min_delay_s - (now_s - last_s)
             return Refusal(
                 RefusalCode.TOO_SOON,
-                f"{grant.min_delay_s:g} s between accesses to {variable}",
+                f"{grant.min_delay_s:g} s between accesses to {access.variable}",
                 f"{now_s - last_s:.1f} s",
                 f"ask again in {wait_s:.1f} s",
             )
@@ -94,6 +108,15 @@ def may_bring(stakeholder: Stakeholder, variable: str) -> bool:
 def owner_of_new(stakeholder: Stakeholder, variable: str) -> Stakeholder:
     """Return whose a series nobody has written yet becomes: the writer's if it may bring it, else the customer's."""
     return stakeholder if may_bring(stakeholder, variable) else CUSTOMER
+
+
+def _grant(who: Principal, access: Access, right: Right) -> Grant | None:
+    if right is Right.WRITE and access.variable in OWNERS_ALONE:
+        return None
+    said = access.policy.naming(who.stakeholder, who.service)
+    if not said and who.standing and access.owner == CUSTOMER and not access.policy.given:
+        said = policy_of(who.standing, access.variable, access.location).naming(who.stakeholder, who.service)
+    return most_generous(said, right)
 
 
 def _not_granted(who: Principal, variable: str, right: Right) -> Refusal:

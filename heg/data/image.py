@@ -15,7 +15,10 @@ CLOCK_JUMP = loss("clock-jump")
 
 @dataclass(slots=True, eq=False)
 class Series:
-    """One variable at one place: whose it is, the policy in force, and the newest instance."""
+    """One variable at one place: whose it is, the policy in force, and the newest instance.
+
+    `generation` tells for which state of the owner's rules the policy was reckoned.
+    """
 
     variable: Variable
     location: Location
@@ -23,6 +26,7 @@ class Series:
     policy: Policy = OWNER_ONLY
     newest: Instance | None = None
     last_record: bytes | None = field(default=None, repr=False)
+    generation: int = -1
 
     @property
     def key(self) -> tuple[str, Location]:

@@ -13,9 +13,9 @@ from heg.data.requests import RequestProcessor
 from heg.data.store.disk import DiskHealth
 from heg.data.store.reading import FollowPage
 from heg.data.store.store import NOT_READY, SqliteStore
-from heg.model.instance import Location
-from heg.model.policy import Policy, Stakeholder
+from heg.model.policy import Stakeholder
 from heg.model.refusals import RefusalCode
+from heg.model.rights import Rule
 from heg.runtime.clock import Clock
 
 PUBLISH_EVERY_S = 10.0
@@ -39,13 +39,12 @@ class DataInterface:
         self._opened = False
         self._keeper = None if store is None else StoreKeeper(clock, unit, store, self._processor)
 
-    def admit(self, stakeholder: Stakeholder, service: str) -> Door:
-        """Authenticate a service once, when the unit starts it: the handle names it on every call."""
-        return Handle(self._processor, self._processor.admit(Principal(stakeholder, service)))
+    def admit(self, stakeholder: Stakeholder, service: str, standing: tuple[Rule, ...] = ()) -> Door:
+        """Authenticate a service once, when the unit starts it: the handle names it on every call.
 
-    def set_policy(self, variable: str, pattern: Location, policy: Policy) -> None:
-        """Put the customer's policy in force for a variable (or `*`) under a pattern, for its series now and later."""
-        self._processor.set_policy(variable, pattern, policy)
+        `standing` rules come with the role the owner gave it; the owner's own rules go before them.
+        """
+        return Handle(self._processor, self._processor.admit(Principal(stakeholder, service, standing)))
 
     def refusals(self) -> dict[RefusalCode, int]:
         """Return how often each code was refused since the start."""
@@ -80,6 +79,7 @@ class DataInterface:
                 next_s = min(next_s, self._keeper.due_s())
             await self._clock.sleep_until(next_s)
             self._processor.refusals.catch_up()
+            self._processor.rights.tend()
             if self._keeper is not None:
                 await self._keeper.tend()
 

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 
 from heg.data.door import MailboxKind, Notification, Receipt
-from heg.model.instance import Location
+from heg.model.instance import Instance, Location
 
 SIZE_LIMIT = 65_536
 _SeriesKey = tuple[str, Location]
@@ -59,6 +59,11 @@ class Mailbox:
                 self._dropped += 1
             self._queue.append(notification)
         self._wake.set()
+
+    def keep(self, may_be_read: Callable[[Instance], bool]) -> None:
+        """Let go, uncounted, what must not be read any more."""
+        self._queue = deque(one for one in self._queue if may_be_read(one.instance))
+        self._newest = {key: one for key, one in self._newest.items() if may_be_read(one.instance)}
 
     def close(self) -> None:
         """Unsubscribe: what still waits is read, then the iteration ends."""
@@ -137,6 +142,10 @@ class PeriodicMailbox:
     def closed(self) -> bool:
         """True once nothing more will come."""
         return self._end.is_set()
+
+    def keep(self, may_be_read: Callable[[Instance], bool]) -> None:
+        """Let go what must not be read any more."""
+        self._ready = deque(one for one in self._ready if may_be_read(one.instance))
 
     def close(self) -> None:
         """Unsubscribe; the iteration ends."""

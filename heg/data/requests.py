@@ -24,22 +24,23 @@ from heg.data.door import (
     Subscription,
 )
 from heg.data.encoding import encode
-from heg.data.history import PAGE_LIMIT, SPAN, HistoryRequest, Store
+from heg.data.history import PAGE_LIMIT, SPAN, HistoryRequest, Store, bucket_start
 from heg.data.image import Image, Series, is_newest
 from heg.data.mailbox import Mailbox, PeriodicMailbox
 from heg.data.refusals import RefusalBook
+from heg.data.rights import RightsKeeper
 from heg.data.subscriptions import EventSubscription, PeriodicKey, Switchboard, deliver
 from heg.data.validation import checked_value, location_refusal, time_refusal
 from heg.model.catalogue import CATALOGUE, Durability, Kind, Variable
 from heg.model.instance import ANY, Instance, Location, Quality
-from heg.model.policy import CUSTOMER, OWNER_ONLY, Policy, Right, Stakeholder
+from heg.model.policy import CUSTOMER, Policy, Right, Stakeholder
 from heg.model.refusals import Refusal, RefusalCode, RefusedError
 from heg.runtime.clock import Clock
 
 SHORTEST_PERIOD_S = 0.1
 RESTORED_ARRIVAL_S = -1e9
 """Arrival of what the last run left: some thirty years ago, older than any limit on age."""
-LASTING = frozenset({"configuration", "hands_off", "evidence"})
+LASTING = frozenset({"configuration", "hands_off", "evidence", "policy", "contract.rights"})
 HAPPENINGS = frozenset({"evidence"})
 """Records of what happened, not of how something is: saying the same twice is news twice."""
 _WORSE = (Quality.GOOD, Quality.STALE, Quality.BAD)
@@ -59,7 +60,7 @@ class RequestProcessor:
         self._access = AccessControl()
         self._switchboard = Switchboard()
         self._desk = CommandDesk()
-        self._policies: list[tuple[str, Location, Policy]] = []
+        self.rights = RightsKeeper(unit, clock.utc, self.write_itself)
         self._requests = itertools.count(1)
         self._sequence = itertools.count(1)
 
@@ -67,14 +68,6 @@ class RequestProcessor:
         """Know this principal from now on."""
         self._admitted.add(who)
         return who
-
-    def set_policy(self, variable: str, pattern: Location, policy: Policy) -> None:
-        """Put the customer's policy in force for a variable (or `*`) under a pattern, for series now and later."""
-        self._policies.append((variable, pattern, policy))
-        for series in self.image.everything():
-            fits = variable in (ANY, series.variable.id) and series.location.matches(pattern)
-            if fits and series.owner == CUSTOMER:
-                series.policy = policy
 
     def close(self) -> None:
         """End all subscriptions."""
@@ -149,6 +142,9 @@ class RequestProcessor:
             return HistoryPage((), refusal=self.refusals.count(refusal))
         bounded = max(1, min(limit, PAGE_LIMIT))
         utc_start, utc_end = start.astimezone(UTC), end.astimezone(UTC)
+        if self._delay_s(who, variable, location):
+            # The running bucket changes with every value: page after page of it would give away what the delay hides.
+            utc_end = max(utc_start, min(utc_end, bucket_start(self._clock.utc(), SPAN[resolution])))
         page = await self._store.history(
             HistoryRequest(variable, location, utc_start, utc_end, resolution, cursor, bounded)
         )
@@ -246,6 +242,8 @@ class RequestProcessor:
             lasts = left.variable in LASTING or entry.kind in (Kind.PROFILE, Kind.COMMAND)
             quality = left.quality if lasts else max(left.quality, Quality.STALE, key=_WORSE.index)
             series.newest = replace(left, quality=quality, arrived_s=RESTORED_ARRIVAL_S, sequence=0)
+            if left.location == Location(self._unit):
+                self.rights.take(left.value)
 
     def forget(self, owner: Stakeholder) -> None:
         """Drop every series of an owner from the image: it had its data erased."""
@@ -276,7 +274,7 @@ class RequestProcessor:
         if refusal is not None:
             return refusal
         access = self._access_of(who, variable, location)
-        return self._access.refusal(who, (variable, location), access, Right.READ, self._clock.monotonic_s())
+        return self._access.refusal(who, access, Right.READ, self._clock.monotonic_s())
 
     def _history_refusal(
         self,
@@ -298,7 +296,7 @@ class RequestProcessor:
         )
         if refusal is not None:
             return refusal
-        delay_s = self._access.min_delay_s(who, self._access_of(who, variable, location), Right.READ)
+        delay_s = self._delay_s(who, variable, location)
         if delay_s and not _coarse_enough(resolution, delay_s):
             # Otherwise one access a quarter of an hour would still hand out every second of it.
             expected = f"a resolution of at least {delay_s:g} s for {variable}"
@@ -306,6 +304,9 @@ class RequestProcessor:
         if following and delay_s is not None:
             return None  # the next page is still the same access
         return self._read_refusal(who, variable, location)
+
+    def _delay_s(self, who: Principal, variable: str, location: Location) -> float | None:
+        return self._access.min_delay_s(who, self._access_of(who, variable, location), Right.READ)
 
     def _subscription_refusal(self, who: Principal, variable: str, pattern: Location) -> Refusal | None:
         refusal = self._principal_refusal(who)
@@ -321,7 +322,7 @@ class RequestProcessor:
         access = self._access_of(who, variable, pattern)
         if self._access.min_delay_s(who, access, Right.READ) is not None:
             return None
-        return self._access.refusal(who, (variable, pattern), access, Right.READ, self._clock.monotonic_s())
+        return self._access.refusal(who, access, Right.READ, self._clock.monotonic_s())
 
     def _command_refusal(
         self, who: Principal, variable: str, location: Location, *, pattern: bool = False
@@ -337,20 +338,21 @@ class RequestProcessor:
         if entry is None or entry.kind is not Kind.COMMAND:
             return Refusal(RefusalCode.WRONG_KIND, "a command", variable)
         access = self._access_of(who, variable, location)
-        return self._access.refusal(who, (variable, location), access, Right.WRITE, self._clock.monotonic_s())
+        return self._access.refusal(who, access, Right.WRITE, self._clock.monotonic_s())
 
     def _access_of(self, who: Principal, variable: str, location: Location) -> Access:
         series = self.image.find(variable, location)
         if series is not None:
-            return Access(variable, series.owner, series.policy)
+            return self._access_to(series)
         owner = CUSTOMER if variable == ANY else owner_of_new(who.stakeholder, variable)
-        return Access(variable, owner, self._policy_for_new(variable, location))
+        return Access(variable, location, owner, self.rights.of_new(variable, location), written=False)
 
-    def _policy_for_new(self, variable: str, location: Location) -> Policy:
-        for wanted, pattern, policy in reversed(self._policies):
-            if wanted in (ANY, variable) and location.matches(pattern):
-                return policy
-        return OWNER_ONLY
+    def _access_to(self, series: Series) -> Access:
+        return Access(series.variable.id, series.location, series.owner, self.rights.in_force(series))
+
+    def _still_may_read(self, who: Principal, instance: Instance) -> bool:
+        access = self._access_of(who, instance.variable, instance.location)
+        return self._access.min_delay_s(who, access, Right.READ) is not None
 
     # -- the write itself
 
@@ -369,25 +371,28 @@ class RequestProcessor:
         if series is None:
             if (refusal := location_refusal(location)) is not None:
                 return refusal
-            owner = owner_of_new(who.stakeholder, variable.id)
-            series = Series(variable, location, owner, self._policy_for_new(variable.id, location))
+            series = Series(variable, location, owner_of_new(who.stakeholder, variable.id))
         if time is not None and (refusal := time_refusal(time, now)) is not None:
             return refusal
-        if who.stakeholder != series.owner:
-            access = Access(variable.id, series.owner, series.policy)
-            refusal = self._access.refusal(who, series.key, access, Right.WRITE, now_s)
-            if refusal is not None:
-                return refusal
+        if (refusal := self._access.refusal(who, self._access_to(series), Right.WRITE, now_s)) is not None:
+            return refusal
         checked = checked_value(variable, value)
         if isinstance(checked, Refusal):
             return checked
+        gives = policy if who.stakeholder == series.owner else None
+        if (refusal := self._rights_refusal(series, value, gives)) is not None:
+            return refusal
         if series.newest is None and self.image.find(*series.key) is None and not self.image.add(series):
             return Refusal(RefusalCode.TOO_LARGE, "fewer series in the process image", str(location))
-        if policy is not None and who.stakeholder == series.owner:
-            series.policy = policy
         label = now if time is None else time.astimezone(UTC)
         self._accept(who, series, checked[0], checked[1], label, (now - label).total_seconds(), quality, now_s)
         return None
+
+    def _rights_refusal(self, series: Series, value: object, gives: Policy | None) -> Refusal | None:
+        refusal = self.rights.refusal(series.variable.id, series.location, value)
+        if refusal is None and gives is not None:
+            refusal = self.rights.give(series, gives)
+        return refusal
 
     def _accept(
         self,
@@ -410,7 +415,7 @@ class RequestProcessor:
             quality,
             series.owner,
             who.service,
-            series.policy,
+            self.rights.in_force(series),
             now_s,
             next(self._sequence),
         )
@@ -422,24 +427,27 @@ class RequestProcessor:
             repeated = record is not None and record == series.last_record and variable.id not in HAPPENINGS
             self._store.append(instance, record, at_once=variable.durability is Durability.AT_ONCE and not repeated)
             series.last_record = record
+        if not late and self.rights.take(value):
+            # What waits to be read was allowed when it came; from now on the new rules hold.
+            self._switchboard.purge(self._still_may_read)
         for subscription in self._switchboard.waiting_for(instance, late=late):
-            access = Access(variable.id, series.owner, series.policy)
-            if self._access.refusal(subscription.who, series.key, access, Right.READ, now_s) is None:
+            if self._access.refusal(subscription.who, self._access_to(series), Right.READ, now_s) is None:
                 deliver(subscription, instance)
 
     def _readable_under(self, who: Principal, variable: str, pattern: Location) -> list[Instance]:
         now_s = self._clock.monotonic_s()
         chosen = []
         for series in self.image.under(variable, pattern):
-            access = Access(variable, series.owner, series.policy)
-            if series.newest is not None and (self._access.refusal(who, series.key, access, Right.READ, now_s) is None):
+            if series.newest is None:
+                continue
+            if self._access.refusal(who, self._access_to(series), Right.READ, now_s) is None:
                 chosen.append(series.newest)
         return chosen
 
     def _record_command(self, who: Principal, variable: str, location: Location, record: CommandRecord) -> None:
         series = self.image.find(variable, location)
         if series is None:
-            series = Series(CATALOGUE[variable], location, CUSTOMER, self._policy_for_new(variable, location))
+            series = Series(CATALOGUE[variable], location, CUSTOMER)
             self.image.add(series)
         now = self._clock.utc()
         self._accept(who, series, record, encode(record), now, 0.0, Quality.GOOD, self._clock.monotonic_s())
@@ -460,6 +468,4 @@ def _variable_refusal(entry: Variable | None, variable: str) -> Refusal | None:
 
 
 def _coarse_enough(resolution: Resolution, delay_s: float) -> bool:
-    if resolution is Resolution.DAY:
-        return True
     return resolution in SPAN and SPAN[resolution].total_seconds() >= delay_s

@@ -1,6 +1,8 @@
 """Who waits for what: finds the mailboxes of a new instance without asking every subscriber."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from heg.data.access import Principal
 from heg.data.door import Condition, Notification
@@ -89,6 +91,11 @@ class Switchboard:
             return False
         mailbox.close()
         return True
+
+    def purge(self, may_read: Callable[[Principal, Instance], bool]) -> None:
+        """Take out of every mailbox what its subscriber may not read any more."""
+        for who, mailbox in self._by_request.values():
+            mailbox.keep(partial(may_read, who))
 
     def close_all(self) -> None:
         """End every subscription: the interface closes."""

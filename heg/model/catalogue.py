@@ -24,6 +24,7 @@ from heg.model.records import (
     RecentBooks,
     VehicleRecord,
 )
+from heg.model.rights import ContractBook, PolicyBook
 from heg.model.slots import Profile
 from heg.model.tariff import TariffTerms
 
@@ -207,6 +208,8 @@ _RECORDS = (
     _record("books.billing", "how far billing periods and their peaks have got", BillingRecord, Durability.FLUSHED),
     _record("evidence", "a change of envelope or lease with the meter before and after", EvidenceRecord),
     _record("configuration", "the configuration that came into force", ConfigurationRecord),
+    _record("policy", "the owner's standing rules: which others may read or write what, and how often", PolicyBook),
+    _record("contract.rights", "the least rights that contracts with DSO and supplier ask for", ContractBook),
 )
 _SELF = (
     _scalar("self.loop_lag", "s", "how late the event loop wakes (real seconds)", 0.0, 1e6),

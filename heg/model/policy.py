@@ -1,5 +1,6 @@
 """Stakeholders and access policies (spec data-interface.md, Access policy). Anything not granted is denied."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -50,18 +51,32 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The owner's grants for an instance; the owner itself needs none."""
+    """The owner's grants for an instance; the owner itself needs none.
+
+    `given`: the owner gave it with the instance; otherwise it follows from the owner's standing rules.
+    """
 
     grants: tuple[Grant, ...] = ()
+    given: bool = False
+
+    def naming(self, stakeholder: Stakeholder, service: str) -> tuple[Grant, ...]:
+        """Return what is said of a service: the grants that name it, or else those for any of its stakeholder's.
+
+        A grant without rights denies; nothing said is nothing granted.
+        """
+        mine = [grant for grant in self.grants if grant.stakeholder == stakeholder]
+        exactly = tuple(grant for grant in mine if grant.service == service)
+        return exactly or tuple(grant for grant in mine if grant.service == ANY_SERVICE)
 
     def grant_for(self, stakeholder: Stakeholder, service: str, right: Right) -> Grant | None:
         """Return the most generous grant (smallest delay) that covers this access, or None when it is denied."""
-        covering = [
-            grant
-            for grant in self.grants
-            if grant.stakeholder == stakeholder and grant.service in (service, ANY_SERVICE) and right in grant.rights
-        ]
-        return min(covering, key=lambda grant: grant.min_delay_s, default=None)
+        return most_generous(self.naming(stakeholder, service), right)
+
+
+def most_generous(grants: Iterable[Grant], right: Right) -> Grant | None:
+    """Return the grant of a right with the smallest delay, or None."""
+    covering = [grant for grant in grants if right in grant.rights]
+    return min(covering, key=lambda grant: grant.min_delay_s, default=None)
 
 
 OWNER_ONLY = Policy()

@@ -1,4 +1,7 @@
-"""Writes into the audit log what the door tells: configurations that came into force, and evidence of limits."""
+"""Writes into the audit log what the door tells: configurations, policies and contracts that came into force, evidence.
+
+Who changed a policy or a contract stands in the record itself, where the one who let that person in has put it.
+"""
 
 import hashlib
 import logging
@@ -6,6 +9,7 @@ import logging
 from heg.data.door import Door, MailboxKind, Notification
 from heg.model.instance import Location
 from heg.model.records import ConfigurationRecord, EvidenceRecord
+from heg.model.rights import ContractBook, PolicyBook
 from heg.web.accounts.chain import Kind, Note
 from heg.web.accounts.desk import AccountsDesk, DeskError
 
@@ -27,9 +31,10 @@ class Recorder:
         told = self._door.event("*", self._here, mailbox=MailboxKind.LATEST, size=256)
         try:
             await self._desk.opened()
-            newest = self._door.latest("configuration", self._here)
-            if newest is not None:
-                await self._configuration(newest.value)
+            for variable in ("configuration", "policy", "contract.rights"):
+                newest = self._door.latest(variable, self._here)
+                if newest is not None:
+                    await self._in_force(newest.value)
             async for one in told:
                 await self._write(one)
         finally:
@@ -37,23 +42,30 @@ class Recorder:
 
     async def _write(self, told: Notification) -> None:
         value = told.instance.value
-        if isinstance(value, ConfigurationRecord):
-            await self._configuration(value)
-        elif isinstance(value, EvidenceRecord):
+        if isinstance(value, EvidenceRecord):
             before, after = _kw(value.grid_before_kw), _kw(value.grid_after_kw)
             detail = f"{value.what}: {value.reason.text}; grid {before} before, {after} after"
             await self._note(Note(Kind.EVIDENCE, _UNIT, "", "noted", detail))
+        else:
+            await self._in_force(value)
 
-    async def _configuration(self, value: object) -> None:
-        if not isinstance(value, ConfigurationRecord):
-            return
-        digest = hashlib.sha256(value.toml.encode()).hexdigest()
-        detail = f"version {value.version}, sha256 {digest}"
-        await self._note(Note(Kind.CONFIGURATION, _UNIT, "", "in force", detail), unless_newest=True)
+    async def _in_force(self, value: object) -> None:
+        """Write down what came into force, once: it is told again at every start."""
+        if isinstance(value, ConfigurationRecord):
+            digest = hashlib.sha256(value.toml.encode()).hexdigest()
+            detail = f"version {value.version}, sha256 {digest}"
+            await self._note(Note(Kind.CONFIGURATION, _UNIT, "", "in force", detail), unless_newest=True)
+        elif isinstance(value, PolicyBook | ContractBook):
+            kind = Kind.POLICY if isinstance(value, PolicyBook) else Kind.CONTRACT
+            detail = f"version {value.version}: {value.change}"
+            outcome = "insisted" if value.forced else "in force"
+            note = Note(kind, value.by or _UNIT, value.address, outcome, detail)
+            # Each by itself: who could hide one among many would hide the one that matters.
+            await self._note(note, unless_newest=True, sparingly=False)
 
-    async def _note(self, note: Note, *, unless_newest: bool = False) -> None:
+    async def _note(self, note: Note, *, unless_newest: bool = False, sparingly: bool = True) -> None:
         try:
-            refused = await self._desk.record(note, unless_newest=unless_newest)
+            refused = await self._desk.record(note, unless_newest=unless_newest, sparingly=sparingly)
         except DeskError as error:
             refused = error.refused
         if refused is not None:

@@ -252,7 +252,7 @@ async def test_a_writer_who_is_not_the_owner_uses_the_policy_in_force(clock: Clo
     assert dso.write("setpoint.power", BATTERY, 1.0, policy=everything).accepted
     written = owner.latest("setpoint.power", BATTERY)
     assert written is not None
-    assert (written.value, written.owner, written.policy) == (1.0, CUSTOMER, may_write)
+    assert (written.value, written.owner, written.policy.grants) == (1.0, CUSTOMER, may_write.grants)
     with pytest.raises(RefusedError):
         dso.latest("setpoint.power", BATTERY)
 

@@ -87,16 +87,15 @@ grants = st.builds(
 
 
 @given(st.lists(grants, max_size=6).map(tuple), stakeholders, st.sampled_from(["balancing", "billing"]))
-def test_what_is_not_granted_is_denied_and_the_most_generous_grant_counts(
+def test_what_is_not_granted_is_denied_and_the_most_generous_of_the_nearest_grants_counts(
     given_grants: tuple[Grant, ...], who: Stakeholder, service: str
 ) -> None:
     for right in Right:
         found = Policy(given_grants).grant_for(who, service, right)
-        covering = [
-            one
-            for one in given_grants
-            if one.stakeholder == who and one.service in (ANY_SERVICE, service) and right in one.rights
-        ]
+        mine = [one for one in given_grants if one.stakeholder == who]
+        exactly = [one for one in mine if one.service == service]
+        anyones = [one for one in mine if one.service == ANY_SERVICE]
+        covering = [one for one in exactly or anyones if right in one.rights]
         assert (found is None) == (not covering)
         if found is not None:
             assert found.min_delay_s == min(one.min_delay_s for one in covering)

@@ -12,15 +12,16 @@ from typing import Any
 
 import pytest
 
-from heg.model.instance import Location
-from heg.model.policy import Grant, Policy, Stakeholder
 from heg.model.policy import Role as StakeholderRole
+from heg.model.policy import Stakeholder
+from heg.model.rights import Rule, Scope
 from heg.runtime.clock import Clock
 from heg.web.accounts.desk import AccountsDesk
 from heg.web.accounts.roles import ROLES, Permission, Role
 from heg.web.endpoint import Endpoint, Method, Open
 from heg.web.gate import SESSION_COOKIE
 from heg.web.live import EVENTS
+from tests.support.rights import allow
 from tests.support.stepped import stepped
 from tests.web.accounts.test_desk import console, desk_in
 from tests.web.serving import ORDER_HEADERS, Said, Served, serving
@@ -266,9 +267,8 @@ async def test_policy_and_delay_hold_for_a_token_of_another_stakeholder(clock: C
         history = "/api/v1/history?variable=power.active&device=meter&resolution=15min"
         assert (await dso.get(history)).status == 403
         enel = Stakeholder(StakeholderRole.DSO, "enel")
-        owner.served.data.set_policy(
-            "power.active", Location("home", "meter"), Policy((Grant(enel, min_delay_s=900.0),))
-        )
+        rule = Rule(0, enel, scope=Scope("power.active", "meter", ""), min_delay_s=900.0)
+        assert allow(owner.served.data, rule) is None
         assert (await dso.get(history)).status == 200
         assert (await dso.get(history)).status == 429
         await clock.sleep(timedelta(minutes=15).total_seconds())

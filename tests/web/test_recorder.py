@@ -8,8 +8,9 @@ from pathlib import Path
 from heg.data.interface import DataInterface
 from heg.model.instance import Location
 from heg.model.leases import Reason, ReasonCode
-from heg.model.policy import CUSTOMER
+from heg.model.policy import CUSTOMER, Role, Stakeholder
 from heg.model.records import ConfigurationRecord, EvidenceRecord
+from heg.model.rights import Contract, ContractBook, Demand, PolicyBook, Rule, Scope
 from heg.runtime.clock import Clock
 from heg.web.accounts.desk import AccountsDesk
 from heg.web.accounts.records import Refused
@@ -71,4 +72,34 @@ async def test_evidence_of_a_limit_is_written_down_and_a_leases_is_not(clock: Cl
         await clock.sleep(1)
         found = await lines(desk)
         assert found == [("evidence", "envelope: the meter is lost; grid 1.500 kW before, 0.250 kW after")]
+    await data.close()
+
+
+@stepped
+async def test_every_change_of_policies_and_contracts_is_written_down_with_who_and_what(
+    clock: Clock, tmp_path: Path
+) -> None:
+    data = DataInterface(clock, "home")
+    owner = data.admit(CUSTOMER, "web")
+    north = Stakeholder(Role.DSO, "north")
+    async with desk_in(tmp_path, clock) as desk:
+        async with recording(data, desk):
+            await clock.sleep(1)
+            book = PolicyBook()
+            for number in range(20):  # at once, by the same person
+                book = book.with_rule(Rule(0, north, min_delay_s=60.0 + number), "anna", "192.0.2.7")
+                assert owner.write("policy", HERE, book).accepted
+            contract = Contract("grid", north, (Demand(Scope("soc")),))
+            contracts = ContractBook().with_contract(contract, "bert/token 3", forced=True)
+            assert owner.write("contract.rights", HERE, contracts).accepted
+            await clock.sleep(1)
+        async with recording(data, desk):  # the next start writes nothing again
+            await clock.sleep(1)
+        found = await desk.lines(0)
+    assert not isinstance(found, Refused)
+    assert len(found) == 21
+    first, last = found[0], found[-1]
+    assert (first.kind, first.who, first.address, first.outcome) == ("policy", "anna", "192.0.2.7", "in force")
+    assert first.detail == "version 1: rule 1: dso:north/* may read * at */*, every 60 s at most"
+    assert (last.kind, last.who, last.outcome) == ("contract", "bert/token 3", "insisted")
     await data.close()

@@ -27,6 +27,7 @@ class Kind(StrEnum):
     TOKEN = "token"  # noqa: S105 - a name
     KEY = "key"
     POLICY = "policy"
+    CONTRACT = "contract"
     CONFIGURATION = "configuration"
     EVIDENCE = "evidence"
     AUDIT = "audit"

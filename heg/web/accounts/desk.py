@@ -241,8 +241,8 @@ class AccountsDesk:
         await self._in_file(lambda: self._open_ledger().note_sparingly(note, self._now()))
         return None
 
-    async def record(self, note: Note, *, unless_newest: bool = False) -> Refused | None:
-        """Write down what the unit did, sparingly; `unless_newest`: not again what the last line of its kind says."""
+    async def record(self, note: Note, *, unless_newest: bool = False, sparingly: bool = True) -> Refused | None:
+        """Write down what the door told; `unless_newest`: not again what the last line of its kind says."""
         if self._ledger is None:
             return self._locked()
 
@@ -250,7 +250,7 @@ class AccountsDesk:
             ledger = self._open_ledger()
             newest = ledger.book.newest_line(note.kind) if unless_newest else None
             if newest is None or newest.detail != note.detail:
-                ledger.note_sparingly(note, self._now())
+                (ledger.note_sparingly if sparingly else ledger.note)(note, self._now())
 
         await self._in_file(written)
         return None

@@ -1,20 +1,21 @@
 """How people and tokens ask the data interface: each by a door of its own, so that policies and delays hold for them.
 
 - Owner, user and viewer are the household: the customer of the data interface. What each may do, the role says.
-- An installer is a service provider of its own name. The standing grants below make the role work; the owner's policies
-  may say less or more, and end it.
+- An installer is a service provider of its own name. The standing rules below come with the role that the owner gave
+  and end with the account; where the owner's own rules speak of this installer, they decide.
 - A token stands for its person, by the same door. One that was made for another stakeholder (a grid operator, an
   aggregator) asks as that one: it sees what the owner's policy grants, no oftener than its delay.
 
 Doors are kept by principal, not by login or token: a second token gives no second helping of a delayed value.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from heg.data.door import Door
-from heg.model.policy import CUSTOMER, Grant, Right, Stakeholder
+from heg.model.policy import CUSTOMER, Right, Stakeholder
 from heg.model.policy import Role as StakeholderRole
+from heg.model.rights import EVERYTHING, Rule, Scope
 from heg.web.accounts.records import Account, Token
 from heg.web.accounts.roles import Role
 
@@ -38,14 +39,15 @@ def principal_of(account: Account, token: Token | None = None) -> Principal:
     return Principal(CUSTOMER, f"person.{account.name}")
 
 
-def standing_grants(account: Account) -> tuple[tuple[str, Grant], ...]:
-    """Return the grants that a role brings with it, by variable (`*` for all); the household needs none."""
-    if account.role is not Role.INSTALLER:
+def standing_rules(who: Principal) -> tuple[Rule, ...]:
+    """Return the rules that come with a role; the household needs none, and another stakeholder's token has none."""
+    if who.stakeholder.role is not StakeholderRole.SERVICE_PROVIDER or who.service != INSTALLER_SERVICE:
         return ()
-    who = principal_of(account)
-    reads = Grant(who.stakeholder, who.service, frozenset({Right.READ}))
-    writes = Grant(who.stakeholder, who.service, frozenset({Right.READ, Right.WRITE}))
-    return (("*", reads), *((command, writes) for command in _INSTALLERS_COMMANDS))
+    reads, writes = frozenset({Right.READ}), frozenset({Right.READ, Right.WRITE})
+    scopes = ((EVERYTHING, reads), *((Scope(command), writes) for command in _INSTALLERS_COMMANDS))
+    return tuple(
+        Rule(-number, who.stakeholder, who.service, scope, rights) for number, (scope, rights) in enumerate(scopes, 1)
+    )
 
 
 _INSTALLERS_COMMANDS = (
@@ -57,10 +59,17 @@ _INSTALLERS_COMMANDS = (
 )
 
 
+class Admit(Protocol):
+    """Makes the door of a principal."""
+
+    def __call__(self, stakeholder: Stakeholder, service: str, standing: tuple[Rule, ...] = ()) -> Door:
+        """Admit a service of a stakeholder."""
+
+
 class Doors:
     """The doors of the web's principals, each admitted once."""
 
-    def __init__(self, admit: Callable[[Stakeholder, str], Door]) -> None:
+    def __init__(self, admit: Admit) -> None:
         self._admit = admit
         self._doors: dict[Principal, Door] = {}
 
@@ -68,5 +77,5 @@ class Doors:
         """Return the door of a principal, the same one each time."""
         door = self._doors.get(who)
         if door is None:
-            door = self._doors[who] = self._admit(who.stakeholder, who.service)
+            door = self._doors[who] = self._admit(who.stakeholder, who.service, standing_rules(who))
         return door
