@@ -56,7 +56,7 @@ class Told:
         """Walk from the narrowest scope to the widest; the first that speaks decides."""
         for name in (variable, "power.*" if variable.startswith("power.") else "*", "*"):
             for device in (place.device, "*"):
-                for part in ("", "*"):
+                for part in (place.part, "*"):
                     if (found := self.rules.get((who, Scope(name, device, part)))) is not None:
                         return found
         return False, 0.0
