@@ -8,7 +8,7 @@ from aiohttp import web
 
 from heg.model.refusals import Refusal, RefusalCode
 from heg.runtime.clock import Clock
-from heg.web.endpoint import Answered, Download, Reply, Text
+from heg.web.endpoint import Answered, Cookie, Download, Reply, Text
 from heg.web.guard import Denied, Fault
 from heg.web.messages import Message, Problem, details, encode
 from heg.web.stream import real_span
@@ -53,17 +53,17 @@ async def respond(request: web.Request, answered: Answered, clock: Clock) -> web
         case Reply():
             response = said(answered.message, answered.status)
             for cookie in answered.cookies:
-                response.set_cookie(
-                    cookie.name,
-                    cookie.value,
-                    max_age=cookie.max_age_s,
-                    path="/",
-                    secure=True,
-                    httponly=True,
-                    samesite="Strict",
-                )
+                hand(response, cookie)
             return response
     return _tagged(request, answered) if request.method in ("GET", "HEAD") else said(answered)
+
+
+def hand(response: web.StreamResponse, cookie: Cookie) -> None:
+    """Give a browser a cookie: for this host alone, out of reach of scripts and of other sites' requests."""
+    age_s = cookie.max_age_s
+    response.set_cookie(
+        cookie.name, cookie.value, max_age=age_s, path="/", secure=True, httponly=True, samesite="Strict"
+    )
 
 
 def said(message: Message, status: int = 200) -> web.Response:

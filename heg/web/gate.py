@@ -14,7 +14,7 @@ from heg.web.accounts.principals import Doors
 from heg.web.accounts.records import Client, Reason, Refused
 from heg.web.accounts.roles import Permission
 from heg.web.accounts.standing import Identity
-from heg.web.endpoint import Endpoint, Open
+from heg.web.endpoint import Cookie, Endpoint, Open
 from heg.web.guard import Denied, Fault
 from heg.web.messages import Problem
 
@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 SESSION_COOKIE = "__Host-heg-session"
 DEVICE_COOKIE = "__Host-heg-device"
 """`__Host-`: the browser takes them from this host only, over TLS or loopback only, and sends them nowhere else."""
+SESSION_COOKIE_S = 30 * 86_400
 _BEARER = "Bearer "
 _LONGEST_SHOWN = 200
 _IDENTITY: web.RequestKey[Identity] = web.RequestKey("identity", Identity)
@@ -91,6 +92,12 @@ class Gate:
         except DeskError as error:
             # It was carried out: whoever gave it is told so, and the log of the gateway keeps what this one could not.
             logger.error("a command of %s could not be written down: %s", who, error.refused)
+
+    async def renew(self, request: web.Request) -> Cookie | None:
+        """Return the cookie of a session whose key is to be another from now on."""
+        who = identity_of(request)
+        key = None if who is None else await self.desk.renewed(who)
+        return None if key is None else Cookie(SESSION_COOKIE, key.reveal(), SESSION_COOKIE_S)
 
     def door_of(self, request: web.Request) -> Door | None:
         """Return the door of whoever asks, unless they are the household, whose door the page has anyway."""

@@ -29,7 +29,7 @@ from heg.web.endpoint import (
     ordering,
     reading,
 )
-from heg.web.gate import DEVICE_COOKIE, SESSION_COOKIE, denied_for
+from heg.web.gate import DEVICE_COOKIE, SESSION_COOKIE, SESSION_COOKIE_S, denied_for
 from heg.web.login_messages import (
     AuditLine,
     AuditPage,
@@ -56,7 +56,6 @@ from heg.web.messages import iso
 from heg.web.tables import JSON_LINES
 
 _PAGE_LINES = 500
-_SESSION_COOKIE_S = 30 * 86_400
 _DEVICE_COOKIE_S = 180 * 86_400
 
 
@@ -119,7 +118,7 @@ class LoginApi:
         return Reply(
             self._state(self._desk.who(admitted.session_key)),
             cookies=(
-                Cookie(SESSION_COOKIE, admitted.session_key.reveal(), _SESSION_COOKIE_S),
+                Cookie(SESSION_COOKIE, admitted.session_key.reveal(), SESSION_COOKIE_S),
                 Cookie(DEVICE_COOKIE, admitted.device_key.reveal(), _DEVICE_COOKIE_S),
             ),
         )

@@ -13,7 +13,7 @@ from heg.data.door import Door
 from heg.model.refusals import RefusedError
 from heg.runtime.clock import Clock
 from heg.web.accounts.desk import DeskError
-from heg.web.answering import denied_as, refused, respond
+from heg.web.answering import denied_as, hand, refused, respond
 from heg.web.api import Api
 from heg.web.asking import DeniedError, read_body, read_wanted
 from heg.web.assets import Asset, load_assets
@@ -163,6 +163,9 @@ class WebServer:
         response = await self._answered(request, handler)
         if row is not None and row.noted:
             await self._gate.note(request, row, response.status)
+        # An answer that goes on has sent its head, and a login hands out a key of its own.
+        if not response.prepared and not response.cookies and (cookie := await self._gate.renew(request)):
+            hand(response, cookie)
         return response
 
     async def _answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -5,11 +5,12 @@ Unknown names go the same way and cost the same work.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from heg.runtime.secrets import Secret
 from heg.web.accounts.chain import Kind, Note
-from heg.web.accounts.keys import KeyKind, code_hash, key_hash, new_code, new_key
+from heg.web.accounts.keys import KeyKind, code_hash, key_hash, new_code, new_key, new_session_key
 from heg.web.accounts.ledger import Ledger
 from heg.web.accounts.records import (
     CONSOLE,
@@ -172,7 +173,7 @@ class Accounts:
         *,
         matched: bool,
         anew: str | None = None,
-        instead_of: bytes | None = None,
+        instead_of: Iterable[bytes] = (),
     ) -> Admitted | Refused:
         """Finish a login. `anew` is the password hashed at today's cost; the session `instead_of` which it is ends."""
         account = None if challenge.account is None else self._book.account(challenge.account.id)
@@ -185,8 +186,8 @@ class Accounts:
         with self._ledger.change() as book:
             if anew is not None:
                 book.set_password(account.id, anew)
-            if instead_of is not None:
-                book.end_session(instead_of)
+            for session in instead_of:
+                book.end_session(session)
             book.append(Note(Kind.LOGIN, account.name, client.address, "done"), now.utc_ms)
             return self._admit(account, challenge.tried.device, client, now)
 
@@ -201,25 +202,38 @@ class Accounts:
 
     def _admit(self, account: Account, device: bytes | None, client: Client, now: Now) -> Admitted:
         """Open a new session under a new key, whatever the browser brought, and know its device."""
-        session_key = new_key(KeyKind.SESSION)
+        session_key, kept = new_session_key()
         device_key = client.device_key if device is not None else None
         device_key = device_key if device_key is not None else new_key(KeyKind.DEVICE)
-        kept, kept_device = key_hash(KeyKind.SESSION, session_key), key_hash(KeyKind.DEVICE, device_key)
-        assert kept is not None
+        kept_device = key_hash(KeyKind.DEVICE, device_key)
         assert kept_device is not None
         session = Session(kept, account.id, now.utc_ms, now.utc_ms, now.utc_ms, client.address)
         self._book.add_session(session, self._rules.sessions)
         self._book.see_device(kept_device, account.id, now.utc_ms, self._rules.devices)
         return Admitted(replace(account, password=""), session_key, device_key)
 
+    def renew(self, session: Session, kept: bytes, lost: bytes | None, now: Now) -> None:
+        """Give a session another key beside its own, by its hash; `lost` is one that got lost on its way."""
+        with self._ledger.change() as book:
+            if lost is not None:
+                book.end_session(lost)
+            book.add_session(replace(session, hash=kept, used_ms=now.utc_ms), self._rules.sessions)
+
+    def end_keys(self, sessions: Iterable[bytes]) -> None:
+        """End old keys whose new ones are in use."""
+        with self._ledger.change() as book:
+            for session in sessions:
+                book.end_session(session)
+
     # logout
 
-    def logout(self, who: Identity, client: Client, now: Now) -> None:
-        """End the session that asks."""
+    def logout(self, who: Identity, client: Client, now: Now, kin: Iterable[bytes] = ()) -> None:
+        """End the session that asks, with the other keys of the same login."""
         if who.session is None:
             return
         with self._ledger.change() as book:
-            book.end_session(who.session)
+            for session in (who.session, *kin):
+                book.end_session(session)
             book.append(Note(Kind.LOGOUT, who.account.name, client.address, "done"), now.utc_ms)
 
     def logout_everywhere(self, who: Identity, client: Client, now: Now) -> int:

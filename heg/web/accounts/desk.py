@@ -14,10 +14,12 @@ from heg.runtime.secrets import Secret
 from heg.web.accounts.accounts import Accounts
 from heg.web.accounts.chain import Head, Line, Note, Verdict
 from heg.web.accounts.file import DamagedError
+from heg.web.accounts.keys import new_session_key
 from heg.web.accounts.ledger import Ledger
 from heg.web.accounts.passwords import Passwords, weakness
 from heg.web.accounts.people import Invited, People, TokenWish
 from heg.web.accounts.records import Account, Admitted, Client, Issued, Now, Reason, Refused
+from heg.web.accounts.renewal import Renewal
 from heg.web.accounts.roles import Role
 from heg.web.accounts.rules import Rules
 from heg.web.accounts.seal import SealError
@@ -54,6 +56,7 @@ class AccountsDesk:
         self._hashing = ThreadPoolExecutor(max_workers=1, thread_name_prefix="password")
         self._hashes = 0
         self._watch = Watch(self._rules)
+        self._renewal = Renewal(self._rules)
         self._standing = Standing()
         self._ledger: Ledger | None = None
         self._accounts: Accounts | None = None
@@ -90,6 +93,7 @@ class AccountsDesk:
                     await self.open()
                 if self._ledger is not None:
                     await self._in_file(self._look)
+                    await self._end_old_keys()
                     if self._clock.monotonic_s() >= next_sweep_s:
                         next_sweep_s = self._clock.monotonic_s() + self._rules.used_every_s
                         await self.sweep()
@@ -112,12 +116,34 @@ class AccountsDesk:
         """Mark what was used and end what is past its end."""
         used, now = self._watch.take_used(), self._now()
         await self._changing(lambda: self._open_ledger().sweep(used, now))
+        self._watch.keep_only(self._standing)
+        self._renewal.keep_only(self._standing.sessions)
 
     # who asks
 
     def who(self, key: Secret, *, uses: bool = True) -> Identity | None:
         """Return whose key this is, from memory; None for nobody's, and for everybody's while locked."""
-        return None if self.locked else self._watch.who(self._standing, key, self._now(), uses=uses)
+        if self.locked:
+            return None
+        now = self._now()
+        found = self._watch.who(self._standing, key, now, uses=uses)
+        if uses and found is not None and found.session is not None:
+            self._renewal.used(found.session, now.monotonic_s)
+        return found
+
+    async def renewed(self, who: Identity) -> Secret | None:
+        """Return the key that a session gets in place of one that has been in use for long, None while it keeps it."""
+        now, accounts, old = self._now(), self._accounts, who.session
+        if old is None or accounts is None or not self._renewal.due(old, now.monotonic_s):
+            return None
+        session = self._standing.sessions.get(old)
+        if session is None:
+            return None
+        key, kept = new_session_key()
+        # Noted before the file is waited for: of several requests at once only one brings a new key home.
+        lost = self._renewal.exchanged(old, kept, now.monotonic_s)
+        await self._changing(lambda: accounts.renew(session, kept, lost, now))
+        return key
 
     # claim and login
 
@@ -157,7 +183,7 @@ class AccountsDesk:
         if matched and self._passwords.outdated(challenge.encoded):
             anew = await self._hashed(lambda: self._passwords.hash(password))
         encoded = anew if isinstance(anew, str) else None
-        before = None if instead_of is None else instead_of.session
+        before = () if instead_of is None else self._keys_of(instead_of)
         return await self._changing(
             lambda: accounts.finish(challenge, client, self._now(), matched=matched, anew=encoded, instead_of=before)
         )
@@ -180,7 +206,8 @@ class AccountsDesk:
     async def logout(self, who: Identity, client: Client) -> None:
         """End the session that asks."""
         if (accounts := self._accounts) is not None:
-            await self._changing(lambda: accounts.logout(who, client, self._now()))
+            keys = self._keys_of(who)
+            await self._changing(lambda: accounts.logout(who, client, self._now(), keys))
 
     async def logout_everywhere(self, who: Identity, client: Client) -> int:
         """End every session of the person who asks."""
@@ -282,6 +309,9 @@ class AccountsDesk:
 
     # inside
 
+    def _keys_of(self, who: Identity) -> tuple[bytes, ...]:
+        return () if who.session is None else (who.session, *self._renewal.kin(who.session))
+
     def _now(self) -> Now:
         return Now(round(self._clock.utc().timestamp() * 1000), self._clock.monotonic_s())
 
@@ -327,6 +357,11 @@ class AccountsDesk:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._file, work)
+
+    async def _end_old_keys(self) -> None:
+        accounts, over = self._accounts, self._renewal.over(self._now().monotonic_s)
+        if over and accounts is not None:
+            await self._changing(lambda: accounts.end_keys(over))
 
     async def _lock(self, why: str) -> None:
         """The file turned out to be damaged while it was in use: nobody is let in any more."""

@@ -26,6 +26,12 @@ def new_key(kind: KeyKind) -> Secret:
     return Secret(kind + secrets.token_urlsafe(32))
 
 
+def new_session_key() -> tuple[Secret, bytes]:
+    """Make a session's key, and what it is kept as."""
+    key = new_key(KeyKind.SESSION)
+    return key, _hash(key.reveal())
+
+
 def key_hash(kind: KeyKind, key: Secret) -> bytes | None:
     """Return what a key is kept as; None for a text that is no key of this kind."""
     text = key.reveal()

@@ -100,7 +100,8 @@ def test_giving_the_password_again_rotates_the_session(gate: Gateway) -> None:
     challenge = gate.accounts.begin("owner", PHONE, gate.now)
     assert not isinstance(challenge, Refused)
     before = gate.identity(first).session
-    second = gate.accounts.finish(challenge, PHONE, gate.now, matched=True, instead_of=before)
+    assert before is not None
+    second = gate.accounts.finish(challenge, PHONE, gate.now, matched=True, instead_of=(before,))
     assert gate.identity(second).fresh
     assert gate.who(first.session_key) is None
 
