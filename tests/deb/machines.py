@@ -8,7 +8,8 @@ from pathlib import Path
 from tests.support.debian import Machine
 from tests.support.processes import wait_until
 
-HEALTH = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8462/healthz', timeout=5).status)"
+HERE = "http://127.0.0.1:8462"
+HEALTH = f"import urllib.request as u; print(u.urlopen('{HERE}/healthz', timeout=5).status)"
 
 
 def brought(package: Path, root: Path) -> str:

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.deb.machines import brought, serves
+from tests.deb.machines import HERE, brought, serves
 from tests.support.debian import Machine, booted, fresh_root
 
 pytestmark = [pytest.mark.soak, pytest.mark.system]
 PASSWORD = "correct horse battery"
-HERE = "http://127.0.0.1:8462"
 
 
 @pytest.fixture(scope="module", params=["bookworm", "trixie"])

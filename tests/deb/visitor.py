@@ -1,6 +1,7 @@
 """A stranger's program at the gateway's door, with Python's library alone: claims it, logs in, makes a token, uses it.
 
-`visitor.py ADDRESS PASSWORD [CODE] [--certificate FILE]` tells by JSON what was answered, step by step.
+`visitor.py ADDRESS PASSWORD [CODE] [--certificate FILE]` tells by JSON what was answered, step by step;
+with `--token KEY --read PATH` what is there.
 """
 
 from __future__ import annotations
@@ -90,8 +91,13 @@ def main() -> int:
     parser.add_argument("password")
     parser.add_argument("code", nargs="?")
     parser.add_argument("--certificate")
+    parser.add_argument("--token")
+    parser.add_argument("--read", default="/api/v1/session", metavar="PATH")
     options = parser.parse_args()
     visitor = Visitor(options.address, options.certificate)
+    if options.token is not None:
+        json.dump(visitor.ask("GET", options.read, token=options.token), sys.stdout)
+        return 0
     told = {} if options.code is None else claimed(visitor, options.code, options.password)
     json.dump(told | used(visitor, options.password), sys.stdout)
     return 0

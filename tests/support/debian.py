@@ -106,7 +106,12 @@ class Machine:
     def run(self, *command: object, limit_s: float = 300.0, online: bool = False) -> subprocess.CompletedProcess[str]:
         """Run a command inside and return what it said, whatever its exit code; `online`: with our network."""
         return subprocess.run(
-            self.inside(*command, online=online), capture_output=True, text=True, timeout=limit_s, check=False
+            self.inside(*command, online=online),
+            stdin=subprocess.DEVNULL,  # whoever asks a question gets no answer
+            capture_output=True,
+            text=True,
+            timeout=limit_s,
+            check=False,
         )
 
     def inside(self, *command: object, online: bool = False) -> list[str]:
