@@ -79,14 +79,27 @@ class LinesAfter(Wanted, frozen=True):
 
 
 class SessionState(Message, frozen=True):
-    """Whether there is an owner, whether the accounts are locked, and who asks; None when nobody is logged in."""
+    """Whether there is an owner, whether the accounts are locked, and who asks; None when nobody is logged in.
+
+    Without `login` this gateway asks nobody who they are, and the page may do what the permissions say.
+    """
 
     claimed: bool
     locked: bool
+    login: bool = True
     name: str | None = None
     role: Role | None = None
     permissions: tuple[Permission, ...] = ()
     fresh: bool = False
+
+
+WITHOUT_LOGIN = SessionState(
+    claimed=False,
+    locked=False,
+    login=False,
+    permissions=(Permission.COMMAND, Permission.COMMISSION, Permission.CONFIGURE, Permission.READ),
+)
+"""What a gateway answers that asks for no login: whoever reaches it is the household."""
 
 
 class Person(Message, frozen=True):

@@ -23,7 +23,7 @@ from heg.web.gate import Gate, client_of, denied_for, identity_of
 from heg.web.guard import HEADERS, LARGEST_BODY_BYTES, Denied, Fault, judge
 from heg.web.house import Home
 from heg.web.live import LiveApi
-from heg.web.login import LoginApi
+from heg.web.login import LoginApi, without_login
 from heg.web.messages import Problem
 from heg.web.metrics import WebFigures
 from heg.web.report import ReportApi
@@ -78,7 +78,7 @@ class WebServer:
             ValuesApi(clock, home).endpoints(),
             self._live.endpoints(),
             CommandsApi(home).endpoints(),
-            () if self._gate is None else LoginApi(self._gate.desk).endpoints(),
+            without_login() if self._gate is None else LoginApi(self._gate.desk).endpoints(),
         )
 
     @contextlib.asynccontextmanager

@@ -5,7 +5,8 @@ import base64
 import contextlib
 import itertools
 import shutil
-from collections.abc import AsyncIterator
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -85,11 +86,25 @@ class Page:
         await self.ask("Page.navigate", url=address)
         await self._loaded.wait()
 
+    async def through(self, act: Awaitable[object]) -> None:
+        """Do what makes the page load anew, and wait until it has: nothing can be asked in between."""
+        self._loaded.clear()
+        await act
+        await self._loaded.wait()
+
     async def key(self, name: str) -> None:
         """Press a key and let go, where the focus is."""
-        codes = {"ArrowLeft": 37, "ArrowRight": 39, "End": 35, "Home": 36, "Tab": 9}
-        for kind in ("rawKeyDown", "keyUp"):
-            await self.ask("Input.dispatchKeyEvent", type=kind, key=name, code=name, windowsVirtualKeyCode=codes[name])
+        codes = {"ArrowLeft": 37, "ArrowRight": 39, "End": 35, "Home": 36, "Tab": 9, "Enter": 13, "Escape": 27}
+        typed = {"text": "\r"} if name == "Enter" else {}
+        for kind in ("keyDown" if typed else "rawKeyDown", "keyUp"):
+            code = codes[name]
+            await self.ask(
+                "Input.dispatchKeyEvent", type=kind, key=name, code=name, windowsVirtualKeyCode=code, **typed
+            )
+
+    async def type(self, text: str) -> None:
+        """Type, or paste, where the focus is."""
+        await self.ask("Input.insertText", text=text)
 
     async def picture(self, file: Path, *, whole: bool = False) -> None:
         answer = await self.ask("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
@@ -123,49 +138,57 @@ class Page:
                 self.complaints.append(str(details["args"]))
 
 
-@contextlib.asynccontextmanager
-async def browsing(folder: Path) -> AsyncIterator[Page]:
-    """A new Chromium with a new profile in `folder`; it is gone afterwards."""
+@contextlib.contextmanager
+def started(folder: Path) -> Iterator[str]:
+    """A new Chromium with a new profile in `folder`, for many tabs; yields where it listens."""
     program = chromium()
     assert program is not None
-    process = await asyncio.create_subprocess_exec(
-        program,
-        *_FLAGS,
-        f"--user-data-dir={folder / 'profile'}",
-        "about:blank",
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
+    process = subprocess.Popen(
+        [program, *_FLAGS, f"--user-data-dir={folder / 'profile'}", "about:blank"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
     )
     try:
-        async with aiohttp.ClientSession() as session, _tab(session, await _port(process)) as page:
-            yield page
+        assert process.stderr is not None
+        said = next((line for line in process.stderr if b"DevTools listening on ws://" in line), None)
+        assert said is not None, "Chromium ended before it listened"
+        yield said.decode().split("listening on ")[1].strip()
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-        await process.communicate()
-
-
-async def _port(process: asyncio.subprocess.Process) -> int:
-    assert process.stderr is not None
-    async for line in process.stderr:
-        if b"DevTools listening on ws://" in line:
-            return int(line.split(b"ws://")[1].split(b"/")[0].split(b":")[1])
-    raise AssertionError("Chromium ended before it listened")
+        process.terminate()
+        process.communicate()
 
 
 @contextlib.asynccontextmanager
-async def _tab(session: aiohttp.ClientSession, port: int) -> AsyncIterator[Page]:
-    async with session.get(f"http://127.0.0.1:{port}/json/list") as response:
-        tabs = await response.json()
-    address = next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page")
-    async with session.ws_connect(address, max_msg_size=64 * 2**20) as socket:
-        page = Page(socket)
-        reading = asyncio.create_task(page.read())
+async def visiting(browser: str) -> AsyncIterator[Page]:
+    """A tab of a started Chromium with cookies of its own, like another person's browser."""
+    async with aiohttp.ClientSession() as session, session.ws_connect(browser) as socket, _talking(socket) as whole:
+        context = (await whole.ask("Target.createBrowserContext"))["browserContextId"]
         try:
-            for domain in ("Page", "Runtime", "Network", "Log"):
-                await page.ask(f"{domain}.enable")
-            yield page
+            target = (await whole.ask("Target.createTarget", url="about:blank", browserContextId=context))["targetId"]
+            place = f"{browser.partition('/devtools/')[0]}/devtools/page/{target}"
+            async with session.ws_connect(place, max_msg_size=64 * 2**20) as tab, _talking(tab) as page:
+                for domain in ("Page", "Runtime", "Network", "Log"):
+                    await page.ask(f"{domain}.enable")
+                yield page
         finally:
-            reading.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await reading
+            await whole.ask("Target.disposeBrowserContext", browserContextId=context)
+
+
+@contextlib.asynccontextmanager
+async def browsing(folder: Path) -> AsyncIterator[Page]:
+    """A new Chromium with one tab; it is gone afterwards."""
+    with started(folder) as browser:
+        async with visiting(browser) as page:
+            yield page
+
+
+@contextlib.asynccontextmanager
+async def _talking(socket: aiohttp.ClientWebSocketResponse) -> AsyncIterator[Page]:
+    page = Page(socket)
+    reading = asyncio.create_task(page.read())
+    try:
+        yield page
+    finally:
+        reading.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await reading

@@ -1,7 +1,7 @@
-"""Shows the page with the house on paper: `python -m tests.web.preview [PORT] [SPEED] [WHAT]`.
+"""Shows the page with the house on paper: `python -m tests.web.preview [PORT] [SPEED] [WHAT] [login]`.
 
 WHAT: `house` (with a plan), `car`, `degraded`, `unplanned` (no slot loop), `young` (no past, no plan yet), `trouble`,
-`empty`.
+`empty`. With `login` there is one, and the code that claims the house is printed.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from heg.data.interface import DataInterface
 from heg.model.policy import CUSTOMER
@@ -21,6 +23,14 @@ from heg.model.regimes import RegimeOrder
 from heg.model.slots import slot_start
 from heg.runtime.clock import Clock
 from heg.runtime.loops import ScaledTiming, run
+from heg.runtime.secrets import Secret
+from heg.web.accounts.accounts import Accounts
+from heg.web.accounts.desk import AccountsDesk
+from heg.web.accounts.ledger import Ledger
+from heg.web.accounts.principals import Doors
+from heg.web.accounts.records import Now
+from heg.web.accounts.rules import Rules
+from heg.web.gate import Gate
 from heg.web.listen import open_listener, page_address
 from heg.web.server import WebServer
 from heg.web.settings import WebSettings
@@ -71,15 +81,16 @@ class Preview:
 
 
 @contextlib.asynccontextmanager
-async def previewing(clock: Clock, port: int, what: str) -> AsyncIterator[Preview]:
-    """Show a house that lives; everything is gone afterwards."""
+async def previewing(clock: Clock, port: int, what: str, desk: AccountsDesk | None = None) -> AsyncIterator[Preview]:
+    """Show a house that lives, behind a login where there is a `desk`; everything is gone afterwards."""
     data = DataInterface(clock, HOME.unit)
     settings = WebSettings(port=port)
     home = replace(HOME, planning=what != "unplanned")
     house = PaperHouse(data, clock)
     planner = _prepare(house, clock, what)
     with open_listener(settings) as listener:
-        web = WebServer(data.admit(CUSTOMER, "web"), clock, home, settings, listener)
+        gate = None if desk is None else Gate(desk, Doors(data.admit))
+        web = WebServer(data.admit(CUSTOMER, "web"), clock, home, settings, listener, gate)
         serving = asyncio.create_task(web.run(), name="web")
         living = asyncio.create_task(_live(house, clock, what, planner), name="house")
         try:
@@ -118,9 +129,41 @@ async def _live(house: PaperHouse, clock: Clock, what: str, planner: _Planner | 
         await clock.sleep(1.0)
 
 
-async def show(clock: Clock, port: int, what: str) -> None:
-    async with previewing(clock, port, what) as preview:
-        sys.stdout.write(f"{preview.address}\n")
+@contextlib.asynccontextmanager
+async def keeping(clock: Clock, folder: Path) -> AsyncIterator[AccountsDesk]:
+    """Accounts in a folder, with the hashes that a gateway makes."""
+    desk = AccountsDesk(clock, folder)
+    await desk.open()
+    running = asyncio.create_task(desk.run(), name="accounts")
+    try:
+        yield desk
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await desk.close()
+
+
+def console_code(clock: Clock, folder: Path, *, recovery: bool = False) -> str:
+    """The code that a command at the console prints, beside the running gateway."""
+    ledger = Ledger.open(folder, Rules())
+    try:
+        accounts, now = Accounts(ledger, ""), Now(round(clock.utc().timestamp() * 1000), clock.monotonic_s())
+        code = accounts.recovery_code(now) if recovery else accounts.claim_code(now)
+        assert isinstance(code, Secret), code
+        return code.reveal()
+    finally:
+        ledger.close()
+
+
+async def show(clock: Clock, port: int, what: str, *, login: bool) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        desk, words = None, ""
+        if login:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            desk = await stack.enter_async_context(keeping(clock, folder))
+            words = f"\nclaim code {console_code(clock, folder)}"
+        preview = await stack.enter_async_context(previewing(clock, port, what, desk))
+        sys.stdout.write(f"{preview.address}{words}\n")
         sys.stdout.flush()
         await preview.serving
 
@@ -133,7 +176,11 @@ def timing(utc: datetime, speed: float) -> ScaledTiming:
 def main() -> None:
     port, speed = int(sys.argv[1] if len(sys.argv) > 1 else 8463), float(sys.argv[2] if len(sys.argv) > 2 else 60)
     what = sys.argv[3] if len(sys.argv) > 3 else "house"
-    run(lambda clock: show(clock, port, what), timing=timing(datetime(2026, 6, 3, 10, 20, tzinfo=UTC), speed))
+    login = "login" in sys.argv[4:]
+    run(
+        lambda clock: show(clock, port, what, login=login),
+        timing=timing(datetime(2026, 6, 3, 10, 20, tzinfo=UTC), speed),
+    )
 
 
 if __name__ == "__main__":

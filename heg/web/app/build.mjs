@@ -8,7 +8,10 @@ const src = new URL("./src/", import.meta.url);
 await rm(out, { recursive: true, force: true });
 await mkdir(out, { recursive: true });
 await build({
-  entryPoints: { app: new URL("main.ts", src).pathname, style: new URL("style.css", src).pathname },
+  // The live page is app and style; the other screens come when they are wanted, so that it stays as light as it is.
+  entryPoints: Object.fromEntries(
+    Object.entries({ app: "main.ts", style: "style.css", screens: "screens/index.ts" }).map(([name, file]) => [name, new URL(file, src).pathname]),
+  ),
   outdir: out.pathname,
   bundle: true,
   minify: true,

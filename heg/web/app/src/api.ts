@@ -2,10 +2,34 @@
 
 import type { Answer, DeviceReadings, EnergyHistory, PlanPast, PlanWhole, State, WeekState } from "./model";
 
-interface Problem {
+/** What an error says, as application/json or application/problem+json. */
+export interface Problem {
+  reason?: string;
   expected?: string;
   came?: string;
   mend?: string;
+}
+
+/** The gateway refused, and said why; `wait_s` where time alone mends it. */
+export class Refused extends Error {
+  constructor(
+    readonly status: number,
+    readonly said: Problem,
+    readonly wait_s: number,
+  ) {
+    super(said.expected === undefined ? `The gateway answered with status ${status}.` : sentence(said));
+  }
+
+  get reason(): string {
+    return this.said.reason ?? "";
+  }
+}
+
+let ended: () => void = () => undefined;
+
+/** Hear that a request was refused for want of a login: the session may have ended. */
+export function whenEnded(hear: () => void): void {
+  ended = hear;
 }
 
 /** The past in minutes from a time on; without one, the last 48 hours. */
@@ -32,39 +56,46 @@ export async function planPast(from: Date): Promise<PlanPast> {
   return ask<PlanPast>(`/api/v1/plan/past?from=${encodeURIComponent(from.toISOString())}`);
 }
 
-async function ask<T>(path: string): Promise<T> {
-  const response = await fetch(path, { headers: { Accept: "application/json" } });
-  if (!response.ok) throw new Error(await problem(response));
-  return (await response.json()) as T;
+export async function ask<T>(path: string): Promise<T> {
+  return read<T>(await fetch(path, { headers: { Accept: "application/json" } }));
+}
+
+/** Ask for a change, with what it takes; refusals are thrown. */
+export async function send<T>(path: string, body: object = {}): Promise<T> {
+  return read<T>(await post(path, body));
 }
 
 /** Send the owner's order; the answer is a sentence either way. */
 export async function order(name: string, body: object): Promise<Answer> {
   try {
-    const response = await fetch(`/api/v1/commands/${name}`, {
-      method: "POST",
-      headers: { "Content-Type": "application/json", "X-Heg-Request": "1" },
-      body: JSON.stringify(body),
-    });
+    const response = await post(`/api/v1/commands/${name}`, body);
+    if (response.status === 401) ended();
     const said = (await response.json()) as Partial<Answer> & Problem;
     if (said.outcome !== undefined) {
       return { outcome: said.outcome, text: said.text ?? "", refusal: said.refusal ?? null, detail: said.detail ?? null };
     }
     return { outcome: "refused", text: sentence(said), refusal: null };
   } catch {
-    return { outcome: "refused", text: "The gateway does not answer.", refusal: null };
+    return { outcome: "refused", text: SILENT, refusal: null };
   }
 }
 
-async function problem(response: Response): Promise<string> {
-  try {
-    return sentence((await response.json()) as Problem);
-  } catch {
-    return `The gateway answered with status ${response.status}.`;
-  }
+export const SILENT = "The gateway does not answer.";
+
+function post(path: string, body: object): Promise<Response> {
+  const headers = { "Content-Type": "application/json", "X-Heg-Request": "1" };
+  return fetch(path, { method: "POST", headers, body: JSON.stringify(body) });
 }
 
-function sentence(said: Problem): string {
+async function read<T>(response: Response): Promise<T> {
+  if (response.ok) return (await response.json()) as T;
+  const said = (await response.json().catch(() => ({}))) as Problem;
+  const refused = new Refused(response.status, said, Number(response.headers.get("Retry-After") ?? 0));
+  if (response.status === 401) ended();
+  throw refused;
+}
+
+export function sentence(said: Problem): string {
   return [`Expected ${said.expected ?? "something else"}`, said.came && `came ${said.came}`, said.mend]
     .filter(Boolean)
     .join("; ");
@@ -81,6 +112,7 @@ export class LiveStream {
   private pause_ms = 500;
   private timer = 0;
   private everLive = false;
+  private stopped = false;
 
   constructor(
     private readonly onState: (state: State) => void,
@@ -88,14 +120,27 @@ export class LiveStream {
   ) {}
 
   start(): void {
-    document.addEventListener("visibilitychange", () => (document.hidden ? this.rest() : this.open()));
+    document.addEventListener("visibilitychange", () => (document.hidden ? this.close() : this.open()));
     window.addEventListener("online", () => this.open());
     this.open();
   }
 
+  /** Begin anew at once. */
+  again(): void {
+    this.stopped = false;
+    this.pause_ms = 500;
+    this.open();
+  }
+
+  /** Nobody may look for now; `again` begins anew. */
+  stop(): void {
+    this.stopped = true;
+    this.close();
+  }
+
   private open(): void {
     this.close();
-    if (document.hidden) return;
+    if (document.hidden || this.stopped) return;
     if (!this.everLive) this.onLink("connecting");
     const source = new EventSource("/api/v1/events");
     this.source = source;
@@ -123,10 +168,6 @@ export class LiveStream {
     this.onLink("lost");
     this.timer = window.setTimeout(() => this.open(), this.pause_ms);
     this.pause_ms = Math.min(LONGEST_PAUSE_MS, this.pause_ms * 2);
-  }
-
-  private rest(): void {
-    this.close();
   }
 
   private close(): void {

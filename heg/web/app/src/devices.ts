@@ -72,7 +72,7 @@ function update(row: Row, device: Device): void {
   text(row.part("detail"), [serial, version, device.detail].filter(Boolean).join(" · "));
 }
 
-function line(reading: Reading): HTMLElement {
+export function line(reading: Reading): HTMLElement {
   const part = reading.part.replace("phase.", "phase ").replace("string.", "string ");
   const name = [NAMES[reading.variable] ?? reading.variable, part].filter(Boolean).join(", ");
   const quality = reading.quality === "good" ? "" : ` (${reading.quality})`;
