@@ -16,7 +16,7 @@ import pytest
 from heg.runtime.clock import Clock
 from heg.runtime.loops import run
 from heg.web.assets import load_assets
-from tests.support.chromium import Page, browsing, chromium
+from tests.support.chromium import Page, chromium, visiting
 from tests.web.preview import Preview, previewing, timing
 
 APP = Path(__file__).parents[2] / "heg" / "web" / "app"
@@ -35,11 +35,11 @@ pytestmark = [
 Scene = Callable[[Page, Preview], Awaitable[None]]
 
 
-def look(what: str, folder: Path, scene: Scene, *, utc: datetime = NOON, speed: float = 60.0) -> None:
+def look(what: str, browser: str, scene: Scene, *, utc: datetime = NOON, speed: float = 60.0) -> None:
     """Show a house and look at it; the page may only ask its own gateway, and nothing may complain."""
 
     async def main(clock: Clock) -> None:
-        async with previewing(clock, 0, what) as preview, _page(folder) as page:
+        async with previewing(clock, 0, what) as preview, calmly(browser) as page:
             await page.open(preview.address)
             await page.until("!document.body.classList.contains('waiting') && document.body.dataset.past === 'loaded'")
             await scene(page, preview)
@@ -50,8 +50,9 @@ def look(what: str, folder: Path, scene: Scene, *, utc: datetime = NOON, speed: 
 
 
 @contextlib.asynccontextmanager
-async def _page(folder: Path) -> AsyncIterator[Page]:
-    async with browsing(folder) as page:
+async def calmly(browser: str) -> AsyncIterator[Page]:
+    """A person's own tab in which nothing moves."""
+    async with visiting(browser) as page:
         await page.size(*DESK, calm=True)
         yield page
 
@@ -65,7 +66,8 @@ async def fits(page: Page, width: int, height: int, *, dark: bool) -> None:
     await page.size(width, height, dark=dark, calm=True)
     await page.rest(0.3)
     wide = await page.evaluate(
-        "[...document.querySelectorAll('main *')].filter((one) => !one.closest('.scroll, .hush, svg') &&"
+        "[...document.querySelectorAll('main *, nav *, dialog *')]"
+        ".filter((one) => !one.closest('.scroll, .hush, svg, pre') &&"
         " one.getBoundingClientRect().right > document.documentElement.clientWidth + 1)"
         ".map((one) => one.outerHTML.slice(0, 90))"
     )
@@ -85,7 +87,7 @@ async def violations(page: Page) -> list[Any]:
     return list(found)
 
 
-def test_the_plan_is_shown_with_its_reason_and_what_became_of_it(tmp_path: Path) -> None:
+def test_the_plan_is_shown_with_its_reason_and_what_became_of_it(browser: str) -> None:
     async def scene(page: Page, preview: Preview) -> None:
         await page.until("document.body.dataset.plan === 'loaded'")
         assert "the battery is charged for 19:30" in await words(page, "#why-text")
@@ -103,10 +105,10 @@ def test_the_plan_is_shown_with_its_reason_and_what_became_of_it(tmp_path: Path)
         for size, dark in ((DESK, False), (PHONE, True), (PHONE, False), (DESK, True)):
             await fits(page, *size, dark=dark)
 
-    look("house", tmp_path, scene)
+    look("house", browser, scene)
 
 
-def test_the_chart_is_read_by_keyboard_and_as_a_table(tmp_path: Path) -> None:
+def test_the_chart_is_read_by_keyboard_and_as_a_table(browser: str) -> None:
     async def scene(page: Page, preview: Preview) -> None:
         await page.until(
             "document.body.dataset.plan === 'loaded' && document.querySelector('#plan-time').max === '191'"
@@ -135,10 +137,10 @@ def test_the_chart_is_read_by_keyboard_and_as_a_table(tmp_path: Path) -> None:
         assert await page.evaluate("document.querySelector('#plan-zoom [aria-pressed=true]').innerText") == "8 h"
         await fits(page, *PHONE, dark=False)
 
-    look("house", tmp_path, scene)
+    look("house", browser, scene)
 
 
-def test_without_prices_no_price_is_made_up_and_the_mending_is_said(tmp_path: Path) -> None:
+def test_without_prices_no_price_is_made_up_and_the_mending_is_said(browser: str) -> None:
     async def scene(page: Page, preview: Preview) -> None:
         await page.until("document.body.dataset.plan === 'loaded'")
         assert await words(page, "#why-state") == "Planned with a lack"
@@ -152,14 +154,14 @@ def test_without_prices_no_price_is_made_up_and_the_mending_is_said(tmp_path: Pa
         for size in (DESK, PHONE):
             await fits(page, *size, dark=True)
 
-    look("degraded", tmp_path, scene)
+    look("degraded", browser, scene)
 
 
 @pytest.mark.parametrize(
     ("what", "why", "help_"),
     [("unplanned", "No plan is made here.", "[planning]"), ("young", "The first plan is being made.", "grid meter")],
 )
-def test_a_house_without_a_plan_says_why(tmp_path: Path, what: str, why: str, help_: str) -> None:
+def test_a_house_without_a_plan_says_why(browser: str, what: str, why: str, help_: str) -> None:
     async def scene(page: Page, preview: Preview) -> None:
         assert await words(page, "#why-text") == why
         assert help_ in await words(page, "#why-help")
@@ -169,10 +171,10 @@ def test_a_house_without_a_plan_says_why(tmp_path: Path, what: str, why: str, he
         )
         await fits(page, *PHONE, dark=False)
 
-    look(what, tmp_path, scene)
+    look(what, browser, scene)
 
 
-def test_what_a_person_says_of_the_car_is_ordered(tmp_path: Path) -> None:
+def test_what_a_person_says_of_the_car_is_ordered(browser: str) -> None:
     async def scene(page: Page, preview: Preview) -> None:
         await page.until("document.querySelector('#cars .car') !== null")
         assert "42 % ± 3 %" in await words(page, "#cars .car")
@@ -194,10 +196,10 @@ def test_what_a_person_says_of_the_car_is_ordered(tmp_path: Path) -> None:
         await page.rest(0.3)
         assert len(preview.house.orders) == 1
 
-    look("car", tmp_path, scene)
+    look("car", browser, scene)
 
 
-def test_at_sixty_times_real_time_the_page_asks_little(tmp_path: Path) -> None:
+def test_at_sixty_times_real_time_the_page_asks_little(browser: str) -> None:
     async def scene(page: Page, preview: Preview) -> None:
         await page.until("document.body.dataset.plan === 'loaded'")
         page.requested.clear()
@@ -208,10 +210,10 @@ def test_at_sixty_times_real_time_the_page_asks_little(tmp_path: Path) -> None:
         assert len(asked) <= 4
 
     # Five seconds before a slot begins.
-    look("house", tmp_path, scene, utc=NOON + timedelta(minutes=5))
+    look("house", browser, scene, utc=NOON + timedelta(minutes=5))
 
 
-def test_a_day_of_twenty_five_hours_is_told_in_house_time(tmp_path: Path) -> None:
+def test_a_day_of_twenty_five_hours_is_told_in_house_time(browser: str) -> None:
     async def scene(page: Page, preview: Preview) -> None:
         await page.until("document.body.dataset.plan === 'loaded'")
         await page.evaluate("document.querySelector('#plan-details').open = true")
@@ -219,10 +221,10 @@ def test_a_day_of_twenty_five_hours_is_told_in_house_time(tmp_path: Path) -> Non
         hours = await page.evaluate("[...document.querySelectorAll('#plan-rows th')].map((one) => one.innerText)")
         assert [hour for hour in hours if "Oct 25" in hour].count("02:00 Sun, Oct 25") == 2
 
-    look("house", tmp_path, scene, utc=NIGHT_OF_THE_LONG_DAY)
+    look("house", browser, scene, utc=NIGHT_OF_THE_LONG_DAY)
 
 
-def test_the_first_start_looks_for_devices_and_shows_them_when_they_come(tmp_path: Path) -> None:
+def test_the_first_start_looks_for_devices_and_shows_them_when_they_come(browser: str) -> None:
     async def scene(page: Page, preview: Preview) -> None:
         assert await words(page, "#looking-title") == "Looking for devices"
         assert await page.evaluate(
@@ -233,10 +235,10 @@ def test_the_first_start_looks_for_devices_and_shows_them_when_they_come(tmp_pat
         preview.house.tick()
         await page.until("document.getElementById('looking').hidden && !document.getElementById('why').hidden")
 
-    look("empty", tmp_path, scene)
+    look("empty", browser, scene)
 
 
-def test_orders_reach_the_house_and_a_broken_connection_is_said(tmp_path: Path) -> None:
+def test_orders_reach_the_house_and_a_broken_connection_is_said(browser: str) -> None:
     async def scene(page: Page, preview: Preview) -> None:
         assert "does not answer" in await words(page, "#alarms")
         await page.evaluate("document.getElementById('hands-off').click()")
@@ -248,4 +250,4 @@ def test_orders_reach_the_house_and_a_broken_connection_is_said(tmp_path: Path) 
         assert "comes back by itself" in await words(page, "#banner-lost")
         page.complaints.clear()  # the browser's own word on connections that are refused
 
-    look("trouble", tmp_path, scene)
+    look("trouble", browser, scene)

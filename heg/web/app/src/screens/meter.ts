@@ -83,7 +83,8 @@ function piece(plain: string, spoken: string, at: number, known: string[]): Piec
   const year = /^(19|20)\d\d/.exec(rest)?.[0];
   if (year) return [4, 6, "a year"];
   const letters = /^\p{L}+/u.exec(rest)?.[0] ?? "";
-  const until = next(spoken, at, letters.length, known);
+  const twice = /^(.{3,}?)\1/su.exec(rest)?.[1]?.length ?? letters.length;
+  const until = Math.min(twice, next(spoken, at, letters.length, known));
   const run = letters.slice(0, until);
   if (run.length >= 3) return [run.length, Math.max(run.length * (speakable(run) ? 2.6 : 4.5), 7), ""];
   if (run.length > 0) return [run.length, run.length * 4.5, ""];
