@@ -28,6 +28,8 @@ STATUS = {
     RefusalCode.TIMEOUT: 504,
 }
 """What a refusal of the data interface is over HTTP; any other is a bad request."""
+REFUSED = 409
+"""What a command is over HTTP that whoever answers it refuses."""
 
 _SLOW_S = 30.0
 """Real seconds that a download waits for whoever reads it."""

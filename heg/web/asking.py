@@ -86,9 +86,14 @@ def _converted(said: Mapping[str, str], type_: type[_S]) -> _S:
             hint = f" (did you mean {close[0]}?)" if close else ""
             raise _bad(_short(name), f"one of {', '.join(known) or 'no parameters'}{hint}", _short(name))
     try:
-        return msgspec.convert(dict(said), type_, strict=False)
+        found = msgspec.convert(dict(said), type_, strict=False)
     except msgspec.ValidationError as error:
         raise _wrong(error, type_, said) from None
+    for field in msgspec.structs.fields(type_):
+        # The library takes the word null for nothing; whoever wrote it meant something else, or a fault of theirs.
+        if field.encode_name in said and getattr(found, field.name) is None:
+            raise _bad(field.encode_name, described(field.type), _short(said[field.encode_name]))
+    return found
 
 
 def _wrong(error: msgspec.ValidationError, type_: type[msgspec.Struct], said: Mapping[str, str] = {}) -> DeniedError:

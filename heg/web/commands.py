@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from heg.data.door import Outcome
 from heg.web.accounts.roles import Permission
-from heg.web.answering import STATUS
+from heg.web.answering import REFUSED, STATUS
 from heg.web.endpoint import Answered, Call, Endpoint, Nowhere, Reply, ordering
 from heg.web.house import Home
 from heg.web.messages import Answer
@@ -42,7 +42,7 @@ class CommandsApi:
         if given.outcome is not Outcome.REFUSED:
             return as_message(given)
         code = None if given.refusal is None else given.refusal.code
-        return Reply(as_message(given), 409 if code is None else STATUS.get(code, 409))
+        return Reply(as_message(given), REFUSED if code is None else STATUS.get(code, REFUSED))
 
 
 def _summary(order: type[Order]) -> str:

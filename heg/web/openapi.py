@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from heg.web.accounts.roles import MEANINGS, Permission
+from heg.web.answering import REFUSED, STATUS
 from heg.web.endpoint import Endpoint, Method, Nothing, Open, Table, Wanted
 from heg.web.guard import REQUEST_HEADER
 from heg.web.messages import Message, ProblemDetails
@@ -68,6 +69,7 @@ def _operation(row: Endpoint) -> dict[str, Any]:
         "responses": {"200": _answer(row), **_others(row), "default": _problem()},
         "security": [] if row.needs is Open.TO_ANYBODY else _SECURITY,
         "x-heg-needs": str(row.needs),
+        "x-heg-household": row.household,
     }
     if isinstance(row.needs, Permission):
         fresh = " The password must just have been given." if row.fresh else ""
@@ -137,8 +139,9 @@ def _others(row: Endpoint) -> dict[str, Any]:
         return {} if isinstance(row.answers, str) else {"304": {"description": "as the If-None-Match says"}}
     if isinstance(row.answers, str) or row.answers.__name__ != "Answer":
         return {}
-    refused = {"description": "the command was refused, or nobody answered it", "content": _answer(row)["content"]}
-    return dict.fromkeys(("409", "503", "504"), refused)
+    content = {**_answer(row)["content"], **_problem()["content"]}
+    refused = {"description": "the command was refused, or nobody answered it", "content": content}
+    return {str(status): refused for status in sorted({*STATUS.values(), REFUSED})}
 
 
 def _problem() -> dict[str, Any]:

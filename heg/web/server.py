@@ -6,6 +6,7 @@ import logging
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from http import HTTPStatus
 
 from aiohttp import web
 
@@ -144,6 +145,9 @@ class WebServer:
         largest = LARGEST_BODY_BYTES if row is None else row.largest_body_bytes
         api = request.path.startswith("/api/")
         denied = judge(request.method, request.headers, api=api, largest_body_bytes=largest)
+        unfit = request.match_info.http_exception
+        if denied is not None and denied.fault is not Fault.HOST and isinstance(unfit, web.HTTPMethodNotAllowed):
+            denied = _http_fault(unfit)  # what an order lacks does not matter where none is taken
         if denied is not None:
             return self._refuse(denied)
         try:
@@ -216,9 +220,22 @@ def _sender(asset: Asset) -> Handler:
     return send
 
 
-async def _dress(_request: web.Request, response: web.StreamResponse) -> None:
+async def _dress(request: web.Request, response: web.StreamResponse) -> None:
     for name, value in HEADERS.items():
         response.headers[name] = value
+    if response.status == HTTPStatus.METHOD_NOT_ALLOWED:
+        response.headers["Allow"] = _methods(request)
+
+
+def _methods(request: web.Request) -> str:
+    """What a path can be asked by (RFC 9110, 15.5.6)."""
+    resource = request.match_info.route.resource
+    error = request.match_info.http_exception
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        known = error.allowed_methods
+    else:
+        known = {"GET", "HEAD", "POST"} if resource is None else {route.method for route in resource}
+    return ", ".join(sorted(known))
 
 
 def _http_fault(error: web.HTTPException) -> Denied:

@@ -73,6 +73,28 @@ async def test_a_parameter_nobody_knows_is_refused_with_a_hint(clock: Clock) -> 
 
 
 @stepped
+async def test_the_word_null_is_no_way_to_leave_something_out(clock: Clock) -> None:
+    async with serving(clock) as served:
+        for path in ("/api/v1/energy?to=null", "/api/v1/savings?from=NULL", "/api/v1/history?variable=soc&to=null"):
+            said = await served.get(path)
+            assert (said.status, said.json["reason"]) == (400, "bad_request"), path
+
+
+@stepped
+async def test_a_method_that_a_path_does_not_take_is_answered_by_those_it_does(clock: Clock) -> None:
+    async with serving(clock) as served:
+        for method, path, allow in (
+            ("POST", "/healthz", "GET, HEAD"),
+            ("GET", "/api/v1/commands/scan", "POST"),
+            ("DELETE", "/api/v1/state", "GET, HEAD"),
+            ("TRACE", "/", "GET, HEAD"),
+            ("PUT", "/nowhere", "GET, HEAD, POST"),
+        ):
+            said = await served.ask(method, path)
+            assert (said.status, said.headers["Allow"]) == (405, allow), (method, path)
+
+
+@stepped
 async def test_who_has_the_answer_is_not_sent_it_again(clock: Clock) -> None:
     async with serving(clock) as served:
         first = await served.get("/api/v1/variables")
