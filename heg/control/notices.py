@@ -1,5 +1,6 @@
 """What the control room tells: leases with their reasons, set-points, envelope, alarms, evidence. Writes on change."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from heg.control.deciding import Outcome
@@ -10,7 +11,7 @@ from heg.control.hand import Hand
 from heg.control.lease_terms import Wish
 from heg.control.snapshot import GridImage, Known, Reading
 from heg.data.door import Door
-from heg.model.envelope import Envelope
+from heg.model.envelope import Envelope, EnvelopeLimit, EnvelopeSource
 from heg.model.instance import Location
 from heg.model.leases import Claimant, LeaseRecord, LeaseState, Reason, ReasonCode
 from heg.model.losses import loss
@@ -51,6 +52,12 @@ class Notices:
         if before is not None and not same_bounds(before, envelope):
             words = "; ".join(limit.text for limit in envelope.limits) or "no source bounds the connection point"
             self._evidence.note(self._place(), "envelope", Reason(ReasonCode.ENVELOPE, words), grid, now_s)
+        if before is not None:
+            for source, text in _changed_limits(before, envelope):
+                # Each source's by itself, at a place of its own: the owner may show a grid operator its own alone.
+                self._evidence.note(
+                    Location(self._unit, "", source), "limit", Reason(ReasonCode.ENVELOPE, text), grid, now_s
+                )
 
     def meter_age(self, age_s: float | None) -> None:
         """An old meter makes following slow, and a faster one is the owner's to get."""
@@ -111,6 +118,20 @@ class Notices:
 
     def _place(self, device: str = "") -> Location:
         return Location(self._unit, device)
+
+
+def _changed_limits(before: Envelope, now: Envelope) -> Iterator[tuple[EnvelopeSource, str]]:
+    earlier, later = ({limit.source: limit for limit in one.limits} for one in (before, now))
+    for source in EnvelopeSource:
+        old, new = earlier.get(source), later.get(source)
+        if new is None and old is not None:
+            yield source, f"over: {old.text}"
+        elif new is not None and (old is None or _bounds(old) != _bounds(new)):
+            yield source, new.text
+
+
+def _bounds(limit: EnvelopeLimit) -> tuple[float, float, float]:
+    return limit.min_kw, limit.max_kw, limit.max_a_per_phase
 
 
 def _record(hand: Hand, outcome: Outcome, now_s: float) -> LeaseRecord:

@@ -19,7 +19,9 @@ from heg.web.api import Api
 from heg.web.asking import DeniedError, read_body, read_wanted
 from heg.web.assets import Asset, load_assets
 from heg.web.commands import CommandsApi
+from heg.web.contracts import ContractsApi
 from heg.web.endpoint import Call, Endpoint, Method, Nothing, Table
+from heg.web.evidence import EvidenceApi
 from heg.web.gate import Gate, client_of, denied_for, identity_of
 from heg.web.guard import HEADERS, LARGEST_BODY_BYTES, Denied, Fault, judge
 from heg.web.house import Home
@@ -27,6 +29,7 @@ from heg.web.live import LiveApi
 from heg.web.login import LoginApi, without_login
 from heg.web.messages import Problem
 from heg.web.metrics import WebFigures
+from heg.web.policies import PoliciesApi
 from heg.web.report import ReportApi
 from heg.web.settings import WebSettings
 from heg.web.stream import real_span
@@ -80,6 +83,9 @@ class WebServer:
             self._live.endpoints(),
             CommandsApi(home).endpoints(),
             without_login() if self._gate is None else LoginApi(self._gate.desk).endpoints(),
+            PoliciesApi(clock, home, None if self._gate is None else self._gate.desk).endpoints(),
+            ContractsApi(clock, home).endpoints(),
+            EvidenceApi(clock, home).endpoints(),
         )
 
     @contextlib.asynccontextmanager

@@ -37,6 +37,18 @@ _WORST_FIRST = (Quality.BAD, Quality.STALE, Quality.GOOD)
 _SEVERITIES = ("alarm", "warning", "info")
 
 
+def envelope_now(held: Envelope) -> EnvelopeNow:
+    """Make the message of an envelope."""
+    return EnvelopeNow(
+        min_kw=bounded(held.min_kw),
+        max_kw=bounded(held.max_kw),
+        max_a_per_phase=bounded(held.max_a_per_phase),
+        min_source=held.min_source,
+        max_source=held.max_source,
+        limits=tuple(_limit(one) for one in held.limits),
+    )
+
+
 class Snapshot:
     """Reads the door as one principal and makes messages of what it finds."""
 
@@ -131,15 +143,7 @@ class Snapshot:
         newest = self._door.latest("envelope", self._home.here)
         if newest is None or not isinstance(newest.value, Envelope):
             return None
-        held = newest.value
-        return EnvelopeNow(
-            min_kw=bounded(held.min_kw),
-            max_kw=bounded(held.max_kw),
-            max_a_per_phase=bounded(held.max_a_per_phase),
-            min_source=held.min_source,
-            max_source=held.max_source,
-            limits=tuple(_limit(one) for one in held.limits),
-        )
+        return envelope_now(newest.value)
 
     def _power(self, household: Household) -> Power:
         grid = self._figure_at("power.active", household.grid)

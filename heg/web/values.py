@@ -158,7 +158,11 @@ def may_see(call: Call[Any, Any], variable: str) -> bool:
     return needs is None or call.who is None or call.who.may(needs)
 
 
-NEEDS_MORE = {"configuration": Permission.CONFIGURE}
+NEEDS_MORE = {
+    "configuration": Permission.CONFIGURE,
+    "policy": Permission.POLICIES,
+    "contract.rights": Permission.POLICIES,
+}
 """Variables that reading values is not enough for."""
 
 

@@ -76,6 +76,13 @@ async def test_a_change_of_the_envelope_is_evidence_with_the_meter_before_and_af
         assert record.grid_before_kw == pytest.approx(4.0, abs=0.1)
         assert record.grid_after_kw == pytest.approx(2.0, abs=0.1)
         assert "dso: 2 kW import" in record.reason.text
+        own = gateway.owner.latest("evidence", Location("home", "", "dso"))
+        assert own is not None
+        assert isinstance(own.value, EvidenceRecord)
+        assert (own.value.what, own.value.grid_after_kw) == ("limit", record.grid_after_kw)
+        assert own.value.reason.text.startswith("dso: 2 kW import")
+        assert "contract" not in own.value.reason.text
+        assert gateway.owner.latest("evidence", Location("home", "", "contract")) is None
 
 
 @stepped
