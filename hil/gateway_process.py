@@ -122,6 +122,9 @@ class GatewayProcess:
     async def launch(self) -> None:
         """Write its configuration and start the process."""
         self._configure()
+        await self._spawn()
+
+    async def _spawn(self) -> None:
         with self.log.open("ab") as log:
             # In a session of its own: Ctrl-C reaches us alone, and we end it in order while the house still answers.
             self._process = await asyncio.create_subprocess_exec(
@@ -196,8 +199,8 @@ class GatewayProcess:
                 await self.kill()
             case "stop":
                 await self.stop()
-            case "start":
-                await self.launch()
+            case "start" | "start_as_it_is" | "damage_config" | "mend_config":
+                await self._suffer_in_its_file(what)
             case "freeze" | "thaw":
                 self._signal(signal.SIGSTOP if what == "freeze" else signal.SIGCONT)
             case "damage":
@@ -212,6 +215,17 @@ class GatewayProcess:
                 hurt(planner_of(self._process.pid), what)
             case _:
                 raise FaultError(f"fault {what!r}: a gateway in a process of its own cannot suffer it")
+
+    async def _suffer_in_its_file(self, what: str) -> None:
+        match what:
+            case "start":
+                await self.launch()
+            case "start_as_it_is":
+                await self._spawn()
+            case "damage_config":
+                damage(self.config)
+            case _:
+                self._configure()
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None and self._process.returncode is None:

@@ -264,7 +264,9 @@ def _check_url(url: str, *, plain_http: bool) -> None:
     secure = address.scheme == "https" or (address.scheme == "http" and (plain_http or at_home))
     if not (secure and address.hostname) or address.query or address.username:
         raise ValueError(
-            f"expected url as https://host, came {url!r}; http needs plain_http = true, and a token never stands in it"
+            # What came may hold a key or a password: of it the host alone is shown.
+            f"expected url as https://host, came one of host {address.hostname!r}; http needs plain_http = true, and a "
+            "token never stands in it"
         )
 
 

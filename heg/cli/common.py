@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,12 +39,23 @@ def drivers() -> InstalledDrivers:
     return installed_drivers()
 
 
-def load_config(path: Path, installed: InstalledDrivers) -> LoadedConfig:
-    """Read and check a configuration. Raises `CommandError` that names all that is wrong with it."""
+def load_config(path: Path, installed: InstalledDrivers, *, or_last: bool = False) -> LoadedConfig:
+    """Read and check a configuration. Raises `CommandError` that names all that is wrong with it.
+
+    With `or_last` what was in force last stands in for a file that cannot be used, and standard error says so.
+    """
+    from heg.config.last import load_or_last
     from heg.config.reader import ConfigError, load
 
     try:
-        return load(path, installed.config_types())
+        if not or_last:
+            return load(path, installed.config_types())
+        loaded, damage = load_or_last(path, installed.config_types(), os.environ.get("STATE_DIRECTORY", ""))
+        if damage is not None:
+            print(
+                f"{damage}\n{path}: cannot be used; going on with what was in force last", file=sys.stderr, flush=True
+            )
+        return loaded
     except ConfigError as error:
         # A driver that cannot be imported makes its own section unknown: its fault explains more than the file's.
         why = [text for name, text in installed.faults.items() if f"[{name}]" in str(error)]

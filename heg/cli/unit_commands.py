@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from heg.cli.parser import Add
     from heg.config.reader import LoadedConfig
+    from heg.config.schema import LogSection
     from heg.runtime.clock import Clock
     from heg.runtime.loops import Timing
     from heg.unit.site import Site
@@ -64,7 +65,7 @@ def _run(options: argparse.Namespace) -> int:
     from heg.runtime.statedir import StateDir, StateDirError
 
     installed = drivers()
-    loaded = load_config(options.config, installed)
+    loaded = load_config(options.config, installed, or_last=True)
     timing = timing_of(loaded)
     log = loaded.unit.log
     logs.configure(log.level, "json" if log.format == "json" else "text")
@@ -76,8 +77,17 @@ def _run(options: argparse.Namespace) -> int:
         from heg.unit.site import Site
 
         service_manager = ServiceManager.from_environment(os.environ)
-        site = Site(state.path, installed.specs, service_manager, on_page=lambda address: print(address, flush=True))
-        return run(lambda clock: _until_signalled(loaded, clock, site), timing=timing)
+
+        def site_of(clock: Clock) -> Site:
+            return Site(
+                state.path,
+                installed.specs,
+                service_manager,
+                on_page=lambda address: print(address, flush=True),
+                on_log=lambda section: _log_as(section, clock),
+            )
+
+        return run(lambda clock: _until_signalled(loaded, clock, site_of(clock)), timing=timing)
 
 
 def _import(options: argparse.Namespace) -> int:
@@ -111,15 +121,22 @@ async def _bring(loaded: LoadedConfig, clock: Clock, state_dir: Path, file: Path
 
 
 async def _until_signalled(loaded: LoadedConfig, clock: Clock, site: Site) -> int:
-    from heg.runtime import logs
     from heg.unit.unit import Unit
 
-    log = loaded.unit.log
-    logs.configure(log.level, "json" if log.format == "json" else "text", utc=clock.utc)
+    _log_as(loaded.unit.log, clock)
     stop = asyncio.Event()
+    unit = Unit(loaded, clock, site)
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    return DONE if await Unit(loaded, clock, site).run(stop) else FAILED
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, unit.configuration.look)
+    return DONE if await unit.run(stop) else FAILED
+
+
+def _log_as(section: LogSection, clock: Clock) -> None:
+    from heg.runtime import logs
+
+    logs.configure(section.level, "json" if section.format == "json" else "text", utc=clock.utc)
 
 
 def timing_of(loaded: LoadedConfig) -> Timing:

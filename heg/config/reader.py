@@ -14,7 +14,9 @@ from heg.config.checks import faults_in
 from heg.config.faults import ConfigFault, shown
 from heg.config.schema import HegConfig
 
-LARGEST_FILE_BYTES = 1_000_000
+LARGEST_FILE_BYTES = 128_000
+"""What the door takes as one record, however much of it JSON has to escape."""
+_REFERENCE = 'a reference, such as { file = "/path" }; a secret itself never stands in this file'
 _STRUCT = TypeVar("_STRUCT", bound=msgspec.Struct)
 
 
@@ -42,7 +44,13 @@ def load(path: Path, driver_types: Mapping[str, type[msgspec.Struct]]) -> Loaded
 
     Raises `ConfigError` with all faults.
     """
-    text = _read(path)
+    return parse(read_text(path), driver_types, path)
+
+
+def parse(text: str, driver_types: Mapping[str, type[msgspec.Struct]], path: Path) -> LoadedConfig:
+    """Validate a text that is, or would be, the file's. Raises `ConfigError` with all faults."""
+    if (size := len(text.encode("utf-8", "replace"))) > LARGEST_FILE_BYTES:
+        raise ConfigError(path.name, (_too_large(size),))
     try:
         raw = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # a number of thousands of digits or brackets without end included
@@ -62,6 +70,20 @@ def load(path: Path, driver_types: Mapping[str, type[msgspec.Struct]]) -> Loaded
     if faults or unit is None:
         raise ConfigError(path.name, tuple(faults))
     return LoadedConfig(path, text, unit, types.MappingProxyType(drivers))
+
+
+def read_text(path: Path) -> str:
+    """Read the file as it stands. Raises `ConfigError`."""
+    try:
+        if (size := path.stat().st_size) > LARGEST_FILE_BYTES:
+            raise ConfigError(path.name, (_too_large(size),))
+        # Not by read_text(), which makes every line end the same: the owner's text is kept as it is.
+        return path.read_bytes().decode("utf-8")
+    except FileNotFoundError as error:
+        fault = ConfigFault(str(path), "", "this file to exist; name another with --config FILE")
+        raise ConfigError(path.name, (fault,)) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(path.name, (ConfigFault(str(path), "", f"a readable UTF-8 file ({error})"),)) from error
 
 
 def inner_struct(type_: Any) -> type[msgspec.Struct] | None:
@@ -85,17 +107,8 @@ def described(type_: Any) -> str:
     return plain.get(type_, "") if isinstance(type_, type) else ""
 
 
-def _read(path: Path) -> str:
-    try:
-        if path.stat().st_size > LARGEST_FILE_BYTES:
-            fault = ConfigFault("file", f"{path.stat().st_size} bytes", f"at most {LARGEST_FILE_BYTES} bytes")
-            raise ConfigError(path.name, (fault,))
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        fault = ConfigFault(str(path), "", "this file to exist; name another with --config FILE")
-        raise ConfigError(path.name, (fault,)) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(path.name, (ConfigFault(str(path), "", f"a readable UTF-8 file ({error})"),)) from error
+def _too_large(size: int) -> ConfigFault:
+    return ConfigFault("file", f"{size} bytes", f"at most {LARGEST_FILE_BYTES} bytes")
 
 
 def _struct(raw: object, type_: type[_STRUCT], where: tuple[str, ...], faults: list[ConfigFault]) -> _STRUCT | None:
@@ -135,6 +148,10 @@ def _field(raw: object, type_: Any, where: tuple[str, ...], faults: list[ConfigF
     try:
         return msgspec.convert(raw, type_)
     except msgspec.ValidationError as error:
+        if inner is not None and getattr(inner, "HIDDEN", False):
+            # Somebody may have written the secret itself: what came is shown nowhere.
+            faults.append(ConfigFault(_key(where), "", _REFERENCE))
+            return None
         faults.append(ConfigFault(_key(where), shown(raw), described(type_) or str(error)))
         return None
 

@@ -25,13 +25,25 @@ class Cycle:
     """Turns what is known now into what each actuator is told."""
 
     def __init__(self, door: Door, settings: ControlSettings, book: ClaimBook) -> None:
+        self._door, self._book = door, book
+        self._take(settings)
+        self._decider = Decider(settings.steering)
+        self._newest: Snapshot | None = None
+
+    def reconfigure(self, settings: ControlSettings) -> None:
+        """Decide by other settings from the next cycle on; what was learnt of meter and devices stays where it can."""
+        steering = self._settings.steering
+        self._take(settings)
+        if settings.steering != steering:
+            self._decider = Decider(settings.steering)
+
+    def _take(self, settings: ControlSettings) -> None:
         self._settings = settings
+        door, book = self._door, self._book
         self._reader = SnapshotReader(
             door, settings.unit, settings.ages, book, phases=settings.phases, meter=settings.meter
         )
         self._envelopes = EnvelopeReader(door, settings.unit, settings.limits, settings.live)
-        self._decider = Decider(settings.steering)
-        self._newest: Snapshot | None = None
 
     def step(
         self, attached: Sequence[AttachedActuator], told: Mapping[str, Told], now_s: float, *, hands_off: bool

@@ -44,7 +44,7 @@ class HandSettings:
 
 
 class Hand:
-    """Carries out one lease. `fresh` tells whether the cycle has fresh inputs for this actuator."""
+    """Carries out one lease. `fresh` tells whether the cycle has fresh inputs for the actuator of a name."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Hand:
         settings: HandSettings,
         journal: LeaseJournal,
         clock: Clock,
-        fresh: Callable[[], bool],
+        fresh: Callable[[str], bool],
         inherited: HeldLease | None = None,
         in_doubt: bool = False,
     ) -> None:
@@ -80,8 +80,9 @@ class Hand:
         """True until it is settled what becomes of an inherited command."""
         return self._inherited is not None or self._in_doubt
 
-    def meet(self, actuator: Actuator, *, present: bool) -> None:
+    def meet(self, actuator: Actuator, *, name: str, present: bool) -> None:
         """The device as it is attached now; while it is lost nothing is sent (loss row `storage-lost`)."""
+        self.name = name
         self._actuator = actuator
         self.lease.seen(present=present)
 
@@ -253,12 +254,12 @@ class Hand:
         waited_from_s = self._clock.monotonic_s()
         while (
             lapsed(lease, self._clock.utc().timestamp(), self._settings.boot) is None
-            and not self._fresh()
+            and not self._fresh(self.name)
             and self._clock.monotonic_s() - waited_from_s < self._settings.adopt_within_s
         ):
             await self._clock.sleep(self._settings.turn_s / 4)
         answer = await self._answer_of_device()
-        found = Found(answer, self._clock.utc().timestamp(), self._settings.boot, self._fresh())
+        found = Found(answer, self._clock.utc().timestamp(), self._settings.boot, self._fresh(self.name))
         recovery = recover(lease, found, self._rules.tolerance)
         logger.info("%s: %s: its lease: %s, %s", self.name, _KILLED.lost, recovery.verdict, recovery.why)
         match recovery.verdict:

@@ -43,6 +43,7 @@ _WHOLE_PERCENT = 0.01
 _JOURNAL_CORRUPT = loss("journal-corrupt")
 _HANDS_OFF = Reason(ReasonCode.HANDS_OFF, "The owner has taken the hands off: the device is left to itself.")
 _GONE = Reason(ReasonCode.RELEASED, "The device is no longer attached.")
+_RENEWED = Reason(ReasonCode.RELEASED, "The device's configuration changes: it is given back while that lasts.")
 _CLOSING = Reason(ReasonCode.SHUTDOWN, "The unit shuts down: the device is given back.")
 
 
@@ -69,6 +70,9 @@ class ControlRoom:
         self._journal_due_s = clock.monotonic_s()
         self._opened_s = 0.0
         self._hands: dict[str, Hand] = {}
+        self._tasks: dict[str, str] = {}
+        self._written: dict[str, tuple[int, int]] = {}
+        self._withheld: frozenset[str] = frozenset()
         self._here: frozenset[str] = frozenset()
         self._book = ClaimBook(door.service, settings.claimants)
         self._cycle = Cycle(door, settings, self._book)
@@ -132,6 +136,8 @@ class ControlRoom:
                 hand.gone()
                 continue
             outcome = self._allowed(outcomes.get(hand.name))
+            if hand.identity in self._withheld:
+                outcome = Outcome(None, _RENEWED)
             hand.want(outcome.wish)
             self._notices.lease(hand, outcome, grid, now_s)
             self._notices.troubles(hand, outcome)
@@ -150,6 +156,40 @@ class ControlRoom:
         for hand in self._hands.values():
             hand.lease.try_again()
 
+    def reconfigure(self, settings: ControlSettings) -> None:
+        """Go by other limits from the next cycle on. Raises ValueError for another unit or other times: they stay."""
+        if settings.timings != self._settings.timings or settings.unit != self._settings.unit:
+            raise ValueError("the control cycle and the unit's name take effect at the next start")
+        self._settings = settings
+        self._cycle.reconfigure(settings)
+
+    async def let_go(self, identities: frozenset[str]) -> bool:
+        """Give devices back and leave them alone until `take_up`, before their driver ends; False when some did not.
+
+        What could not be given back stays journalled, and under its hand, which goes on when the device is there again.
+        """
+        self._withheld |= identities
+        hands = [hand for hand in self._hands.values() if hand.identity in identities and not hand.recovering]
+        done = await asyncio.gather(*(hand.let_go(self._settings.shutdown_s) for hand in hands))
+        for hand, good in zip(hands, done, strict=True):
+            if good:
+                await self._part_from(hand)
+        return all(done)
+
+    def take_up(self, identities: frozenset[str]) -> None:
+        """Command these devices again, as they are attached now."""
+        self._withheld -= identities
+
+    async def _part_from(self, hand: Hand) -> None:
+        """The next hand on the device begins with what is configured then, and with the day's writes so far."""
+        writes = hand.writes()
+        self._written[hand.identity] = (int(self._clock.utc().timestamp() // DAY_S), writes.today)
+        await self._supervisor.stop(self._tasks.pop(hand.identity))
+        self._hands.pop(hand.identity, None)
+        if self._said is not None:
+            held = {key: lease for key, lease in self._said.held.items() if key != Hand.key_of(hand.identity)}
+            self._said = replace(self._said, held=held)
+
     async def close(self) -> bool:
         """Give everything back, all devices at once, within the stated time; False when some did not answer.
 
@@ -162,8 +202,8 @@ class ControlRoom:
         held = [hand for hand in self._hands.values() if not hand.recovering]
         done = await asyncio.gather(*(hand.let_go(self._settings.shutdown_s) for hand in held))
         for hand in self._hands.values():
-            await self._supervisor.stop(_task(hand))
-        self._hands = {}
+            await self._supervisor.stop(self._tasks[hand.identity])
+        self._hands, self._tasks = {}, {}
         await self._journal.close()
         return all(done)
 
@@ -214,11 +254,12 @@ class ControlRoom:
             return
         for one in attached:
             hand = self._hands.get(one.info.identity)
-            if hand is None and one.present:
+            if hand is None and one.present and one.info.identity not in self._withheld:
                 hand = self._hands[one.info.identity] = self._new_hand(one, self._said)
+                self._tasks[hand.identity] = _task(hand)
                 self._supervisor.start(_task(hand), hand.run)
             if hand is not None:
-                hand.meet(one.actuator, present=one.present)
+                hand.meet(one.actuator, name=one.name, present=one.present)
 
     def _new_hand(self, one: AttachedActuator, said: Journalled) -> Hand:
         # What a damaged journal still says of a lease is no reason to go on with it.
@@ -232,13 +273,14 @@ class ControlRoom:
             settings=self._settings.hand,
             journal=self._journal,
             clock=self._clock,
-            fresh=lambda: self._cycle.is_fresh(one.name),
+            fresh=self._cycle.is_fresh,
             inherited=inherited,
             in_doubt=said.doubt,
         )
 
     def _write_meter(self, one: AttachedActuator, inherited: HeldLease | None) -> WriteMeter:
         day, today = (inherited.day, inherited.writes_today) if inherited is not None else (0, 0)
+        day, today = max((day, today), self._written.get(one.info.identity, (0, 0)))
         if day != int(self._clock.utc().timestamp() // DAY_S):
             day, today = 0, 0
         return WriteMeter(_budget_of(one), now_s=self._clock.monotonic_s(), day=day, today=today)

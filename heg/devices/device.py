@@ -168,7 +168,7 @@ class ManagedDevice:
         logger.info("%s moved from %s to %s", self._name, before, address)
         self._write_record(self._status(), f"moved from {before} to {address}")
 
-    def detach(self) -> None:
+    def detach(self, why: str = "removed") -> None:
         """The device is removed for good; its name stays kept for it."""
         if self._removed:
             return
@@ -177,7 +177,7 @@ class ManagedDevice:
         for key, series in self._series.items():
             self._turn_stale(key, series)
         self._removed = True
-        self._write_record(DeviceStatus.REMOVED, "removed")
+        self._write_record(DeviceStatus.REMOVED, why)
         self._on_detach(self.info.identity)
 
     def announce(self) -> None:

@@ -14,6 +14,7 @@ from heg.devices.contract import (
     AttachedActuator,
     DeviceHandle,
     DeviceInfo,
+    DriverContext,
     GridSupportActuator,
     OwnerSettings,
     ScanHook,
@@ -22,6 +23,7 @@ from heg.devices.device import ManagedDevice, Surroundings, write_lost_alarm
 from heg.devices.limits import AgeLimits
 from heg.devices.names import check_names, choose_name, settings_for
 from heg.devices.narrowing import narrowed
+from heg.devices.side import DriverSide
 from heg.model.capabilities import Capability, MeterCapability, ProducerCapability
 from heg.model.instance import ANY, Location
 from heg.model.losses import loss
@@ -64,6 +66,7 @@ class DeviceManager:
         self._before: dict[str, DeviceRecord] = {}
         self._awaited: set[str] = set()
         self._scans: dict[str, ScanHook] = {}
+        self._drivers: dict[str, str] = {}
         self._started_s = clock.monotonic_s()
         self._remembered = False
 
@@ -84,9 +87,11 @@ class DeviceManager:
         interval_s: float,
         actuator: Actuator | None = None,
         support: GridSupportActuator | None = None,
+        driver: str = "",
     ) -> DeviceHandle:
         """Announce a device; attaching a known identity again returns its handle with what is new taken over."""
         info = narrowed(_tidy(info), self.owner_settings(info.identity, info.serial))
+        self._drivers[info.identity] = driver
         self._remember()
         if (known := self._devices.get(info.identity)) is not None:
             known.renew(info, interval_s=interval_s, actuator=actuator, support=support)
@@ -116,6 +121,38 @@ class DeviceManager:
     def on_scan(self, driver: str, scan: ScanHook) -> None:
         """Have `scan` called for `command.scan`; a driver that starts again replaces its own."""
         self._scans[driver] = scan
+
+    def side_of(self, driver: str) -> DriverContext:
+        """What this driver gets."""
+        return DriverSide(self, driver)
+
+    def driven_by(self, drivers: Iterable[str]) -> frozenset[str]:
+        """Identities of the devices that these drivers attached."""
+        wanted = frozenset(drivers)
+        return frozenset(identity for identity in self._devices if self._drivers.get(identity) in wanted)
+
+    def drivers_of(self, entry: OwnerSettings) -> frozenset[str] | None:
+        """The drivers of the devices that an owner's entry means; None where no such device is attached."""
+        return (
+            frozenset(
+                self._drivers.get(identity, "")
+                for identity, device in self._devices.items()
+                if settings_for(identity, device.info.serial, (entry,)) is entry
+            )
+            or None
+        )
+
+    def reconfigure(self, owners: Iterable[OwnerSettings], time_zone: str) -> None:
+        """Go by what the owner says now; a device's own figures follow when its driver attaches it again."""
+        entries = tuple(owners)
+        check_names(entries)
+        self._owners, self._time_zone = entries, time_zone
+
+    def driver_ended(self, driver: str) -> None:
+        """A driver is not configured any more: its devices are let go, their names stay kept for them."""
+        self._scans.pop(driver, None)
+        for identity in self.driven_by((driver,)):
+            self._devices[identity].detach("its driver is not configured any more")
 
     def actuators(self) -> tuple[AttachedActuator, ...]:
         """Every device that can be commanded, in order of its name, lost ones included."""

@@ -16,6 +16,7 @@ from heg.model.plan import Plan, Week
 from heg.model.records import (
     AlarmRecord,
     BooksRecord,
+    ConfigurationDraft,
     ConfigurationRecord,
     DeviceRecord,
     EvidenceRecord,
@@ -208,6 +209,7 @@ _RECORDS = (
     _record("books.billing", "how far billing periods and their peaks have got", BillingRecord, Durability.FLUSHED),
     _record("evidence", "a change of envelope or lease with the meter before and after", EvidenceRecord),
     _record("configuration", "the configuration that came into force", ConfigurationRecord),
+    _record("configuration.draft", "a configuration that is proposed", ConfigurationDraft, Durability.MEMORY),
     _record("policy", "the owner's standing rules: which others may read or write what, and how often", PolicyBook),
     _record("contract.rights", "the least rights that contracts with DSO and supplier ask for", ContractBook),
 )
@@ -230,6 +232,14 @@ _COMMANDS = (
     _command("command.plan", "plan again now"),
     _command("command.otherwise", "what every other way in the running slot would cost"),
     _command("command.backup", "write a consistent copy of the store"),
+    _command("command.configuration.check", "say what is wrong with a proposed configuration, and what it would do"),
+    _command("command.configuration.apply", "put a proposed configuration into force"),
+    _command("command.configuration.rollback", "put an earlier configuration into force again"),
+    _command("command.configuration.reload", "look at the configuration's file now"),
+    _command("command.device.add", "configure a device by protocol and address"),
+    _command("command.device.rename", "give a device another name; its history goes with it"),
+    _command("command.device.remove", "configure a device no more; its history stays"),
+    _command("command.device.test", "see that a device answers, and what"),
     _command("command.permit_join", "open a network for joining for a bounded time"),
 )
 

@@ -447,6 +447,18 @@ _RESOURCES = (
         "process-killed",
     ),
     LossRow(
+        "configuration-damaged",
+        LossKind.RESOURCE,
+        "the configuration's file is damaged, faulty or gone, at the start or while the gateway runs",
+        None,
+        "an alarm names every fault; nothing of the file is put into force",
+        Span(seconds=10.0),
+        "what was in force last stays in force: at a start it is taken from its copy in the unit's folder",
+        "when the file can be used again, or is put back by a roll-back",
+        "heg.unit.configuring",
+        "configuration-damaged",
+    ),
+    LossRow(
         "port-in-use",
         LossKind.RESOURCE,
         "the page's port belongs to another program",

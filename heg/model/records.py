@@ -77,9 +77,25 @@ class EvidenceRecord:
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationRecord:
-    """Variable `configuration`: the text of the configuration that came into force, without secrets."""
+    """Variable `configuration`: the text of the configuration that came into force, without secrets.
+
+    At the unit itself it is the one in force; at the parts `kept.00` to `kept.63` the newest ones are kept to go back
+    to. `how` is `start`, `by hand`, `applied` or `rolled back`; `who` and `why` are as they were said; `changes` name
+    each key that differs from the version before, as the file says it.
+    """
 
     version: int
+    toml: str
+    how: str = ""
+    who: str = ""
+    why: str = ""
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationDraft:
+    """Variable `configuration.draft`: a text that somebody proposes, in memory only until it comes into force."""
+
     toml: str
 
 

@@ -4,6 +4,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import msgspec
 
@@ -12,6 +13,9 @@ LARGEST_SECRET_BYTES = 65_536
 
 class SecretReference(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where a secret lies: exactly one of a file, an environment variable, a systemd credential."""
+
+    HIDDEN: ClassVar[bool] = True
+    """What stands in its place is shown by no error: it may be the secret itself."""
 
     file: str = ""
     env: str = ""

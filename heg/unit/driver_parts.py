@@ -14,6 +14,12 @@ def task_of(driver: str) -> str:
     return f"driver.{driver}"
 
 
+def driver_of(task: str) -> str:
+    """Return the driver whose task this is; empty for another task."""
+    kind, _, driver = task.partition(".")
+    return driver if kind == "driver" else ""
+
+
 class DriverParts:
     """Makes the parts."""
 
@@ -25,8 +31,8 @@ class DriverParts:
         for name, spec in self._specs.items():
             if (section := config.drivers.get(name)) is not None:
                 settings = (section, config.unit.unit.time_zone)
-                yield Part(task_of(name), settings, partial(self._drive, spec, section))
+                yield Part(task_of(name), settings, partial(self._drive, name, spec, section))
 
-    async def _drive(self, spec: DriverSpec, section: object) -> None:
+    async def _drive(self, name: str, spec: DriverSpec, section: object) -> None:
         # A driver that failed begins with nothing of what it had.
-        await spec.build(section, self._devices).run()
+        await spec.build(section, self._devices.side_of(name)).run()

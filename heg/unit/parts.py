@@ -11,13 +11,17 @@ from heg.runtime.supervisor import USUAL, Backoff, Factory, Supervisor
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One supervised task. `settings` are all that it takes from the configuration."""
+    """One supervised task. `settings` are all that it takes from the configuration.
+
+    `answers`: what is said to people passes through it, so that it is exchanged after its answer to whoever asked.
+    """
 
     name: str
     settings: object
     run: Factory
     restart: Backoff = USUAL
     critical: bool = False
+    answers: bool = False
 
     def start(self, supervisor: Supervisor) -> None:
         """Have it supervised."""

@@ -20,17 +20,20 @@ from heg.data.store.store import SqliteStore
 from heg.devices.manager import DeviceManager
 from heg.model.instance import Location
 from heg.model.policy import CUSTOMER
-from heg.model.records import AlarmRecord, ConfigurationRecord
+from heg.model.records import AlarmRecord
 from heg.runtime.clock import Clock
 from heg.runtime.health import TaskHealth, TaskState
 from heg.runtime.notify import CycleHeartbeat
 from heg.runtime.supervisor import Backoff, Supervisor
 from heg.services.vitals import Vitals
+from heg.unit.configuring import Configuration
 from heg.unit.driver_parts import DriverParts
+from heg.unit.force import InForce
 from heg.unit.parts import Part
 from heg.unit.service_parts import ServiceParts
 from heg.unit.settings import control_settings, owners_in, store_settings
 from heg.unit.site import Site
+from heg.unit.source import Source
 from heg.unit.web_parts import WebParts
 
 logger = logging.getLogger(__name__)
@@ -46,7 +49,6 @@ class Unit:
     """One management unit on one event loop."""
 
     def __init__(self, config: LoadedConfig, clock: Clock, site: Site) -> None:
-        self._config = config
         self._clock = clock
         self._site = site
         unit = config.unit
@@ -78,6 +80,10 @@ class Unit:
         self._drivers = DriverParts(self.devices, site.drivers)
         self._services = ServiceParts(self._admit, clock, site.planner)
         self._web = WebParts(self.data, clock, site, self._here, config.path.name)
+        types = {name: spec.config_type for name, spec in site.drivers.items()}
+        source = Source(config.path, types, site.state_dir)
+        self._force = InForce(config, self.parts, self.supervisor, self.devices, self.control, site)
+        self.configuration = Configuration(self._admit("configuration"), clock, self._here, config, source, self._force)
 
     async def run(self, stop: asyncio.Event) -> bool:
         """Start, work until `stop` is set, end in order; False when a critical task had ended for good before."""
@@ -92,9 +98,7 @@ class Unit:
     def start(self) -> None:
         """Start every long-running task. What others stand on comes first, because the end goes the other way round."""
         self._end_alarms_of_the_last_run()
-        for part in self.parts(self._config):
-            part.start(self.supervisor)
-        self._record_configuration()
+        self._force.start()
         self._site.service_manager.status(f"unit {self._here} is running")
 
     def parts(self, config: LoadedConfig) -> Iterator[Part]:
@@ -105,6 +109,7 @@ class Unit:
         yield Part("control", (), self.control.run, restart=_CONTROL_AGAIN, critical=True)
         yield from self._services.of(config.unit)
         yield from self._web.of(config.unit)
+        yield Part("configuration", (), self.configuration.run)
         yield Part("vitals", (), self.vitals.run)
         yield Part("lag", (), self.vitals.measure_lag)
 
@@ -142,14 +147,6 @@ class Unit:
         for old in self._door.latest_all("alarm"):
             if isinstance(old.value, AlarmRecord) and old.value.active and old.sequence == 0:
                 self._door.write("alarm", old.location, replace(old.value, active=False))
-
-    def _record_configuration(self) -> None:
-        before = self._door.latest("configuration", self._here)
-        known = before.value if before is not None else None
-        if isinstance(known, ConfigurationRecord) and known.toml == self._config.text:
-            return
-        version = known.version + 1 if isinstance(known, ConfigurationRecord) else 1
-        self._door.write("configuration", self._here, ConfigurationRecord(version, self._config.text))
 
     def _tell_health(self, health: TaskHealth) -> None:
         self.vitals.tell(health)

@@ -29,11 +29,11 @@ class WebParts:
         """Give the parts that a configuration wants, those that others stand on first."""
         settings = (web_settings(unit), home_of(unit), unit.web)
         if not unit.web.login:
-            yield Part("web", settings, lambda: self._page(unit, None).run())
+            yield Part("web", settings, lambda: self._page(unit, None).run(), answers=True)
             return
-        yield Part("accounts", (), lambda: self._desk().run())
-        yield Part("audit", (), lambda: Recorder(self._door("audit"), self._desk(), self._here).run())
-        yield Part("web", settings, lambda: self._behind_login(unit))
+        yield Part("accounts", (), lambda: self._desk().run(), answers=True)
+        yield Part("audit", (), lambda: Recorder(self._door("audit"), self._desk(), self._here).run(), answers=True)
+        yield Part("web", settings, lambda: self._behind_login(unit), answers=True)
 
     async def close(self) -> None:
         """Close the accounts, when the parts have ended."""

@@ -15,6 +15,7 @@ from heg.web.accounts.desk import AccountsDesk, DeskError
 
 logger = logging.getLogger(__name__)
 _UNIT = "gateway"
+_MOST_CHANGES = 20
 
 
 class Recorder:
@@ -53,8 +54,10 @@ class Recorder:
         """Write down what came into force, once: it is told again at every start."""
         if isinstance(value, ConfigurationRecord):
             digest = hashlib.sha256(value.toml.encode()).hexdigest()
-            detail = f"version {value.version}, sha256 {digest}"
-            await self._note(Note(Kind.CONFIGURATION, _UNIT, "", "in force", detail), unless_newest=True)
+            said = [f"version {value.version}", value.how, value.why, *value.changes[:_MOST_CHANGES]]
+            detail = "; ".join(piece for piece in (*said, f"sha256 {digest}") if piece)
+            note = Note(Kind.CONFIGURATION, value.who or _UNIT, "", "in force", detail)
+            await self._note(note, unless_newest=True, sparingly=False)
         elif isinstance(value, PolicyBook | ContractBook):
             kind = Kind.POLICY if isinstance(value, PolicyBook) else Kind.CONTRACT
             detail = f"version {value.version}: {value.change}"

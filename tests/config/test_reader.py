@@ -130,3 +130,15 @@ def test_panels_are_said_by_their_peak_or_by_area_and_efficiency(tmp_path: Path)
         path.write_text(f"[site]\n{half}")
         with pytest.raises(ConfigError, match="area_m2 and efficiency"):
             load(path, DRIVERS)
+
+
+def test_a_secret_in_place_of_its_reference_is_shown_nowhere(tmp_path: Path) -> None:
+    class Feed(msgspec.Struct, frozen=True):
+        token: SecretReference | None = None
+
+    path = tmp_path / "heg.toml"
+    path.write_text('[feed]\ntoken = "hunter2"\n')
+    with pytest.raises(ConfigError) as caught:
+        load(path, {"feed": Feed})
+    assert "hunter2" not in str(caught.value)
+    assert "a reference" in str(caught.value)

@@ -110,7 +110,7 @@ async def test_the_unit_tells_its_own_figures_and_its_configuration(clock: Clock
         assert lag is not None
         configuration = door.latest("configuration", HOME)
         assert configuration is not None
-        assert configuration.value == ConfigurationRecord(1, CONFIG)
+        assert configuration.value == ConfigurationRecord(1, CONFIG, "start")
 
 
 @stepped

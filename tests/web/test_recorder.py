@@ -55,7 +55,7 @@ async def test_a_configuration_is_written_down_when_it_comes_into_force_and_not_
             await clock.sleep(1)
         kinds = await lines(desk)
         assert [kind for kind, _ in kinds] == ["configuration"] * 2
-        assert kinds[1][1].startswith("version 2, sha256 ")
+        assert kinds[1][1].startswith("version 2; sha256 ")
         assert "id =" not in kinds[1][1]
     await data.close()
 

@@ -1,0 +1,73 @@
+"""What one driver gets of the communication manager, by which that knows whose a device is: a `DriverContext`."""
+
+from typing import Protocol
+
+from heg.devices.contract import Actuator, DeviceHandle, DeviceInfo, GridSupportActuator, OwnerSettings, ScanHook
+from heg.runtime.clock import Clock
+
+
+class Attaching(Protocol):
+    """The manager, as the drivers' contexts see it."""
+
+    @property
+    def clock(self) -> Clock:
+        """The only clock."""
+
+    @property
+    def time_zone(self) -> str:
+        """The house's time zone."""
+
+    def attach(
+        self,
+        info: DeviceInfo,
+        *,
+        interval_s: float,
+        actuator: Actuator | None = None,
+        support: GridSupportActuator | None = None,
+        driver: str = "",
+    ) -> DeviceHandle:
+        """Attach a device for a driver."""
+
+    def owner_settings(self, identity: str, serial: str) -> OwnerSettings:
+        """What the owner says of a device."""
+
+    def on_scan(self, driver: str, scan: ScanHook) -> None:
+        """Have `scan` called for `command.scan`."""
+
+
+class DriverSide:
+    """The `DriverContext` of one driver."""
+
+    def __init__(self, manager: Attaching, driver: str) -> None:
+        self._manager, self._driver = manager, driver
+
+    @property
+    def clock(self) -> Clock:
+        """The only clock."""
+        return self._manager.clock
+
+    @property
+    def time_zone(self) -> str:
+        """The house's time zone."""
+        return self._manager.time_zone
+
+    def attach(
+        self,
+        info: DeviceInfo,
+        *,
+        interval_s: float,
+        actuator: Actuator | None = None,
+        support: GridSupportActuator | None = None,
+    ) -> DeviceHandle:
+        """Announce a device."""
+        return self._manager.attach(
+            info, interval_s=interval_s, actuator=actuator, support=support, driver=self._driver
+        )
+
+    def owner_settings(self, identity: str, serial: str) -> OwnerSettings:
+        """What the owner says of this device."""
+        return self._manager.owner_settings(identity, serial)
+
+    def on_scan(self, driver: str, scan: ScanHook) -> None:
+        """Have `scan` called for `command.scan`."""
+        self._manager.on_scan(driver, scan)

@@ -1,0 +1,71 @@
+"""What a command of the configuration says, and the answers that refuse one. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from heg.config.reader import ConfigError
+from heg.data.door import CommandAnswer, Outcome
+from heg.model.records import ConfigurationRecord
+from heg.model.refusals import Refusal, RefusalCode
+from heg.unit.source import faults_of
+
+_LONGEST = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """The arguments: the draft's digest, the version it was made from, the version to go back to, who, and why."""
+
+    digest: str = ""
+    base: int = 0
+    version: int = 0
+    who: str = ""
+    why: str = ""
+
+
+_KEYS = {"digest": "digest", "base": "base", "version": "version", "by": "who", "message": "why"}
+
+
+def wish_of(arguments: Mapping[str, object]) -> Wish | Refusal:
+    """Read the arguments; or say what is wrong with them."""
+    said: dict[str, str | int] = {}
+    for key, value in arguments.items():
+        if key not in _KEYS:
+            return Refusal(RefusalCode.WRONG_TYPE, f"any of {', '.join(_KEYS)}", key[:60])
+        number = key in ("base", "version")
+        if isinstance(value, bool) or not isinstance(value, int if number else str):
+            return Refusal(RefusalCode.WRONG_TYPE, f"{key} as {'a number' if number else 'a text'}", repr(value)[:60])
+        if isinstance(value, int):
+            if not 0 <= value < 2**31:
+                return Refusal(RefusalCode.OUT_OF_RANGE, f"{key} as a version's number", str(value)[:60])
+            said[_KEYS[key]] = value
+        elif isinstance(value, str):
+            if len(value) > _LONGEST or not value.isprintable():
+                return Refusal(RefusalCode.TOO_LARGE, f"{key} on one line of at most {_LONGEST} letters")
+            said[_KEYS[key]] = value
+    return Wish(**said)  # type: ignore[arg-type]  # each key was checked above
+
+
+def faulty(error: ConfigError) -> CommandAnswer:
+    """Refuse a text, with all its faults."""
+    count = len(error.faults)
+    refusal = Refusal(
+        RefusalCode.WRONG_TYPE,
+        "a configuration without faults",
+        f"{count} fault{'s' if count > 1 else ''}: {error}"[:1000],
+        "see faults; nothing was changed",
+    )
+    return CommandAnswer(Outcome.REFUSED, str(error)[:2000], refusal, {"faults": faults_of(error)})
+
+
+def stale(base: int, newest: ConfigurationRecord, differs: tuple[str, ...]) -> CommandAnswer:
+    """Refuse a change that was made from another version than the one in force."""
+    came = f"version {base}" if base else "no version"
+    refusal = Refusal(
+        RefusalCode.CONFLICT,
+        f"a change of version {newest.version}, which is in force",
+        came,
+        "read the configuration again and make the change there",
+    )
+    detail = {"version": newest.version, "changes": list(differs)}
+    return CommandAnswer(Outcome.REFUSED, str(refusal), refusal, detail)
