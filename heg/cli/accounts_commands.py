@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from heg.cli.common import drivers, load_config, with_config, with_json
+from heg.cli.console import as_owner_of, folder_of
 from heg.cli.ends import DONE, FAILED, CommandError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from heg.cli.parser import Add
     from heg.config.reader import LoadedConfig
@@ -88,7 +87,7 @@ def _audit(options: argparse.Namespace) -> int:
         if options.file is not None:
             with options.file.open(encoding="utf-8", errors="surrogateescape") as texts:
                 return _tell_verdict(options, verify_export(texts, noted))
-        with _as_owner_of(_folder(_config(options))) as folder:
+        with as_owner_of(folder_of(_config(options))) as folder:
             if options.action == "verify":
                 return _tell_verdict(options, verify_folder(folder, noted))
             for text in export_lines(folder):
@@ -140,7 +139,7 @@ def _in_folder(options: argparse.Namespace, work: Callable[[Path, Now], int]) ->
     loaded = _config(options)
 
     async def at_the_console(clock: Clock) -> int:
-        with _as_owner_of(_folder(loaded)) as folder:
+        with as_owner_of(folder_of(loaded)) as folder:
             return work(folder, Now(round(clock.utc().timestamp() * 1000), clock.monotonic_s()))
 
     try:
@@ -151,34 +150,9 @@ def _in_folder(options: argparse.Namespace, work: Callable[[Path, Now], int]) ->
         ) from error
     except OSError as error:
         raise CommandError(
-            FAILED, f"{_folder(loaded)}: {error.strerror or error}; as another user: sudo heg ..."
+            FAILED, f"{folder_of(loaded)}: {error.strerror or error}; as another user: sudo heg ..."
         ) from error
 
 
 def _config(options: argparse.Namespace) -> LoadedConfig:
     return load_config(options.config, drivers())
-
-
-def _folder(loaded: LoadedConfig) -> Path:
-    folder = Path(loaded.unit.unit.state_dir)
-    if not folder.is_dir():
-        text = f"{loaded.path.name}: [unit] state_dir: {folder} is not there yet: start the gateway once (heg run)"
-        raise CommandError(FAILED, text)
-    return folder
-
-
-@contextmanager
-def _as_owner_of(folder: Path) -> Iterator[Path]:
-    """As root, be the folder's owner meanwhile: a file of root's would lock the gateway out of its own accounts."""
-    status = folder.stat()
-    if os.geteuid() != 0 or status.st_uid == 0:
-        yield folder
-        return
-    group = os.getegid()
-    os.setegid(status.st_gid)
-    os.seteuid(status.st_uid)
-    try:
-        yield folder
-    finally:
-        os.seteuid(0)
-        os.setegid(group)

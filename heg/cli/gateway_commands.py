@@ -137,7 +137,7 @@ def ask(options: argparse.Namespace, asked: Callable[[GatewayClient], int]) -> i
     try:
         # By the environment, not as an option: other users of a machine can read the options of a process.
         token = os.environ.get("HEG_TOKEN")
-        return asked(GatewayClient(web.host, web.port, token=None if token is None else Secret(token)))
+        return asked(GatewayClient(web.loopback, web.port, token=None if token is None else Secret(token)))
     except GatewayError as error:
         raise CommandError(UNREACHABLE, str(error)) from error
 

@@ -9,6 +9,7 @@ from typing import Protocol
 import heg
 from heg.cli import (
     accounts_commands,
+    certificate_commands,
     cycle_commands,
     forecast_commands,
     gateway_commands,
@@ -51,4 +52,5 @@ def parser() -> argparse.ArgumentParser:
     studies_commands.add_to(add)
     forecast_commands.add_to(add)
     accounts_commands.add_to(add)
+    certificate_commands.add_to(add)
     return whole

@@ -3,6 +3,7 @@
 Each field's `Meta.description` is the phrase that an error shows after "expected".
 """
 
+import ipaddress
 from typing import Annotated
 
 import msgspec
@@ -17,6 +18,14 @@ Name = Annotated[
     Meta(pattern=r"^[a-z][a-z0-9-]{0,31}$", description="a name of small letters, digits and '-', such as \"battery\""),
 ]
 _CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+HostName = Annotated[
+    str,
+    Meta(
+        pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z]([a-z0-9-]{0,61}[a-z0-9])?$",
+        max_length=253,
+        description='a host name in small letters, such as "energy.example.org"',
+    ),
+]
 PortNumber = Annotated[int, Meta(ge=1, le=65535, description="a TCP port from 1 to 65535, such as 8462")]
 
 
@@ -182,13 +191,60 @@ class StoreSection(Section, frozen=True):
 
 
 class WebSection(Section, frozen=True):
-    """`[web]`: the live page, on loopback only until there is TLS. With `login` nobody is let in without one."""
+    """`[web]`: the live page, unencrypted on this machine at `port`. With another `host` than loopback it is there for
+    the home network, too, over TLS at `tls_port`, by this machine's names and those in `names`; browsers that come
+    unencrypted to `redirect_port` are sent there. With `login` nobody is let in without one; where the home network
+    is let in that is always so.
+    """
 
     port: PortNumber = 8462
     host: Annotated[
-        str, Meta(pattern=r"^(127\.0\.0\.1|::1)$", description='"127.0.0.1" or "::1" until there is TLS')
+        str,
+        Meta(
+            pattern=r"^[0-9A-Fa-f.:]{2,45}$",
+            description='"127.0.0.1" for this machine only, "0.0.0.0" for the home network, or one of its addresses',
+        ),
     ] = "127.0.0.1"
-    login: bool = False
+    tls_port: PortNumber = 8463
+    redirect_port: PortNumber = 8464
+    names: Annotated[tuple[HostName, ...], Meta(max_length=16, description='names such as ["energy.example.org"]')] = ()
+    login: Annotated[bool, Meta(description="true or false; where host is not loopback it is always true")] | None = (
+        None
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be served, and the home network without a login."""
+        if not _is_address(self.host):
+            raise ValueError('expected host = an address, such as "127.0.0.1" or "0.0.0.0"')
+        if not self.on_lan:
+            return
+        if self.login is False:
+            raise ValueError("expected login = true, or left out, where host is not loopback")
+        if len({self.port, self.tls_port, self.redirect_port}) < 3:
+            raise ValueError("expected three different ports: port, tls_port, redirect_port")
+
+    @property
+    def on_lan(self) -> bool:
+        """Whether the home network is let in."""
+        return not ipaddress.ip_address(self.host).is_loopback
+
+    @property
+    def asks_login(self) -> bool:
+        """Whether nobody is let in without a login."""
+        return self.on_lan if self.login is None else self.login
+
+    @property
+    def loopback(self) -> str:
+        """Where this machine itself finds the page."""
+        return "127.0.0.1" if self.on_lan else self.host
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 class LogSection(Section, frozen=True):

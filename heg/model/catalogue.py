@@ -16,6 +16,7 @@ from heg.model.plan import Plan, Week
 from heg.model.records import (
     AlarmRecord,
     BooksRecord,
+    CertificateRecord,
     ConfigurationDraft,
     ConfigurationRecord,
     DeviceRecord,
@@ -210,6 +211,7 @@ _RECORDS = (
     _record("evidence", "a change of envelope or lease with the meter before and after", EvidenceRecord),
     _record("configuration", "the configuration that came into force", ConfigurationRecord),
     _record("configuration.draft", "a configuration that is proposed", ConfigurationDraft, Durability.MEMORY),
+    _record("certificate", "the certificate that the home network is shown", CertificateRecord),
     _record("policy", "the owner's standing rules: which others may read or write what, and how often", PolicyBook),
     _record("contract.rights", "the least rights that contracts with DSO and supplier ask for", ContractBook),
 )

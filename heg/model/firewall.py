@@ -1,7 +1,8 @@
 """The firewall made from the table of sockets: a ruleset of nftables that drops all that it does not name.
 
 Loopback sockets need no rule. What the home network may reach is open to its private addresses only, so that a router
-that hands out public IPv6 addresses does not show the gateway to the world.
+that hands out public IPv6 addresses does not show the gateway to the world. A socket that people know by a port below
+1024 gets that one led to it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -41,13 +42,30 @@ _TAIL = """\
         include "{owners}"
         limit rate 10/minute log prefix "heg dropped: " level info
     }}
-}}
+{led}}}
+"""
+_LED = """\
+    chain prerouting {{
+        type nat hook prerouting priority dstnat; policy accept;
+{ways}    }}
 """
 
 
 def ruleset(sockets: Sequence[OpenSocket], owners: str = OWNERS_RULES) -> str:
     """Return the whole ruleset; loaded twice it stands once. It has a table of its own and touches no other."""
-    return _HEAD.format(owners=owners) + "".join(_doors(sockets)) + _TAIL.format(owners=owners)
+    ways = "".join(_ways(sockets))
+    led = _LED.format(ways=ways) if ways else ""
+    return _HEAD.format(owners=owners) + "".join(_doors(sockets)) + _TAIL.format(owners=owners, led=led)
+
+
+def _ways(sockets: Sequence[OpenSocket]) -> Iterator[str]:
+    for one in sockets:
+        what = one.listening
+        if what.reach is Reach.LAN and what.visited_at not in (0, one.port):
+            way = f"{what.protocol} dport {what.visited_at} redirect to :{one.port}"
+            for home in ("ip saddr @home4", "ip6 saddr @home6"):
+                # To this machine itself: what it forwards for others is not ours to lead.
+                yield f"        {home} fib daddr type local {way}\n"
 
 
 def _doors(sockets: Sequence[OpenSocket]) -> Iterator[str]:

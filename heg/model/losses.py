@@ -467,8 +467,20 @@ _RESOURCES = (
         Span(seconds=5.0),
         "control goes on",
         "tried again until the port is free",
-        "heg.web.page",
+        "heg.web.patience",
         "port-in-use",
+    ),
+    LossRow(
+        "certificate-unusable",
+        LossKind.RESOURCE,
+        "the certificate for the home network, or its key, is missing, damaged or another's",
+        None,
+        "no page for the home network; nothing unencrypted in its place, and no new identity by itself",
+        Span(seconds=15.0),
+        "control and the page on this machine go on",
+        "when the file is whole again, or the owner accepts a new identity",
+        "heg.web.lan",
+        "certificate-unusable",
     ),
 )
 

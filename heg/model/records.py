@@ -100,6 +100,23 @@ class ConfigurationDraft:
 
 
 @dataclass(frozen=True, slots=True)
+class CertificateRecord:
+    """Variable `certificate`: what the unit shows to the home network over TLS.
+
+    Fingerprints are SHA-256 in hex: of the whole certificate, as browsers show it, and of its public key, which stays
+    when the certificate is renewed. `own` is true for one that the owner installed.
+    """
+
+    fingerprint: str
+    key_fingerprint: str
+    names: tuple[str, ...]
+    issuer: str
+    begin: datetime
+    end: datetime
+    own: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedSlot:
     """Variable `plan.slot`, time = the slot's start: what was planned, forecast and priced for it when it began.
 

@@ -14,7 +14,11 @@ class Reach(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ListeningSocket:
-    """One socket the unit listens on. `key` is where heg.toml moves it, `section` and name as a person writes them."""
+    """One socket the unit listens on. `key` is where heg.toml moves it, section and name as a person writes them.
+
+    `visited_at` is the port by which people come: the firewall leads it here, because a gateway opens no port below
+    1024. 0: none.
+    """
 
     name: str
     protocol: str
@@ -22,6 +26,7 @@ class ListeningSocket:
     reach: Reach
     key: str
     purpose: str
+    visited_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +47,39 @@ WEB = ListeningSocket(
     purpose="the live page, the local API, /healthz and /metrics",
 )
 
-LISTENING_SOCKETS: tuple[ListeningSocket, ...] = (WEB,)
+WEB_TLS = ListeningSocket(
+    name="web-tls",
+    protocol="tcp",
+    default_port=8463,
+    reach=Reach.LAN,
+    key="[web] tls_port",
+    purpose="the same over TLS, behind login",
+    visited_at=443,
+)
+
+REDIRECT = ListeningSocket(
+    name="web-redirect",
+    protocol="tcp",
+    default_port=8464,
+    reach=Reach.LAN,
+    key="[web] redirect_port",
+    purpose="sends browsers from http to https, nothing else",
+    visited_at=80,
+)
+
+LISTENING_SOCKETS: tuple[ListeningSocket, ...] = (WEB, WEB_TLS, REDIRECT)
+"""What reaches the home network is there only where `[web] host` says so."""
 
 
 def as_markdown(sockets: Sequence[ListeningSocket] = LISTENING_SOCKETS) -> str:
     """Print the table as the documentation shows it."""
     rows = [
-        "| name | protocol | port | reachable from | moved by | what for |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| name | protocol | port | with the firewall also at | reachable from | moved by | what for |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     rows.extend(
-        f"| {one.name} | {one.protocol} | {one.default_port} | {one.reach} | `{one.key}` | {one.purpose} |"
+        f"| {one.name} | {one.protocol} | {one.default_port} | {one.visited_at or '-'} | {one.reach} | `{one.key}` "
+        f"| {one.purpose} |"
         for one in sockets
     )
     return "\n".join(rows) + "\n"
@@ -65,4 +92,6 @@ def page() -> str:
 Printed from `heg/model/sockets.py`; nothing else of the gateway listens. `heg sockets` says where your configuration
 has them (`--json`: for programs); `heg sockets --nft` makes a firewall of them ([how](../maintainers/packaging.md)).
 
-{as_markdown()}"""
+{as_markdown()}
+What the home network reaches is there only with `[web] host` set to something else than loopback.
+"""

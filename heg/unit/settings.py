@@ -21,7 +21,7 @@ from heg.services.cycle_words import CycleSettings
 from heg.services.cycles import CyclesSettings
 from heg.services.planning.settings import PlanningSettings
 from heg.web.house import Home
-from heg.web.settings import WebSettings
+from heg.web.settings import LanSettings, WebSettings
 
 PLANNING = "planning"
 """The slot loop's name as a task and as a service: it alone speaks for the plan."""
@@ -133,9 +133,11 @@ def planning_settings(unit: HegConfig) -> PlanningSettings:
     )
 
 
-def web_settings(unit: HegConfig) -> WebSettings:
+def web_settings(unit: HegConfig, state_dir: Path) -> WebSettings:
     """Return where the page listens."""
-    return WebSettings(host=unit.web.host, port=unit.web.port)
+    web = unit.web
+    lan = LanSettings(web.host, str(state_dir), web.tls_port, web.redirect_port, web.names)
+    return WebSettings(host=web.loopback, port=web.port, lan=lan if web.on_lan else None)
 
 
 def home_of(unit: HegConfig) -> Home:

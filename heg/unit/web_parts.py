@@ -27,8 +27,8 @@ class WebParts:
 
     def of(self, unit: HegConfig) -> Iterator[Part]:
         """Give the parts that a configuration wants, those that others stand on first."""
-        settings = (web_settings(unit), home_of(unit), unit.web)
-        if not unit.web.login:
+        settings = (web_settings(unit, self._site.state_dir), home_of(unit), unit.web)
+        if not unit.web.asks_login:
             yield Part("web", settings, lambda: self._page(unit, None).run(), answers=True)
             return
         yield Part("accounts", (), lambda: self._desk().run(), answers=True)
@@ -55,7 +55,7 @@ class WebParts:
             self._door("web"),
             self._clock,
             home_of(unit),
-            web_settings(unit),
+            web_settings(unit, self._site.state_dir),
             listener=self._site.listener,
             on_open=self._site.on_page,
             file=self._file,

@@ -1,11 +1,11 @@
 """Who may ask, and how: judged from the head of a request alone. Pure: every rule can be tried without a server.
 
-The unit listens on loopback only, but a browser on this machine visits strangers' pages. They must be able neither to
-read (DNS rebinding: their name resolves to 127.0.0.1) nor to order (a form or a fetch sent here from their page).
+A browser that can reach the unit also visits strangers' pages. They must be able neither to read (DNS rebinding: their
+name resolves to our address) nor to order (a form or a fetch sent here from their page).
 """
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
@@ -61,20 +61,6 @@ class Denied:
     retry_after_s: float = 0.0
 
 
-def judge(
-    method: str, headers: Mapping[str, str], *, api: bool, largest_body_bytes: int = LARGEST_BODY_BYTES
-) -> Denied | None:
-    """Judge a request by its head; `headers` must look names up without regard to case. None means: let it in."""
-    host = headers.get("Host", "")
-    if not names_loopback(host):
-        return _denied(421, Fault.HOST, "a Host header that names this machine (127.0.0.1, localhost or [::1])", host)
-    if method in READING:
-        return _judge_reading(headers) if api else None
-    if method != "POST":
-        return _denied(405, Fault.METHOD, "GET, HEAD or POST", method)
-    return _judge_order(host, headers) or _judge_size(headers.get("Content-Length"), largest_body_bytes)
-
-
 def names_loopback(host: str) -> bool:
     """Tell whether a Host header names this machine by a name that no foreign DNS can give."""
     try:
@@ -89,6 +75,40 @@ def names_loopback(host: str) -> bool:
         return False
 
 
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One face of the server: its scheme, which Host headers name it, and what is said to others."""
+
+    scheme: str
+    covers: Callable[[str], bool]
+    expected: str
+    mend: str = ""
+
+
+LOOPBACK = Site("http", names_loopback, "a Host header that names this machine (127.0.0.1, localhost or [::1])")
+
+
+def judge(
+    method: str,
+    headers: Mapping[str, str],
+    *,
+    api: bool,
+    largest_body_bytes: int = LARGEST_BODY_BYTES,
+    site: Site = LOOPBACK,
+) -> Denied | None:
+    """Judge a request by its head; `headers` must look names up without regard to case. None means: let it in."""
+    host = headers.get("Host", "")
+    if not site.covers(host):
+        return _denied(421, Fault.HOST, site.expected, host, site.mend)
+    if method in READING:
+        return _judge_reading(headers) if api else None
+    if method != "POST":
+        return _denied(405, Fault.METHOD, "GET, HEAD or POST", method)
+    return _judge_order(f"{site.scheme}://{host}", headers) or _judge_size(
+        headers.get("Content-Length"), largest_body_bytes
+    )
+
+
 def _judge_reading(headers: Mapping[str, str]) -> Denied | None:
     site = headers.get("Sec-Fetch-Site", "none")
     if site not in ("same-origin", "none"):
@@ -96,10 +116,10 @@ def _judge_reading(headers: Mapping[str, str]) -> Denied | None:
     return None
 
 
-def _judge_order(host: str, headers: Mapping[str, str]) -> Denied | None:
+def _judge_order(own: str, headers: Mapping[str, str]) -> Denied | None:
     origin = headers.get("Origin")
-    if origin is not None and origin.lower() != f"http://{host}".lower():
-        return _denied(403, Fault.ORIGIN, f"Origin http://{host}", origin)
+    if origin is not None and origin.lower() != own.lower():
+        return _denied(403, Fault.ORIGIN, f"Origin {own}", origin)
     if (denied := _judge_reading(headers)) is not None:
         return denied
     if headers.get(REQUEST_HEADER) != "1":
@@ -119,5 +139,5 @@ def _judge_size(length: str | None, largest_bytes: int) -> Denied | None:
     return None
 
 
-def _denied(status: int, fault: Fault, expected: str, came: str) -> Denied:
-    return Denied(status, fault, Problem(reason=fault, expected=expected, came=came[:200]))
+def _denied(status: int, fault: Fault, expected: str, came: str, mend: str = "") -> Denied:
+    return Denied(status, fault, Problem(reason=fault, expected=expected, came=came[:200], mend=mend))

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from http import HTTPStatus
 
 from aiohttp import web
@@ -23,8 +23,9 @@ from heg.web.contracts import ContractsApi
 from heg.web.endpoint import Call, Endpoint, Method, Nothing, Table
 from heg.web.evidence import EvidenceApi
 from heg.web.gate import Gate, client_of, denied_for, identity_of
-from heg.web.guard import HEADERS, LARGEST_BODY_BYTES, Denied, Fault, judge
+from heg.web.guard import HEADERS, LARGEST_BODY_BYTES, LOOPBACK, Denied, Fault, judge
 from heg.web.house import Home
+from heg.web.lan import Lan
 from heg.web.live import LiveApi
 from heg.web.login import LoginApi, without_login
 from heg.web.messages import Problem
@@ -43,7 +44,9 @@ _GOODBYE_S = 2.0
 
 
 class WebServer:
-    """Serves the page, the API, the live stream, health and metrics on a listening socket that the caller owns."""
+    """Serves the page, the API, the live stream, health and metrics on a listening socket that the caller owns, and
+    to the home network where there is a `lan`.
+    """
 
     def __init__(
         self,
@@ -53,6 +56,8 @@ class WebServer:
         settings: WebSettings,
         listener: socket.socket,
         gate: Gate | None = None,
+        *,
+        lan: Lan | None = None,
     ) -> None:
         self._door = door
         self._clock = clock
@@ -63,14 +68,18 @@ class WebServer:
         self._refused: Counter[str] = Counter()
         self._started_s = clock.real_s()
         self._gate = gate
+        self._lan = lan
         self._live = LiveApi(door, clock, home, settings, gate)
         self.table = self._table()
 
     async def run(self) -> None:
         """Serve until cancelled; on the way out every connection, task and buffer of ours is gone."""
         self._live.open()
-        async with self._serving():
-            await self._live.run()
+        async with self._serving() as runner, asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._live.run())
+            if self._lan is not None:
+                server = _made(runner)
+                tasks.create_task(self._lan.run(server, lambda: _peers(server, secure=True)))
 
     def _table(self) -> Table:
         """Every endpoint. Who adds one adds a row to one of these."""
@@ -89,7 +98,7 @@ class WebServer:
         )
 
     @contextlib.asynccontextmanager
-    async def _serving(self) -> AsyncIterator[None]:
+    async def _serving(self) -> AsyncIterator[web.AppRunner]:
         loop = asyncio.get_running_loop()
         runner = web.AppRunner(
             self._application(),
@@ -108,12 +117,12 @@ class WebServer:
             server = await loop.create_server(lambda: self._connection(runner), sock=copy, start_serving=False)
             stack.callback(server.close)
             await server.start_serving()
-            yield
+            yield runner
 
     def _connection(self, runner: web.AppRunner) -> asyncio.Protocol:
-        server = runner.server
-        assert server is not None  # set up before the first connection can come
-        if len(server.connections) >= self._settings.connections:
+        server = _made(runner)
+        # Counted for themselves: strangers on the home network leave the console its room.
+        if sum(1 for _ in _peers(server, secure=False)) >= self._settings.connections:
             self._refused[Fault.TOO_MANY] += 1
             return _Busy()
         return server()
@@ -150,7 +159,8 @@ class WebServer:
         row = self.table.find(request.method, path)
         largest = LARGEST_BODY_BYTES if row is None else row.largest_body_bytes
         api = request.path.startswith("/api/")
-        denied = judge(request.method, request.headers, api=api, largest_body_bytes=largest)
+        site = self._lan.site if self._lan is not None and request.secure else LOOPBACK
+        denied = judge(request.method, request.headers, api=api, largest_body_bytes=largest, site=site)
         unfit = request.match_info.http_exception
         if denied is not None and denied.fault is not Fault.HOST and isinstance(unfit, web.HTTPMethodNotAllowed):
             denied = _http_fault(unfit)  # what an order lacks does not matter where none is taken
@@ -202,10 +212,25 @@ class WebServer:
         return refused(denied)
 
     def _figures(self) -> WebFigures:
-        return WebFigures(self._uptime_s(), dict(self._refused), self._live.viewers, self._live.dropped)
+        turned_away = self._refused if self._lan is None else self._refused + self._lan.refused
+        return WebFigures(self._uptime_s(), dict(turned_away), self._live.viewers, self._live.dropped)
 
     def _uptime_s(self) -> float:
         return self._clock.real_s() - self._started_s
+
+
+def _made(runner: web.AppRunner) -> web.Server:
+    server = runner.server
+    assert server is not None  # set up before the first connection can come
+    return server
+
+
+def _peers(server: web.Server, *, secure: bool) -> Iterator[str]:
+    """Name the addresses of those who are connected, over TLS or without."""
+    for one in server.connections:
+        transport = one.transport
+        if transport is not None and (transport.get_extra_info("sslcontext") is not None) is secure:
+            yield str((transport.get_extra_info("peername") or ("",))[0])
 
 
 class _Busy(asyncio.Protocol):

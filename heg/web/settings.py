@@ -2,17 +2,33 @@
 
 from dataclasses import dataclass
 
-from heg.model.sockets import WEB
+from heg.model.sockets import REDIRECT, WEB, WEB_TLS
+
+
+@dataclass(frozen=True, slots=True)
+class LanSettings:
+    """Where the home network finds the page, over TLS. `names` are what its owner calls this machine.
+
+    `connections` is how many there may be at once, `connections_each` how many of one address.
+    """
+
+    host: str
+    state_dir: str
+    port: int = WEB_TLS.default_port
+    redirect_port: int = REDIRECT.default_port
+    names: tuple[str, ...] = ()
+    connections: int = 64
+    connections_each: int = 24
 
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
     """Where the page listens and how much it may take.
 
-    `port` 0 means any free port. `rate_hz` is how often the live stream speaks at most, in real time; `clients` how
-    many live pages may be open at once; `connections` how many TCP connections of any kind. `slow_s` and
-    `heartbeat_s` are real seconds: how long a live page may leave us waiting, and after what silence we show that we
-    are there.
+    `host` is loopback; `lan` says where else, if anywhere. `port` 0 means any free port. `rate_hz` is how often the
+    live stream speaks at most, in real time; `clients` how many live pages may be open at once; `connections` how many
+    TCP connections of any kind from this machine. `slow_s` and `heartbeat_s` are real seconds: how long a live page may
+    leave us waiting, and after what silence we show that we are there.
     """
 
     host: str = "127.0.0.1"
@@ -22,3 +38,4 @@ class WebSettings:
     connections: int = 160
     slow_s: float = 10.0
     heartbeat_s: float = 10.0
+    lan: LanSettings | None = None

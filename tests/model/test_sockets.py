@@ -13,10 +13,11 @@ import pytest
 from heg.config.schema import HegConfig, WebSection
 from heg.config.sockets import open_sockets
 from heg.model.firewall import ruleset
-from heg.model.sockets import LISTENING_SOCKETS, WEB, OpenSocket, Reach, page
+from heg.model.sockets import LISTENING_SOCKETS, REDIRECT, WEB, WEB_TLS, OpenSocket, Reach, page
 
 ROOT = Path(__file__).parents[2]
 ON_THE_LAN = OpenSocket(replace(WEB, name="lan", reach=Reach.LAN), "0.0.0.0", 8463)
+OPEN_TO_THE_LAN = HegConfig(web=WebSection(host="0.0.0.0"))
 
 
 def test_the_page_is_printed() -> None:
@@ -25,7 +26,7 @@ def test_the_page_is_printed() -> None:
 
 
 def test_every_row_is_one_a_configuration_opens() -> None:
-    opened = open_sockets(HegConfig())
+    opened = open_sockets(OPEN_TO_THE_LAN)
     assert tuple(one.listening for one in opened) == LISTENING_SOCKETS
     assert [one.port for one in opened] == [one.default_port for one in LISTENING_SOCKETS]
     assert len({one.name for one in LISTENING_SOCKETS}) == len(LISTENING_SOCKETS)
@@ -34,6 +35,30 @@ def test_every_row_is_one_a_configuration_opens() -> None:
 def test_a_moved_socket_is_where_it_was_moved() -> None:
     [web] = open_sockets(HegConfig(web=WebSection(port=9000, host="::1")))
     assert (web.host, web.port) == ("::1", 9000)
+    web, tls, redirect = open_sockets(
+        HegConfig(web=WebSection(port=9000, host="192.168.1.5", tls_port=9443, redirect_port=9080))
+    )
+    assert (web.listening, web.host, web.port) == (WEB, "127.0.0.1", 9000)
+    assert (tls.listening, tls.host, tls.port) == (WEB_TLS, "192.168.1.5", 9443)
+    assert (redirect.listening, redirect.host, redirect.port) == (REDIRECT, "192.168.1.5", 9080)
+
+
+def test_what_is_not_encrypted_never_reaches_the_network() -> None:
+    reached = {one.name for one in LISTENING_SOCKETS if one.reach is Reach.LAN}
+    assert reached == {"web-tls", "web-redirect"}
+    assert all(one.host == "127.0.0.1" for one in open_sockets(OPEN_TO_THE_LAN) if one.listening is WEB)
+
+
+def test_the_ports_people_know_are_led_to_those_we_open() -> None:
+    rules = ruleset(open_sockets(HegConfig(web=WebSection(host="0.0.0.0", tls_port=9443))))
+    ways = [line.strip() for line in rules.splitlines() if "redirect to" in line]
+    assert ways == [
+        "ip saddr @home4 fib daddr type local tcp dport 443 redirect to :9443",
+        "ip6 saddr @home6 fib daddr type local tcp dport 443 redirect to :9443",
+        "ip saddr @home4 fib daddr type local tcp dport 80 redirect to :8464",
+        "ip6 saddr @home6 fib daddr type local tcp dport 80 redirect to :8464",
+    ]
+    assert "prerouting" not in ruleset(open_sockets(HegConfig()))
 
 
 def test_only_what_the_home_network_may_reach_has_a_door() -> None:
@@ -61,7 +86,7 @@ def nft_in_a_network_of_its_own(folder: Path, rules: str, then: str) -> subproce
 
 @pytest.mark.system
 def test_nft_takes_it_and_twice_is_once(tmp_path: Path) -> None:
-    rules = ruleset([*open_sockets(HegConfig()), ON_THE_LAN], owners=f"{tmp_path}/*.mine")
+    rules = ruleset(open_sockets(OPEN_TO_THE_LAN), owners=f"{tmp_path}/*.mine")
     said = nft_in_a_network_of_its_own(
         tmp_path, rules, 'nft -c -f "$1"; nft -f "$1"; nft list ruleset; echo ==; nft -f "$1"; nft list ruleset'
     )
@@ -70,6 +95,7 @@ def test_nft_takes_it_and_twice_is_once(tmp_path: Path) -> None:
     assert once == twice
     assert "policy drop" in once
     assert re.search(r"ip saddr @home4 tcp dport 8463 accept", once)
+    assert re.search(r"tcp dport 443 redirect to :8463", once)
 
 
 @pytest.mark.system
@@ -84,7 +110,7 @@ def test_the_owners_rules_come_in(tmp_path: Path) -> None:
 @pytest.mark.system
 def test_what_has_no_door_is_dropped(tmp_path: Path) -> None:
     """Two networks joined by a cable: from the other one only the named port answers."""
-    rules = ruleset([ON_THE_LAN], owners=f"{tmp_path}/*.mine")
+    rules = ruleset(open_sockets(OPEN_TO_THE_LAN), owners=f"{tmp_path}/*.mine")
     script = """
     ip link set lo up
     unshare -n sleep 30 & peer=$!
@@ -94,8 +120,9 @@ def test_what_has_no_door_is_dropped(tmp_path: Path) -> None:
     nsenter -t $peer -n sh -c 'ip addr add 192.168.77.2/24 dev two; ip addr add 8.8.4.4/24 dev two; ip link set two up'
     ip route add 8.8.4.0/24 dev one
     nft -f "$1"
+    foreign="8.8.4.4:8463 8.8.4.4:443"
     python3 -c "$ANSWERING" 8463 8462 & answering=$!
-    nsenter -t $peer -n python3 -c "$ASKING" 192.168.77.2:8463 192.168.77.2:8462 8.8.4.4:8463
+    nsenter -t $peer -n python3 -c "$ASKING" 192.168.77.2:8463 192.168.77.2:443 192.168.77.2:8462 $foreign
     kill $answering $peer
     """
     answering = (
@@ -122,7 +149,10 @@ def test_what_has_no_door_is_dropped(tmp_path: Path) -> None:
         tmp_path, rules, f"ANSWERING={_quoted(answering)}\nASKING={_quoted(asking)}\n{script}"
     )
     assert said.returncode == 0, said.stderr
-    assert said.stdout.splitlines() == ["192.168.77.2:8463 open", "192.168.77.2:8462 closed", "8.8.4.4:8463 closed"]
+    assert said.stdout.splitlines() == [
+        *("192.168.77.2:8463 open", "192.168.77.2:443 open", "192.168.77.2:8462 closed"),
+        *("8.8.4.4:8463 closed", "8.8.4.4:443 closed"),
+    ]
 
 
 def _quoted(text: str) -> str:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from heg.runtime.files import replace_durably
 from heg.web.accounts.chain import GENESIS, Head, seal
 
 _KEY_BYTES = 32
@@ -85,23 +86,6 @@ class SealedHead:
             yield
         finally:
             os.close(lock)
-
-
-def replace_durably(path: Path, content: bytes) -> None:
-    """Put new content in a file's place, for this user alone; a power cut leaves the old or the new, no mixture."""
-    new = path.with_name(path.name + ".new")
-    new.unlink(missing_ok=True)
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _read(path: Path) -> bytes:

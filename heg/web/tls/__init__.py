@@ -1,0 +1,1 @@
+"""The unit's certificate and what is served with it to the home network."""

@@ -1,0 +1,124 @@
+"""A gateway and a phone, each in a network of its own with a cable between, the gateway's firewall on.
+
+The phone's side is curl and openssl: peers that share no code with us.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from heg.web.tls.fingerprints import pinned
+from tests.cli.test_cli import ROOT, config, heg, port
+
+__all__ = ["config", "port"]
+pytestmark = pytest.mark.system
+
+_TOOLS = ("unshare", "nsenter", "ip", "nft", "ss", "curl", "openssl")
+_HOUSE = """
+cd "$ROOT"
+heg() { "$PYTHON" -m heg "$@" --config "$CONFIG"; }
+phone() { nsenter -t $peer -n "$@"; }
+ip link set lo up
+unshare -n sleep 60 & peer=$!
+while [ "$(readlink /proc/$peer/ns/net)" = "$(readlink /proc/self/ns/net)" ]; do sleep 0.02; done
+ip link add one type veth peer name two netns $peer
+ip addr add 192.168.77.1/24 dev one; ip link set one up
+phone sh -c 'ip addr add 192.168.77.2/24 dev two; ip link set two up'
+heg sockets --nft >"$STATE.nft"
+nft -f "$STATE.nft"
+heg run >/dev/null 2>"$STATE.log" & gateway=$!
+tries=0
+while [ "$(ss -ltnH | wc -l)" -lt 3 ] && [ $tries -lt 200 ]; do sleep 0.1; tries=$((tries + 1)); done
+"""
+_END = """
+kill -TERM $gateway; wait $gateway || true
+kill $peer
+"""
+
+
+def played(config: Path, script: str) -> list[str]:
+    """Lines that a script says, played in the house's network."""
+    if missing := [tool for tool in _TOOLS if shutil.which(tool) is None]:
+        pytest.skip(f"needs {', '.join(missing)}: apt-get install iproute2 nftables util-linux curl openssl")
+    if subprocess.run(["unshare", "-rn", "nft", "list", "ruleset"], capture_output=True, check=False).returncode:
+        pytest.skip("this machine gives no network namespace with nftables")
+    config.write_text(config.read_text().replace("[web]\n", '[web]\nhost = "0.0.0.0"\n'))
+    names = {"ROOT": ROOT, "PYTHON": sys.executable, "CONFIG": config, "STATE": config.parent / "state"}
+    said = subprocess.run(
+        ["unshare", "-rnpf", "--kill-child", "--mount-proc", "bash", "-uc", _HOUSE + script + _END],
+        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **{name: str(value) for name, value in names.items()}},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    log = Path(f"{names['STATE']}.log")
+    assert said.stdout, said.stderr + (log.read_text() if log.exists() else "")
+    return said.stdout.splitlines()
+
+
+def test_it_listens_where_the_table_says_and_nowhere_else(config: Path) -> None:
+    lines = played(config, "ss -ltnH | awk '{print $4}'; ss -lunH | awk '{print $4}'; echo ==; heg sockets --json")
+    listening, [said] = lines[: lines.index("==")], lines[lines.index("==") + 1 :]
+    assert sorted(listening) == sorted(f"{one['host']}:{one['port']}" for one in json.loads(said))
+    assert len(listening) == 3
+
+
+def test_a_phone_types_the_name_and_arrives_over_tls(config: Path, port: int) -> None:
+    lines = played(
+        config,
+        f"""
+        ask() {{ phone curl -sk -m 10 -o /dev/null -w '%{{http_code}} %{{redirect_url}}\\n' "$@" || :; }}
+        ask http://192.168.77.1/plan
+        ask https://192.168.77.1/
+        ask https://192.168.77.1/api/v1/state
+        ask https://192.168.77.1:8463/api/v1/session
+        ask http://192.168.77.1:8464/
+        ask -m 2 http://192.168.77.1:{port}/
+        ask --tls-max 1.1 --ciphers DEFAULT@SECLEVEL=0 https://192.168.77.1/
+        ask -d '{{}}' http://192.168.77.1/
+        ask -H 'Host: evil.example' https://192.168.77.1/
+        """,
+    )
+    assert [line.strip() for line in lines] == [
+        "308 https://192.168.77.1/plan",
+        "200",
+        "401",
+        "200",
+        "308 https://192.168.77.1:8463/",
+        "000",
+        "000",
+        "403",
+        "421",
+    ]
+
+
+def test_the_fingerprint_of_the_console_is_the_phones(config: Path) -> None:
+    lines = played(
+        config,
+        """
+        shaken() { phone openssl s_client -connect 192.168.77.1:443 "$@" </dev/null 2>&1; }
+        heg fingerprint
+        shaken | openssl x509 -noout -fingerprint -sha256
+        shaken -brief | grep Protocol
+        cat "$STATE/tls/device.key.sha256"
+        heg certificate renew >/dev/null
+        sleep 6
+        shaken | openssl x509 -noout -fingerprint -sha256
+        heg fingerprint
+        cat "$STATE/tls/device.key.sha256"
+        """,
+    )
+    first, shown, protocol, key, shown_renewed, renewed, key_renewed = lines
+    assert shown.partition("=")[2] == first
+    assert shown_renewed.partition("=")[2] == renewed != first
+    assert key == key_renewed
+    assert protocol == "Protocol version: TLSv1.3"
+    said = heg("certificate", "show", "--config", config)
+    assert pinned(key) in said.stdout
