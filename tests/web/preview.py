@@ -130,9 +130,9 @@ async def _live(house: PaperHouse, clock: Clock, what: str, planner: _Planner | 
 
 
 @contextlib.asynccontextmanager
-async def keeping(clock: Clock, folder: Path) -> AsyncIterator[AccountsDesk]:
+async def keeping(clock: Clock, folder: Path, rules: Rules | None = None) -> AsyncIterator[AccountsDesk]:
     """Accounts in a folder, with the hashes that a gateway makes."""
-    desk = AccountsDesk(clock, folder)
+    desk = AccountsDesk(clock, folder, rules)
     await desk.open()
     running = asyncio.create_task(desk.run(), name="accounts")
     try:

@@ -1,5 +1,6 @@
 """The page's sources: their types, and their own tests under node."""
 
+import gzip
 import os
 import shutil
 import subprocess
@@ -7,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from heg.web.assets import load_assets
 
 APP = Path(__file__).parents[2] / "heg" / "web" / "app"
 PATH = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
@@ -44,3 +47,12 @@ def test_the_lock_names_no_registry() -> None:
     lock = (APP / "package-lock.json").read_text(encoding="utf-8")
     assert '"resolved"' not in lock
     assert "://registry" not in lock
+
+
+@pytest.mark.skipif("/app.js" not in load_assets(), reason="the page is not built: ./dev build-web")
+def test_the_live_page_stays_light_and_the_other_screens_are_not_in_it() -> None:
+    assets = load_assets()
+    weight = {path: len(gzip.compress(asset.body)) for path, asset in assets.items()}
+    assert weight["/"] + weight["/app.js"] + weight["/style.css"] < 60_000
+    assert weight["/screens.js"] + weight["/screens.css"] < 30_000
+    assert b"claim-code" not in assets["/app.js"].body

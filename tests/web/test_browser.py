@@ -62,9 +62,9 @@ async def words(page: Page, part: str) -> str:
     return str(found).replace("\u00a0", " ")
 
 
-async def fits(page: Page, width: int, height: int, *, dark: bool) -> None:
+async def fits(page: Page, width: int, height: int, *, dark: bool, rest_s: float = 0.3) -> None:
     await page.size(width, height, dark=dark, calm=True)
-    await page.rest(0.3)
+    await page.rest(rest_s)
     wide = await page.evaluate(
         "[...document.querySelectorAll('main *, nav *, dialog *')]"
         ".filter((one) => !one.closest('.scroll, .hush, svg, pre') &&"

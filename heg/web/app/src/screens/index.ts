@@ -51,7 +51,11 @@ export function begin(host: Host): Screens {
     show: (screen, same) => {
       const back = waiting;
       waiting = null;
-      if (same && back !== null && back.length > 0) host.place.replaceChildren(...back);
+      if (same && back !== null && back.length > 0) {
+        document.title = MADE[screen]?.[0] ?? "";
+        host.place.replaceChildren(...back);
+        host.place.querySelector<HTMLElement>(".screen-title")?.focus();
+      }
       else if (!same || back !== null) fill(screen);
       host.place.hidden = false;
     },

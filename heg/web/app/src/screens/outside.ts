@@ -9,7 +9,7 @@ import { currentPassword, newPassword } from "./password";
 import * as say from "./say";
 
 type Way = "login" | "code";
-const LOOK_MS = 5000;
+const LOOK_MS = 2000;
 
 /** Shows what the gateway asks of strangers; `host.entered` hears of a login. */
 export function outside(host: Host, session: Session): void {

@@ -1,0 +1,323 @@
+"""The screens behind the login in a real browser, before a real server with real accounts; phone and desktop, axe-core.
+
+Claim, login, wrong password, lock-out and recovery, people, keys, log, a viewer who can't command, logout everywhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from heg.runtime.clock import Clock
+from heg.runtime.loops import run
+from heg.runtime.secrets import Secret
+from heg.web.accounts.desk import AccountsDesk
+from heg.web.accounts.recovery import Recovered, recover
+from heg.web.accounts.rules import Rules
+from heg.web.assets import load_assets
+from tests.support.chromium import chromium
+from tests.web.accounts.test_desk import now_of
+from tests.web.preview import Preview, console_code, keeping, previewing, timing
+from tests.web.test_browser import NOON, calmly
+from tests.web.visitor import Visitor
+
+PASSWORD, ANOTHER = "kettle marble orchid tram", "violin harbour pepper snow"
+DAMAGED = b"this is no database" * 400
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine: ./dev test brings it"),
+    pytest.mark.skipif("/screens.js" not in load_assets(), reason="the page is not built: ./dev build-web"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A gateway behind a login, with the console beside it and a browser in front of it."""
+
+    clock: Clock
+    folder: Path
+    desk: AccountsDesk
+    preview: Preview
+    browser: str
+
+    def prints(self, *, recovery: bool = False) -> str:
+        """The code that the console prints."""
+        return console_code(self.clock, self.folder, recovery=recovery)
+
+    @contextlib.asynccontextmanager
+    async def visited(self) -> AsyncIterator[Visitor]:
+        """A person's own browser at the gateway's address. It asks nobody else, and complains of nothing."""
+        async with calmly(self.browser) as page:
+            visitor = Visitor(page)
+            await visitor.opens(self.preview.address)
+            yield visitor
+            assert page.complaints == []
+            known = (self.preview.address, "about:", "data:", "blob:")
+            assert {url for url in page.requested if not url.startswith(known)} == set()
+
+    @contextlib.asynccontextmanager
+    async def owned(self) -> AsyncIterator[Visitor]:
+        """Claimed by anna, who is logged in."""
+        async with self.visited() as anna:
+            await anna.is_at("Become the owner")
+            await anna.fills(code=self.prints(), username="anna", new_password=PASSWORD)
+            await anna.presses("Become the owner")
+            await anna.is_home()
+            yield anna
+
+
+Scene = Callable[[Gateway], Awaitable[None]]
+
+
+def at_a_gateway(browser: str, folder: Path, scene: Scene, *, rules: Rules | None = None) -> None:
+    async def main(clock: Clock) -> None:
+        async with keeping(clock, folder, rules) as desk, previewing(clock, 0, "house", desk) as preview:
+            await scene(Gateway(clock, folder, desk, preview, browser))
+
+    run(main, timing=timing(NOON, 1.0))
+
+
+async def invited(anna: Visitor, name: str, role: str) -> str:
+    """Invite somebody and read their code."""
+    await anna.goes("Access")
+    await anna.fills(invited=name)
+    await anna.chooses("role", role)
+    await anna.presses("Invite")
+    await anna.sees(f"One-time code for {name}")
+    return await anna.reads(".once-value")
+
+
+async def comes(visitor: Visitor, name: str, code: str) -> None:
+    """Use an invitation's code."""
+    await visitor.is_at("Log in")
+    await visitor.presses("I have a one-time code")
+    await visitor.fills(code=code.lower(), username=name, new_password=ANOTHER)
+    await visitor.presses("Set the password")
+    await visitor.is_home()
+
+
+async def logs_in(visitor: Visitor, name: str, password: str) -> None:
+    await visitor.fills(username=name, password=password)
+    await visitor.presses("Log in")
+
+
+def test_the_first_visit_claims_with_a_code_and_a_password_that_is_judged_truly(browser: str, tmp_path: Path) -> None:
+    async def scene(gateway: Gateway) -> None:
+        async with gateway.visited() as anna:
+            await anna.is_at("Become the owner")
+            assert "sudo heg claim-code" in await anna.reads("#screen")
+            assert not await anna.offered("House")
+            asked = "[...document.querySelectorAll('#screen input')].map((one) => one.autocomplete)"
+            assert await anna.page.evaluate(asked) == ["one-time-code", "username", "new-password"]
+            await anna.likes()
+            await anna.fills(code="AAAA-AAAA-AAAA", username="anna", new_password="too short")
+            await anna.presses("Become the owner")
+            await anna.sees("1 more character at least.")
+            await anna.fills(new_password="Sunshine2024!")
+            await anna.sees("Easily guessed. It holds a word that many choose and a year.")
+            await anna.fills(new_password=PASSWORD)
+            await anna.sees("Strong.")
+            await anna.presses("Become the owner")
+            await anna.sees("This code does not hold")
+            assert await anna.page.evaluate("document.activeElement.name") == "code"
+            anna.forgives(401)
+            await anna.fills(code=gateway.prints())
+            await anna.presses("Become the owner")
+            await anna.is_home()
+            assert await anna.offered("Access")
+            assert "Home" in await anna.page.evaluate("document.title")
+            await anna.likes()
+
+    at_a_gateway(browser, tmp_path, scene)
+
+
+def test_wrong_passwords_wait_and_the_console_helps(browser: str, tmp_path: Path) -> None:
+    async def scene(gateway: Gateway) -> None:
+        async with gateway.owned(), gateway.visited() as other:
+            await other.is_at("Log in")
+            await other.likes(whole=True)
+            for _ in range(5):
+                await logs_in(other, "anna", "not this one at all")
+                await other.sees("do not belong together")
+                await other.page.evaluate("document.querySelector('[id$=fault]:not(:empty)').textContent = ''")
+            assert await other.page.evaluate("document.activeElement.name") == "password"
+            await other.presses("Log in")
+            await other.sees("Too many wrong tries. You can try again in 2 seconds")
+            assert "Wait" in await other.reads("#screen button[type=submit]")
+            await other.sees("You can try again now.")
+            await logs_in(other, "anna", PASSWORD)
+            await other.is_home()
+            other.forgives(401, 429)
+
+        async with gateway.visited() as other:
+            await other.is_at("Log in")
+            await other.presses("The password is lost")
+            await other.sees("sudo heg accounts recover")
+            await other.likes()
+            await other.presses("I have a one-time code")
+            await other.fills(code=gateway.prints(recovery=True), username="anna", new_password=ANOTHER)
+            await other.presses("Set the password")
+            await other.is_home()
+
+    at_a_gateway(browser, tmp_path, scene)
+
+
+def test_a_viewer_sees_and_is_offered_no_order(browser: str, tmp_path: Path) -> None:
+    async def scene(gateway: Gateway) -> None:
+        async with gateway.owned() as anna, gateway.visited() as vera:
+            orders = ("Hands off", "Take over by hand", "Look for devices", "What else could be done now?")
+            for words in orders:
+                assert await anna.offered(words), words
+            await comes(vera, "vera", await invited(anna, "vera", "viewer"))
+            for words in (*orders, "Access", "Log", "Settings"):
+                assert not await vera.offered(words), words
+            await vera.likes()
+            refused = await vera.page.evaluate(
+                "fetch('/api/v1/commands/hands-off', { method: 'POST', body: '{\"on\": true}', headers:"
+                " { 'Content-Type': 'application/json', 'X-Heg-Request': '1' } }).then((said) => said.status)"
+            )
+            assert refused == 403
+            assert gateway.preview.house.orders == []
+            vera.forgives(403)
+            # The owner makes more of her: her session ends, and with the login come the orders.
+            await anna.presses("vera")
+            await anna.chooses("role", "user", first=True)
+            await anna.presses("Change")
+            await vera.is_at("Log in")
+            vera.forgives(401)
+            await vera.page.through(logs_in(vera, "vera", ANOTHER))
+            await vera.is_home()
+            assert await vera.offered("Hands off")
+            assert await vera.offered("Access")
+
+    at_a_gateway(browser, tmp_path, scene)
+
+
+def test_keys_people_and_the_log_have_their_screens(browser: str, tmp_path: Path) -> None:
+    async def scene(gateway: Gateway) -> None:
+        async with gateway.owned() as anna:
+            await invited(anna, "ilse", "installer")
+            await anna.fills(label="home-assistant", days="30")
+            await anna.presses("Make the key")
+            await anna.sees("Key of home-assistant")
+            key = (await anna.page.evaluate("[...document.querySelectorAll('.once-value')].at(-1).innerText")).strip()
+            identity = gateway.desk.who(Secret(key))
+            assert identity is not None
+            assert [str(one) for one in identity.permissions] == ["read"]
+            await anna.presses("ilse")
+            await anna.likes(whole=True)
+            await anna.presses("Remove")
+            await anna.sees("Remove ilse?")
+            await anna.likes()
+            await anna.page.key("Escape")
+            assert "ilse" in {one.name for one in gateway.desk.standing().accounts.values()}
+            await anna.presses("Remove")
+            await anna.sees("Remove ilse?")
+            await anna.presses("Remove")
+            await anna.page.until("!document.querySelector('.row-item + .row-item')")
+            await anna.presses("Revoke")
+            await anna.sees("Revoke home-assistant?")
+            await anna.presses("Revoke")
+            await anna.sees("No program holds a key.")
+            assert gateway.desk.who(Secret(key)) is None
+            await anna.goes("Log")
+            await anna.sees("each as it was written.")
+            await anna.sees("ilse invited as installer")
+            await anna.likes()
+            for screen, shown in (("Devices", "Newest values"), ("You", "What you may do")):
+                await anna.goes(screen)
+                await anna.sees(shown)
+                assert await anna.page.evaluate("document.activeElement.className") == "screen-title"
+                await anna.likes()
+
+    at_a_gateway(browser, tmp_path, scene)
+
+
+def test_the_password_is_asked_again_without_losing_what_was_typed(browser: str, tmp_path: Path) -> None:
+    async def scene(gateway: Gateway) -> None:
+        async with gateway.owned() as anna:
+            await anna.goes("Access")
+            await anna.sees("anna (you)")
+            await anna.fills(invited="berta", days="7")
+            await anna.page.rest(1.1)  # `fresh_s` goes by
+            await anna.presses("Invite")
+            await anna.sees("Your password, once more")
+            await anna.likes()
+            await anna.fills(password="not this one at all")
+            await anna.presses("Go on")
+            await anna.sees("do not belong together")
+            await anna.fills(password=PASSWORD)
+            await anna.presses("Go on")
+            await anna.sees("One-time code for berta")
+            anna.forgives(401, 403)
+            assert [one.name for one in gateway.desk.standing().accounts.values()] == ["anna", "berta"]
+
+    at_a_gateway(browser, tmp_path, scene, rules=Rules(fresh_s=1.0))
+
+
+def test_logout_everywhere_ends_all_and_each_comes_back_where_they_were(browser: str, tmp_path: Path) -> None:
+    async def scene(gateway: Gateway) -> None:
+        async with gateway.owned() as anna, gateway.visited() as phone:
+            await logs_in(phone, "anna", PASSWORD)
+            await phone.is_home()
+            await phone.goes("Access")
+            await phone.sees("anna (you)")
+            await phone.fills(invited="berta")
+            await anna.goes("You")
+            await anna.presses("Log out everywhere")
+            await anna.sees("Every session of yours ends, this one included.")
+            await anna.page.through(anna.presses("Log out everywhere"))
+            await anna.is_at("Log in")
+            assert "kW" not in await anna.page.evaluate("document.body.textContent.match(/[0-9.]+.kW/)?.[0] ?? ''")
+            await phone.is_at("Log in")
+            await phone.sees("Your session has ended.")
+            await phone.likes()
+            phone.forgives(401)
+            await phone.fills(password=PASSWORD)
+            await phone.presses("Log in")
+            await phone.is_at("Access")
+            assert await phone.page.evaluate("document.querySelector('[name=invited]').value") == "berta"
+            await phone.goes("House")
+            await phone.is_home()
+            await phone.page.until("document.getElementById('link').classList.contains('live')")
+            await phone.goes("You")
+            await phone.page.through(phone.presses("Log out"))
+            await phone.is_at("Log in")
+
+    at_a_gateway(browser, tmp_path, scene)
+
+
+def test_a_damaged_file_is_explained_and_the_page_sees_its_recovery(browser: str, tmp_path: Path) -> None:
+    async def scene(gateway: Gateway) -> None:
+        assert gateway.desk.locked
+        async with gateway.visited() as anna:
+            await anna.sees("Nobody can log in now")
+            await anna.sees("sudo heg accounts recover")
+            await anna.likes()
+            recovered = recover(tmp_path, Rules(), now_of(gateway.clock))
+            assert isinstance(recovered, Recovered)
+            await anna.is_at("Log in")
+            await anna.presses("I have a one-time code")
+            await anna.fills(code=recovered.code.reveal(), username="anna", new_password=PASSWORD)
+            await anna.presses("Set the password")
+            await anna.is_home()
+
+    (tmp_path / "accounts.sqlite").write_bytes(DAMAGED)
+    at_a_gateway(browser, tmp_path, scene)
+
+
+def test_a_gateway_without_a_login_has_none_of_it_and_the_live_page_stays_light(browser: str) -> None:
+    async def main(clock: Clock) -> None:
+        async with previewing(clock, 0, "house") as preview, calmly(browser) as page:
+            await page.open(preview.address)
+            await Visitor(page).is_home()
+            assert await page.evaluate("document.getElementById('nav').hidden")
+            assert not any("screens." in url for url in page.requested)
+            assert page.complaints == []
+
+    run(main, timing=timing(NOON, 1.0))
