@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from heg.config import lines, plainly
-from heg.config.edits import Append, Drop, Edit, EditError, Put, Rename
+from heg.model.edits import Append, Drop, Edit, EditError, Put, Rename
 
 
 def edited(text: str, edits: Iterable[Edit]) -> str:

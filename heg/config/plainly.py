@@ -4,7 +4,7 @@ import copy
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-from heg.config.edits import Append, Discard, Drop, Edit, EditError, Put, Rename
+from heg.model.edits import Append, Discard, Drop, Edit, EditError, Put, Rename
 
 
 def made(raw: Mapping[str, Any], edit: Edit) -> dict[str, Any]:

@@ -94,9 +94,14 @@ class ConfigurationRecord:
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationDraft:
-    """Variable `configuration.draft`: a text that somebody proposes, in memory only until it comes into force."""
+    """Variable `configuration.draft`: a text that somebody proposes, in memory only until it comes into force.
+
+    The part says what for: `check`, `apply`, or `proposal`, which stays for others to look at.
+    """
 
     toml: str
+    who: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 
 from heg.config.changes import changes
 from heg.config.editing import edited
-from heg.config.edits import Edit, EditError
 from heg.config.reader import ConfigError, LoadedConfig
 from heg.data.door import CommandAnswer, Door, Outcome
+from heg.model.edits import Edit, EditError
 from heg.model.instance import Location
 from heg.model.losses import loss
 from heg.model.records import AlarmRecord, ConfigurationDraft, Severity
@@ -29,6 +29,7 @@ from heg.unit.versions import Versions
 logger = logging.getLogger(__name__)
 
 DAMAGED = loss("configuration-damaged")
+DRAFTS = ("check", "apply", "proposal")
 LOOK_EVERY_S = 2.0
 _ANSWERED_S = 1.0
 """Real seconds until an answer is out, and the page it came through may restart."""
@@ -146,8 +147,6 @@ class Configuration:
     async def _check(self, _place: Location, arguments: Mapping[str, object]) -> CommandAnswer:
         wish = wish_of(arguments)
         draft = self._draft(wish)
-        if isinstance(wish, Refusal):
-            return _refused(wish)
         if isinstance(draft, Refusal):
             return _refused(draft)
         try:
@@ -159,11 +158,9 @@ class Configuration:
 
     async def _apply(self, _place: Location, arguments: Mapping[str, object]) -> CommandAnswer:
         wish = wish_of(arguments)
-        draft = self._draft(wish)  # before anything is awaited: the next proposal may be somebody else's
-        if isinstance(wish, Refusal):
-            return _refused(wish)
-        if isinstance(draft, Refusal):
-            return _refused(draft)
+        draft = self._draft(wish)  # before anything is awaited: the next one may be somebody else's
+        if isinstance(draft, Refusal) or isinstance(wish, Refusal):
+            return _refused(draft if isinstance(draft, Refusal) else wish)  # type: ignore[arg-type]
         async with self._changing:
             if (refusal := self._base_refusal(wish) or await self._file_refusal()) is not None:
                 return refusal
@@ -241,9 +238,13 @@ class Configuration:
 
     def _draft(self, wish: Wish | Refusal) -> str | Refusal:
         """The proposed text, if it is the one that the command means."""
-        instance = self._door.latest("configuration.draft", self._here)
+        if isinstance(wish, Refusal):
+            return wish
+        if wish.draft not in DRAFTS:
+            return Refusal(RefusalCode.OUT_OF_RANGE, f"draft as one of {', '.join(DRAFTS)}", wish.draft[:40])
+        instance = self._door.latest("configuration.draft", Location(self._here.unit, "", wish.draft))
         draft = instance.value if instance is not None else None
-        if isinstance(wish, Refusal) or not isinstance(draft, ConfigurationDraft):
+        if not isinstance(draft, ConfigurationDraft):
             return Refusal(RefusalCode.NOT_READY, "a proposed text in configuration.draft", "none")
         if wish.digest != digest_of(draft.toml):
             return Refusal(RefusalCode.CONFLICT, "the digest (sha256) of configuration.draft", wish.digest[:64])

@@ -14,8 +14,9 @@ _LONGEST = 400
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """The arguments: the draft's digest, the version it was made from, the version to go back to, who, and why."""
+    """The arguments: which draft and its digest, the version it was made from, the one to go back to, who, and why."""
 
+    draft: str = ""
     digest: str = ""
     base: int = 0
     version: int = 0
@@ -23,7 +24,7 @@ class Wish:
     why: str = ""
 
 
-_KEYS = {"digest": "digest", "base": "base", "version": "version", "by": "who", "message": "why"}
+_KEYS = {"draft": "draft", "digest": "digest", "base": "base", "version": "version", "by": "who", "message": "why"}
 
 
 def wish_of(arguments: Mapping[str, object]) -> Wish | Refusal:
@@ -40,7 +41,7 @@ def wish_of(arguments: Mapping[str, object]) -> Wish | Refusal:
                 return Refusal(RefusalCode.OUT_OF_RANGE, f"{key} as a version's number", str(value)[:60])
             said[_KEYS[key]] = value
         elif isinstance(value, str):
-            if len(value) > _LONGEST or not value.isprintable():
+            if len(value) > _LONGEST or any(letter < " " or letter == "\x7f" for letter in value):
                 return Refusal(RefusalCode.TOO_LARGE, f"{key} on one line of at most {_LONGEST} letters")
             said[_KEYS[key]] = value
     return Wish(**said)  # type: ignore[arg-type]  # each key was checked above

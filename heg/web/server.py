@@ -19,6 +19,7 @@ from heg.web.api import Api
 from heg.web.asking import DeniedError, read_body, read_wanted
 from heg.web.assets import Asset, load_assets
 from heg.web.commands import CommandsApi
+from heg.web.configuration import ConfigurationApi
 from heg.web.contracts import ContractsApi
 from heg.web.endpoint import Call, Endpoint, Method, Nothing, Table
 from heg.web.evidence import EvidenceApi
@@ -95,6 +96,7 @@ class WebServer:
             PoliciesApi(clock, home, None if self._gate is None else self._gate.desk).endpoints(),
             ContractsApi(clock, home).endpoints(),
             EvidenceApi(clock, home).endpoints(),
+            ConfigurationApi(home).endpoints(),
         )
 
     @contextlib.asynccontextmanager

@@ -160,6 +160,7 @@ def may_see(call: Call[Any, Any], variable: str) -> bool:
 
 NEEDS_MORE = {
     "configuration": Permission.CONFIGURE,
+    "configuration.draft": Permission.CONFIGURE,
     "policy": Permission.POLICIES,
     "contract.rights": Permission.POLICIES,
 }

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from heg.config.changes import changes
 from heg.config.editing import edited
-from heg.config.edits import Append, Discard, Drop, Edit, EditError, Put, Rename
+from heg.model.edits import Append, Discard, Drop, Edit, EditError, Put, Rename
 
 HOUSE = """# my house
 [contract] # the contract

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from heg.config.editing import edited
-from heg.config.edits import Put
 from heg.data.door import CommandAnswer, Door, Function, Outcome
+from heg.model.edits import Put
 from heg.model.instance import Location
 from heg.model.policy import CUSTOMER
 from heg.model.records import AlarmRecord, ConfigurationDraft, ConfigurationRecord
@@ -41,8 +41,8 @@ class Owner:
     async def ask(self, what: str, text: str | None = None, **more: Any) -> CommandAnswer:
         arguments = dict(more)
         if text is not None:
-            self.door.write("configuration.draft", DEMO, ConfigurationDraft(text))
-            arguments["digest"] = digest_of(text)
+            self.door.write("configuration.draft", Location("demo", "", what), ConfigurationDraft(text))
+            arguments |= {"draft": what, "digest": digest_of(text)}
         return await self.door.command(f"command.configuration.{what}", DEMO, arguments)
 
     async def apply(self, *puts: Put, **more: Any) -> CommandAnswer:
@@ -165,8 +165,9 @@ async def test_a_change_of_an_older_version_is_told_what_changed_meanwhile(clock
 @stepped
 async def test_a_command_means_the_text_that_it_was_sent_with(clock: Clock, tmp_path: Path) -> None:
     async with an_owner(clock, tmp_path) as owner:
-        owner.door.write("configuration.draft", DEMO, ConfigurationDraft("# somebody else's"))
-        answer = await owner.ask("apply", digest=digest_of("mine"), base=1)
+        others = ConfigurationDraft("# somebody else's")
+        owner.door.write("configuration.draft", Location("demo", "", "apply"), others)
+        answer = await owner.ask("apply", draft="apply", digest=digest_of("mine"), base=1)
         assert answer.refusal is not None
         assert answer.refusal.code is RefusalCode.CONFLICT
 

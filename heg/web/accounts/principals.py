@@ -51,11 +51,14 @@ def standing_rules(who: Principal) -> tuple[Rule, ...]:
 
 
 _INSTALLERS_COMMANDS = (
+    "command.configuration.*",
+    "command.device.*",
     "command.hands_off",
     "command.manual",
     "command.plan",
     "command.scan",
     "command.try",
+    "configuration.draft",
 )
 
 
