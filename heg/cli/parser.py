@@ -10,6 +10,7 @@ import heg
 from heg.cli import (
     accounts_commands,
     certificate_commands,
+    config_commands,
     cycle_commands,
     forecast_commands,
     gateway_commands,
@@ -47,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     unit_commands.add_to(add)
     socket_commands.add_to(add)
     gateway_commands.add_to(add)
+    config_commands.add_to(add)
     cycle_commands.add_to(add)
     plan_commands.add_to(add)
     studies_commands.add_to(add)
