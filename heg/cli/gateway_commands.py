@@ -133,8 +133,7 @@ def ask(options: argparse.Namespace, asked: Callable[[GatewayClient], int]) -> i
     from heg.runtime.secrets import Secret
     from heg.web.client import GatewayClient, GatewayError
 
-    # What the file should say is what may have to be mended: then what is in force tells where the gateway is.
-    web = load_config(options.config, drivers(), or_last=True).unit.web
+    web = load_config(options.config, drivers()).unit.web
     try:
         # By the environment, not as an option: other users of a machine can read the options of a process.
         token = os.environ.get("HEG_TOKEN")

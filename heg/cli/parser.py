@@ -10,7 +10,6 @@ import heg
 from heg.cli import (
     accounts_commands,
     certificate_commands,
-    config_commands,
     cycle_commands,
     forecast_commands,
     gateway_commands,
@@ -48,7 +47,6 @@ def parser() -> argparse.ArgumentParser:
     unit_commands.add_to(add)
     socket_commands.add_to(add)
     gateway_commands.add_to(add)
-    config_commands.add_to(add)
     cycle_commands.add_to(add)
     plan_commands.add_to(add)
     studies_commands.add_to(add)

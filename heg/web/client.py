@@ -54,22 +54,6 @@ class GatewayClient:
             text = f"expected {problem.expected}" + (f", came {problem.came}" if problem.came else "")
             return Answer(outcome="refused", text=text, refusal=problem.reason), body
 
-    def send(self, path: str, body: Mapping[str, object], answers: type[_T], *, timeout_s: float) -> tuple[_T, bytes]:
-        """Change something; return the answer, or the refusal in its form, and the JSON. Raises `GatewayError`."""
-        _, said = self._ask("POST", path, json.dumps(body).encode(), timeout_s)
-        try:
-            return msgspec.json.decode(said, type=answers), said
-        except msgspec.DecodeError:
-            problem = self._decoded(said, Problem)
-            words = "; ".join(piece for piece in (problem.came and f"came {problem.came}", problem.mend) if piece)
-            text = f"{path}: {problem.reason}: expected {problem.expected}" + (f"; {words}" if words else "")
-            raise GatewayError(text) from None
-
-    def told(self, path: str, answers: type[_T]) -> tuple[_T, bytes]:
-        """A resource as its type, and the JSON it came in. Raises `GatewayError`."""
-        body = self.read(path)
-        return self._decoded(body, answers), body
-
     def _ask(self, method: str, path: str, body: bytes, timeout_s: float) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection(self._host, self._port, timeout=timeout_s)
         headers = {REQUEST_HEADER: "1", "Content-Type": "application/json"} if method == "POST" else {}

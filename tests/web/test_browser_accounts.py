@@ -92,13 +92,13 @@ async def invited(anna: Visitor, name: str, role: str) -> str:
     return await anna.reads(".once-value")
 
 
-async def comes(visitor: Visitor, name: str, code: str) -> None:
-    """Use an invitation's code."""
+async def comes(visitor: Visitor, name: str, code: str, *, screen: str = "") -> None:
+    """Use an invitation's code; without the live page a `screen` is the first."""
     await visitor.is_at("Log in")
     await visitor.presses("I have a one-time code")
     await visitor.fills(code=code.lower(), username=name, new_password=ANOTHER)
     await visitor.presses("Set the password")
-    await visitor.is_home()
+    await (visitor.is_at(screen) if screen else visitor.is_home())
 
 
 async def logs_in(visitor: Visitor, name: str, password: str) -> None:

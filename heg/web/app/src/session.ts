@@ -39,6 +39,7 @@ export function screens(session: Session): Screen[] {
   const offered: Screen[] = household(session) ? ["house"] : [];
   if (!session.login) return offered;
   if (may(session, "read")) offered.push("devices");
+  if (may(session, "configure")) offered.push("configuration");
   if (may(session, "accounts") || may(session, "tokens")) offered.push("access");
   if (may(session, "audit")) offered.push("audit");
   return [...offered, "you"];

@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { estimate, strength } from "../src/screens/meter";
+import { effects } from "../src/screens/configuration";
+import { lineOf, spanOf } from "../src/screens/toml";
 import { refusal, span } from "../src/screens/say";
 import { household, inside, screenOf, screens, type Session } from "../src/session";
 
@@ -53,4 +55,21 @@ test("a refusal is a sentence with its mending", () => {
   assert.match(refusal({ reason: "too_many_tries", expected: "fewer", mend: "try again in 8 s" }, ""), /Try again in 8 s\.$/);
   assert.equal(span(61), "61 seconds");
   assert.equal(span(900), "15 minutes");
+});
+
+test("a fault is found at its key, its section, or its line", () => {
+  const text = '[unit]\nid = "x"\n\n[device.battery]\n# full\ncapacity_kwh = 10\n[site] # where\ntilt=3\n';
+  assert.equal(lineOf(text, "[device.battery] capacity_kwh"), 5);
+  assert.equal(lineOf(text, "[site] tilt"), 7);
+  assert.equal(lineOf(text, "[device.battery] role"), 3);
+  assert.equal(lineOf(text, "[site]"), 6);
+  assert.equal(lineOf(text, "[feeds.tariff] template"), null);
+  assert.equal(lineOf(text, "line 3"), 2);
+  assert.equal(text.slice(...spanOf(text, 5)), "capacity_kwh = 10");
+});
+
+test("what a change does is told in sentences", () => {
+  const none = { restarts: [], begins: [], ends: [], in_place: [], renames: [], at_next_start: [] };
+  assert.deepEqual(effects(none), ["Nothing restarts."]);
+  assert.match(effects({ ...none, restarts: ["driver.modbus"] })[0] ?? "", /driver of modbus devices/);
 });

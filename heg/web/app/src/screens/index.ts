@@ -7,6 +7,7 @@ import type { HouseClock } from "../format";
 import type { Screen, Session } from "../session";
 import { access } from "./access";
 import { audit } from "./audit";
+import { configuration } from "./configuration";
 import { devices } from "./devices";
 import { outside } from "./outside";
 import { you } from "./you";
@@ -32,6 +33,7 @@ export interface Screens {
 
 const MADE: Partial<Record<Screen, [title: string, make: (host: Host) => HTMLElement]>> = {
   devices: ["Devices", devices],
+  configuration: ["Settings", configuration],
   access: ["Access", access],
   audit: ["Log", audit],
   you: ["You", you],
