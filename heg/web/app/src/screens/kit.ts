@@ -42,7 +42,7 @@ export function field(label: string, input: Field["input"], help = "", after: Ch
   input.setAttribute("aria-describedby", described);
   const root = el(
     "div",
-    { class: "field-block" },
+    { class: ["field-block", help && "with-help", after && "with-after"].filter(Boolean).join(" ") },
     el("label", { for: id }, label),
     help ? el("p", { class: "quiet small", id: `${id}-help` }, help) : null,
     input,

@@ -38,15 +38,13 @@ export function newPassword(label: string, name: () => string): PasswordField {
 
 function masked(name: string, autocomplete: string): { input: HTMLInputElement; show: HTMLButtonElement } {
   const input = textInput(name, { type: "password", autocomplete, maxlength: 256, autocorrect: "off" });
-  const show = el("button", { class: "button small show-password", type: "button", "aria-pressed": "false" }, "Show");
+  const show = el("button", { class: "button small show-password", type: "button", "aria-label": "Show the password" }, "Show");
   show.addEventListener("click", () => {
     const hidden = input.type === "password";
     input.type = hidden ? "text" : "password";
-    show.setAttribute("aria-pressed", String(hidden));
     show.setAttribute("aria-label", hidden ? "Hide the password" : "Show the password");
     text(show, hidden ? "Hide" : "Show");
   });
-  show.setAttribute("aria-label", "Show the password");
   return { input, show };
 }
 
