@@ -1,8 +1,8 @@
 """The past: what the interface asks of a store, and a bounded store in memory for units and tests without a disk."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -41,6 +41,9 @@ class Store(Protocol):
     def append(self, instance: Instance, record: bytes | None, *, at_once: bool) -> None:
         """Take an instance in arrival order; `record` is its JSON where it is a record, `at_once` commits it now."""
 
+    def rename(self, unit: str, devices: Mapping[str, str]) -> None:
+        """Give devices other names, with all that was kept of them. Never waits, never raises."""
+
     async def query(
         self, request: int, variable: str, location: Location, condition: Condition, function: Function
     ) -> Answer:
@@ -60,6 +63,12 @@ class MemoryStore:
         """Take an instance in; the oldest goes when there are too many. There is no disk to be quick or compact for."""
         del record, at_once
         self._instances.append(instance)
+
+    def rename(self, unit: str, devices: Mapping[str, str]) -> None:
+        """Give devices other names."""
+        kept = [under_new_name(instance, unit, devices) for instance in self._instances]
+        self._instances.clear()
+        self._instances.extend(kept)
 
     def forget(self, owner: Stakeholder) -> None:
         """Drop everything of an owner: it had its data erased."""
@@ -82,6 +91,14 @@ class MemoryStore:
 
     def _of(self, variable: str, location: Location) -> Iterable[Instance]:
         return (i for i in self._instances if i.variable == variable and i.location == location)
+
+
+def under_new_name(instance: Instance, unit: str, devices: Mapping[str, str]) -> Instance:
+    """Return an instance at the place that its device has when it is renamed."""
+    place = instance.location
+    if place.unit != unit or place.device not in devices:
+        return instance
+    return replace(instance, location=replace(place, device=devices[place.device]))
 
 
 def rows_between(instances: Iterable[Instance], request: HistoryRequest) -> list[HistoryRow]:

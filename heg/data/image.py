@@ -1,7 +1,7 @@
 """The process image: the newest instance of each series in memory, the truth for control (DESIGN.md, The door)."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from heg.model.catalogue import Variable
 from heg.model.instance import Instance, Location
@@ -68,10 +68,30 @@ class Image:
         for places in self._by_variable.values():
             yield from places.values()
 
+    def rename(self, unit: str, devices: Mapping[str, str]) -> None:
+        """Give devices other names, all at once. Where a series has the new name already, the newer of both stays."""
+        moved = [one for one in self.everything() if one.location.unit == unit and one.location.device in devices]
+        for series in moved:
+            self.drop(series)
+        for series in moved:
+            series.location = replace(series.location, device=devices[series.location.device])
+            if series.newest is not None:
+                series.newest = replace(series.newest, location=series.location)
+            known = self.find(*series.key)
+            if known is not None and not _newer(series.newest, known.newest):
+                continue
+            if known is not None:
+                self.drop(known)
+            self.add(series)
+
     def drop(self, series: Series) -> None:
         """Forget a series (its owner had it erased)."""
         if self._by_variable.get(series.variable.id, {}).pop(series.location, None) is not None:
             self._count -= 1
+
+
+def _newer(one: Instance | None, other: Instance | None) -> bool:
+    return one is not None and (other is None or one.arrived_s > other.arrived_s)
 
 
 def is_newest(current: Instance | None, time_lag_s: float, candidate: Instance) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 from heg.data.access import Principal
 from heg.data.door import Door
@@ -45,6 +45,10 @@ class DataInterface:
         `standing` rules come with the role the owner gave it; the owner's own rules go before them.
         """
         return Handle(self._processor, self._processor.admit(Principal(stakeholder, service, standing)))
+
+    def rename_devices(self, devices: Mapping[str, str]) -> None:
+        """Give devices other names, all at once; history and rules go with them. Repeating it changes nothing."""
+        self._processor.rename_devices(devices)
 
     def refusals(self) -> dict[RefusalCode, int]:
         """Return how often each code was refused since the start."""

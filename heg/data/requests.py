@@ -35,6 +35,7 @@ from heg.model.catalogue import CATALOGUE, Durability, Kind, Variable
 from heg.model.instance import ANY, Instance, Location, Quality
 from heg.model.policy import CUSTOMER, Policy, Right, Stakeholder
 from heg.model.refusals import Refusal, RefusalCode, RefusedError
+from heg.model.renaming import renamed
 from heg.runtime.clock import Clock
 
 SHORTEST_PERIOD_S = 0.1
@@ -238,7 +239,8 @@ class RequestProcessor:
             series = Series(entry, left.location, left.owner, left.policy)
             if not self.image.add(series):
                 return
-        if series.newest is None:
+        # Several sources may have written a series, a device under its earlier name among them: the youngest counts.
+        if series.newest is None or (series.newest.sequence == 0 and series.newest.time < left.time):
             lasts = left.variable in LASTING or entry.kind in (Kind.PROFILE, Kind.COMMAND)
             quality = left.quality if lasts else max(left.quality, Quality.STALE, key=_WORSE.index)
             series.newest = replace(left, quality=quality, arrived_s=RESTORED_ARRIVAL_S, sequence=0)
@@ -249,6 +251,21 @@ class RequestProcessor:
         """Drop every series of an owner from the image: it had its data erased."""
         for series in [s for s in self.image.everything() if s.owner == owner]:
             self.image.drop(series)
+
+    def rename_devices(self, devices: Mapping[str, str]) -> None:
+        """Give devices other names, all at once: their series with all history, and what names them.
+
+        In memory at once, on disk in one transaction behind; when that is cut off nothing of it has happened there.
+        """
+        self.image.rename(self._unit, devices)
+        now, now_s = self._clock.utc(), self._clock.monotonic_s()
+        for series in tuple(self.image.everything()):
+            before = series.newest
+            if before is None or (value := renamed(before.value, devices)) is before.value:
+                continue
+            instance = replace(before, value=value, time=now, arrived_s=now_s, sequence=next(self._sequence))
+            self._let_in(series, instance, encode(value), at_once=True, late=False)
+        self._store.rename(self._unit, devices)
 
     def write_itself(self, variable: str, location: Location, value: object) -> Receipt:
         """Write on the unit's own behalf: refusal counts, alarms of the store."""
@@ -420,16 +437,21 @@ class RequestProcessor:
             next(self._sequence),
         )
         late = not is_newest(series.newest, lag_s, instance)
+        # Repeating what is on disk already waits for the flush: a claim renewed each second must not cost a commit.
+        repeated = record is not None and record == series.last_record and variable.id not in HAPPENINGS
+        at_once = variable.durability is Durability.AT_ONCE and not repeated
+        self._let_in(series, instance, record, at_once=at_once, late=late)
+
+    def _let_in(self, series: Series, instance: Instance, record: bytes | None, *, at_once: bool, late: bool) -> None:
         if not late:
             series.newest = instance
-        if variable.durability is not Durability.MEMORY:
-            # Repeating what is on disk already waits for the flush: a claim renewed each second must not cost a commit.
-            repeated = record is not None and record == series.last_record and variable.id not in HAPPENINGS
-            self._store.append(instance, record, at_once=variable.durability is Durability.AT_ONCE and not repeated)
+        if series.variable.durability is not Durability.MEMORY:
+            self._store.append(instance, record, at_once=at_once)
             series.last_record = record
-        if not late and self.rights.take(value):
+        if not late and self.rights.take(instance.value):
             # What waits to be read was allowed when it came; from now on the new rules hold.
             self._switchboard.purge(self._still_may_read)
+        now_s = self._clock.monotonic_s()
         for subscription in self._switchboard.waiting_for(instance, late=late):
             if self._access.refusal(subscription.who, self._access_to(series), Right.READ, now_s) is None:
                 deliver(subscription, instance)

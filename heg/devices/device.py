@@ -90,6 +90,11 @@ class ManagedDevice:
         """The device's name in locations."""
         return self._name
 
+    def rename(self, name: str) -> None:
+        """Go by another name from now on; its series are under that already."""
+        logger.info("%s is called %s now", self._name, name)
+        self._name = name
+
     @property
     def present(self) -> bool:
         """False while it is lost or after it was removed."""

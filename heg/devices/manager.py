@@ -4,7 +4,7 @@ It is the `DriverContext` of every driver and the `DeviceRegistry` of control (D
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from heg.data.door import CommandAnswer, Door, Outcome
@@ -21,7 +21,7 @@ from heg.devices.contract import (
 )
 from heg.devices.device import ManagedDevice, Surroundings, write_lost_alarm
 from heg.devices.limits import AgeLimits
-from heg.devices.names import check_names, choose_name, settings_for
+from heg.devices.names import check_names, choose_name, renames, settings_for
 from heg.devices.narrowing import narrowed
 from heg.devices.side import DriverSide
 from heg.model.capabilities import Capability, MeterCapability, ProducerCapability
@@ -42,7 +42,10 @@ MOST_DEVICES = 128
 
 
 class DeviceManager:
-    """One per unit. `run` is its supervised task; everything else is called by drivers and control on the same loop."""
+    """One per unit. `run` is its supervised task; everything else is called by drivers and control on the same loop.
+
+    `rename` gives devices other names in the data interface, old names to new ones, with all their history.
+    """
 
     def __init__(
         self,
@@ -55,7 +58,9 @@ class DeviceManager:
         timings: Timings | None = None,
         most_devices: int = MOST_DEVICES,
         time_zone: str = "UTC",
+        rename: Callable[[Mapping[str, str]], None] | None = None,
     ) -> None:
+        self._rename = rename
         self._owners = tuple(owners)
         check_names(self._owners)
         timings = timings or Timings.for_cycle(1.0)
@@ -147,6 +152,58 @@ class DeviceManager:
         entries = tuple(owners)
         check_names(entries)
         self._owners, self._time_zone = entries, time_zone
+        self._call_as_owners_do()
+
+    def renames(self, owners: Iterable[OwnerSettings]) -> dict[str, str]:
+        """Old and new names of the devices that these entries call otherwise than they are called."""
+        if self._rename is None:
+            return {}
+        records = (one.value for one in self._around.door.latest_all("device", Location(self._around.unit, ANY)))
+        known = [(one.identity, one.serial, one.name) for one in records if isinstance(one, DeviceRecord)]
+        attached = {device.name: identity for identity, device in self._devices.items()}
+        return renames(known, owners, attached)
+
+    def record_of(self, name: str) -> DeviceRecord | None:
+        """What is known of a device, attached now or ever."""
+        found = self._around.door.latest("device", Location(self._around.unit, name))
+        return found.value if found is not None and isinstance(found.value, DeviceRecord) else None
+
+    def entry_of(self, record: DeviceRecord) -> OwnerSettings:
+        """The owner's entry that means a device; empty when there is none."""
+        return settings_for(record.identity, record.serial, self._owners)
+
+    def is_attached(self, identity: str) -> bool:
+        """True while a driver has the device."""
+        return identity in self._devices
+
+    def remove(self, record: DeviceRecord) -> None:
+        """The owner takes a device out: nothing is asked of it or waited for any more, its history and name stay."""
+        self._awaited.discard(record.identity)
+        if (device := self._devices.get(record.identity)) is not None:
+            device.detach("removed by its owner")
+            return
+        gone = replace(record, status=DeviceStatus.REMOVED, detail="removed by its owner")
+        self._before[record.identity] = gone
+        self._around.door.write("device", Location(self._around.unit, record.name), gone)
+        text = f"{record.name} was removed"
+        write_lost_alarm(self._around, record.name, AlarmRecord(active=False, severity=Severity.INFO, text=text))
+
+    def _call_as_owners_do(self) -> None:
+        """A device that its owner calls otherwise takes its history along, whoever changed the file and when.
+
+        The file says it, the store follows: cut off in between, the next start finds the same difference and goes on.
+        """
+        wished = self.renames(self._owners)
+        if not wished or self._rename is None:
+            return
+        self._rename(wished)
+        for device in self._devices.values():
+            if device.name in wished:
+                device.rename(wished[device.name])
+        self._before = {
+            identity: replace(record, name=wished.get(record.name, record.name))
+            for identity, record in self._before.items()
+        }
 
     def driver_ended(self, driver: str) -> None:
         """A driver is not configured any more: its devices are let go, their names stay kept for them."""
@@ -219,6 +276,7 @@ class DeviceManager:
             return
         self._remembered = True
         self._started_s = self.clock.monotonic_s()
+        self._call_as_owners_do()
         for instance in self._around.door.latest_all("device", Location(self._around.unit, ANY, ANY)):
             record = instance.value
             if isinstance(record, DeviceRecord) and record.identity:

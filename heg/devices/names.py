@@ -37,6 +37,32 @@ def choose_name(
     return _numbered(mine.name or asked or _role_name(info.capabilities), {*in_use, *kept, *promised})
 
 
+def renames(
+    known: Iterable[tuple[str, str, str]], owners: Iterable[OwnerSettings], attached: Mapping[str, str]
+) -> dict[str, str]:
+    """Name the devices whose owner calls them otherwise now: old names and new ones.
+
+    `known` are the identity, serial number and name of every device there ever was; `attached` the names in use now and
+    by which identity. A name in use is given away only by one that gets another name itself.
+    """
+    entries = tuple(owners)
+    wished: dict[str, str] = {}
+    whose: dict[str, str] = {}
+    for identity, serial, name in known:
+        mine = settings_for(identity, serial, entries)
+        if mine.name and mine.name != name:
+            wished[name], whose[name] = mine.name, identity
+    while stuck := [old for old, new in wished.items() if _in_use(new, whose[old], attached) and new not in wished]:
+        for old in stuck:
+            del wished[old]
+    twice = [new for new in wished.values() if list(wished.values()).count(new) > 1]
+    return {old: new for old, new in wished.items() if new not in twice}
+
+
+def _in_use(name: str, identity: str, attached: Mapping[str, str]) -> bool:
+    return attached.get(name, identity) != identity
+
+
 def settings_for(identity: str, serial: str, owners: Iterable[OwnerSettings]) -> OwnerSettings:
     """The owner's word on a device: an entry with its identity wins over one with its serial number.
 

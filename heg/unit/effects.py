@@ -1,6 +1,6 @@
 """What a new configuration does to a running unit, told before it is done. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 
 import msgspec
@@ -18,6 +18,7 @@ class Effects:
     begins: tuple[str, ...] = ()
     ends: tuple[str, ...] = ()
     in_place: tuple[str, ...] = ()
+    renames: tuple[str, ...] = ()
     at_next_start: tuple[str, ...] = ()
 
     @property
@@ -30,9 +31,12 @@ class Effects:
         return {field.name: list(getattr(self, field.name)) for field in fields(self)}
 
 
-def effects(parts: Difference, in_place: tuple[str, ...], at_next_start: tuple[str, ...]) -> Effects:
+def effects(
+    parts: Difference, in_place: tuple[str, ...], renames: Mapping[str, str], at_next_start: tuple[str, ...]
+) -> Effects:
     """Put together what is known of each kind."""
-    return Effects(parts.renewed, parts.begun, parts.ended, in_place, at_next_start)
+    called = tuple(f"{old} is called {new}" for old, new in renames.items())
+    return Effects(parts.renewed, parts.begun, parts.ended, in_place, called, at_next_start)
 
 
 def settled(wanted: LoadedConfig, started: HegConfig) -> LoadedConfig:
@@ -73,6 +77,7 @@ def _phrases(what: Effects) -> Iterator[str]:
         (what.begins, "begins", "begin"),
         (what.ends, "ends", "end"),
         (what.in_place, "changes while it runs", "change while they run"),
+        (what.renames, "with its history", "with their history"),
         (what.at_next_start, "takes effect at the next start", "take effect at the next start"),
     ):
         if names:

@@ -47,7 +47,8 @@ class InForce:
         """Tell what another configuration would do."""
         fixed = settled(wanted, self._started)
         exchanged = self._difference(fixed, tuple(self._parts(fixed)))
-        return effects(exchanged, tuple(self._in_place(fixed)), waiting(wanted.unit, self._started))
+        renames = self._devices.renames(owners_in(fixed.unit))
+        return effects(exchanged, tuple(self._in_place(fixed)), renames, waiting(wanted.unit, self._started))
 
     async def put(self, wanted: LoadedConfig) -> Effects:
         """Put another configuration into force. What an answer passes through waits for `finish`."""
@@ -100,10 +101,15 @@ class InForce:
         await self._supervisor.stop(name)
 
     def _difference(self, fixed: LoadedConfig, parts: Iterable[Part]) -> Difference:
-        """A driver restarts as well when the owner says something else of one of its devices."""
+        """A driver restarts as well when the owner says something else of one of its devices, and who knows names."""
         exchanged = difference(self._running, parts)
         drivers = self._drivers_of_changed_owners(fixed)
-        more = tuple(name for name in self._running if driver_of(name) in drivers and name not in exchanged.ended)
+        renames = self._devices.renames(owners_in(fixed.unit))
+        more = tuple(
+            name
+            for name, part in self._running.items()
+            if (driver_of(name) in drivers or (renames and part.remembers)) and name not in exchanged.ended
+        )
         renewed = tuple(name for name in self._running if name in {*exchanged.renewed, *more})
         return replace(exchanged, renewed=renewed)
 

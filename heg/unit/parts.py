@@ -14,6 +14,7 @@ class Part:
     """One supervised task. `settings` are all that it takes from the configuration.
 
     `answers`: what is said to people passes through it, so that it is exchanged after its answer to whoever asked.
+    `remembers`: it keeps devices in mind by their names, and begins anew when one is called otherwise.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Part:
     restart: Backoff = USUAL
     critical: bool = False
     answers: bool = False
+    remembers: bool = False
 
     def start(self, supervisor: Supervisor) -> None:
         """Have it supervised."""

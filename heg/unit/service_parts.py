@@ -30,14 +30,14 @@ class ServiceParts:
     def of(self, unit: HegConfig) -> Iterator[Part]:
         """Give the parts that a configuration wants, those that others stand on first."""
         vehicle = (unit.unit.id, timings_of(unit), ZoneInfo(unit.unit.time_zone))
-        yield Part("vehicle", vehicle, lambda: self._keep_vehicles(*vehicle))
+        yield Part("vehicle", vehicle, lambda: self._keep_vehicles(*vehicle), remembers=True)
         if unit.planning.enabled:
             planning, cycles = planning_settings(unit), cycles_settings(unit)
-            yield Part(PLANNING, planning, lambda: self._plan_slots(planning))
+            yield Part(PLANNING, planning, lambda: self._plan_slots(planning), remembers=True)
             yield Part("cycles", cycles, lambda: self._wait_with_cycles(cycles))
         accounting = accounting_settings(unit)
         # It goes on from what it wrote last.
-        yield Part("accounting", accounting, lambda: self._keep_books(accounting))
+        yield Part("accounting", accounting, lambda: self._keep_books(accounting), remembers=True)
 
     async def _keep_vehicles(self, unit: str, timings: Timings, zone: ZoneInfo) -> None:
         await VehicleService(self._admit("vehicle"), self._clock, unit, timings, zone).run()

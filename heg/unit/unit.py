@@ -67,6 +67,7 @@ class Unit:
             owners=owners_in(unit),
             timings=control.timings,
             time_zone=unit.unit.time_zone,
+            rename=self.data.rename_devices,
         )
         self.control = ControlRoom(
             self._admit("control"),

@@ -62,9 +62,9 @@ class Owner:
 
 
 @asynccontextmanager
-async def an_owner(clock: Clock, folder: Path, **sections: Any) -> AsyncIterator[Owner]:
+async def an_owner(clock: Clock, folder: Path, battery: str = "battery", **sections: Any) -> AsyncIterator[Owner]:
     async with a_house(clock, folder, sections=sections) as house:
-        await house.until(lambda: house.battery.state == "confirmed")
+        await house.until(lambda: house.actuator(battery).state == "confirmed")
         owner = Owner(house, folder, clock)
         yield owner
         assert owner.file.read_text() == owner.in_force.toml or owner.alarm("configuration-damaged")

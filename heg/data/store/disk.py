@@ -10,7 +10,7 @@ import errno
 import functools
 import logging
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -153,6 +153,11 @@ class Disk:
 
         self._attempt(work, label_ms)
         return self.health()
+
+    def rename(self, batch: Batch, unit: str, devices: Mapping[str, str], label_ms: int) -> DiskHealth:
+        """Give devices other names, and commit with it what must not wait: all of it, or nothing."""
+        self.names.rename(unit, devices)
+        return self.commit_now(batch, label_ms)
 
     def run(self, work: Work, label_ms: int) -> bool:
         """Do other work on the open file under the same care; False when it could not be done."""

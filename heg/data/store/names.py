@@ -1,7 +1,8 @@
 """The store's dictionary of series: long names once, small numbers in every row."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from heg.data.encoding import EncodingError, decode, encode
@@ -26,6 +27,7 @@ class Dictionary:
         self._names: dict[int, SeriesName] = {}
         self._policies: dict[int, Policy] = {}
         self._unsaved: set[int] = set()
+        self._moved: set[int] = set()
 
     def id_of(self, instance: Instance) -> int:
         """Return the number of an instance's series, a new one if it is new; takes note of its policy."""
@@ -62,21 +64,45 @@ class Dictionary:
         """Return the numbers of an owner's series."""
         return frozenset(series for name, series in self._ids.items() if name.owner == owner)
 
+    def rename(self, unit: str, devices: Mapping[str, str]) -> None:
+        """Give devices other names, all at once. Series that then are the same but for their number are all asked."""
+        moved = {
+            series: name._replace(location=replace(name.location, device=devices[name.location.device]))
+            for series, name in self._names.items()
+            if name.location.unit == unit and name.location.device in devices
+        }
+        taken = {name for series, name in self._names.items() if series not in moved}
+        for series in moved:
+            del self._ids[self._names[series]]
+        for series, name in moved.items():
+            free = name
+            while free in taken:
+                free = free._replace(source=f"{free.source}~{self._names[series].location.device}")
+            taken.add(free)
+            self._put(series, free, self._policies[series])
+        self._unsaved |= moved.keys()
+        self._moved |= moved.keys()
+
     def save(self, connection: sqlite3.Connection) -> None:
         """Write what is unsaved, inside the caller's transaction."""
+        # Names may be exchanged: none may stand in another's way meanwhile.
+        away = [(f"~{series}", series) for series in sorted(self._moved)]
+        connection.executemany("UPDATE series SET device = ? WHERE id = ?", away)
         for series in sorted(self._unsaved):
             name = self._names[series]
             place = name.location
             row = (series, name.variable, place.unit, place.device, place.part, str(name.owner), name.source)
             connection.execute(
                 "INSERT INTO series VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-                " ON CONFLICT (id) DO UPDATE SET policy = excluded.policy",
+                " ON CONFLICT (id) DO UPDATE"
+                " SET device = excluded.device, source = excluded.source, policy = excluded.policy",
                 (*row, encode(self._policies[series]).decode()),
             )
 
     def saved(self) -> None:
         """The transaction is committed."""
         self._unsaved.clear()
+        self._moved.clear()
 
     def all_unsaved(self) -> None:
         """The file behind is a new one: everything must be written again."""
@@ -86,7 +112,7 @@ class Dictionary:
         """Read the file's dictionary; returns how numbers given out before must be renumbered."""
         earlier = dict(self._names)
         policies = self._policies
-        self._ids, self._names, self._policies, self._unsaved = {}, {}, {}, set()
+        self._ids, self._names, self._policies, self._unsaved, self._moved = {}, {}, {}, set(), set()
         query = "SELECT id, variable, unit, device, part, owner, source, policy FROM series ORDER BY id"
         for series, variable, unit, device, part, owner, source, policy in connection.execute(query):
             name = SeriesName(variable, Location(unit, device, part), parse_owner(owner), source)
@@ -99,6 +125,7 @@ class Dictionary:
             self._ids.pop(self._names.pop(series))
             self._policies.pop(series)
             self._unsaved.discard(series)
+            self._moved.discard(series)
 
     def _put(self, series: int, name: SeriesName, policy: Policy) -> None:
         self._ids[name] = series

@@ -8,13 +8,13 @@ import asyncio
 import functools
 import logging
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
 from heg.data.door import Answer, Condition, Function, HistoryPage
-from heg.data.history import HistoryRequest
+from heg.data.history import HistoryRequest, under_new_name
 from heg.data.store import ownership
 from heg.data.store.disk import Disk, DiskHealth, Restored
 from heg.data.store.files import copy_to, hold_reserve
@@ -50,6 +50,7 @@ class SqliteStore:
         self._tail: list[_Entry] = []
         self._urgent: list[_Entry] = []
         self._committing: asyncio.Future[DiskHealth] | None = None
+        self._renaming: asyncio.Future[DiskHealth] | None = None
         self._retention: RetentionClock | None = None
         self._health = DiskHealth()
         self._open = False
@@ -75,6 +76,20 @@ class SqliteStore:
             self._urgent.append(entry)
             if self._open:
                 self._commit_urgent()
+
+    def rename(self, unit: str, devices: Mapping[str, str]) -> None:
+        """Give devices other names, with all rows: one transaction, behind what was handed over before. Never waits.
+
+        What must not wait goes into the same transaction: rules that name a device change with its series, or not.
+        """
+        if self._closed:
+            return
+        self._tail = [(under_new_name(instance, unit, devices), record) for instance, record in self._tail]
+        batch = [(under_new_name(instance, unit, devices), record) for instance, record in self._urgent]
+        self._urgent = []
+        rename = functools.partial(self._disk.rename, batch, unit, dict(devices), self._label_ms())
+        self._renaming = asyncio.get_running_loop().run_in_executor(self._executor, rename)
+        self._renaming.add_done_callback(self._renamed)
 
     async def open(self) -> tuple[Restored, ...]:
         """Open the file behind the running image; returns the newest rows of the last run."""
@@ -217,6 +232,14 @@ class SqliteStore:
             self._health = done.result()
         if self._urgent and not self._closed:
             self._commit_urgent()
+
+    def _renamed(self, done: asyncio.Future[DiskHealth]) -> None:
+        if done.cancelled():
+            return
+        if (error := done.exception()) is not None:
+            logger.error("store: devices were not renamed on disk", exc_info=error)
+        else:
+            self._health = done.result()
 
     def _rows(self, tail: tuple[_Entry, ...]) -> list[Row]:
         return [row_of(instance, record, self._disk.names.id_of(instance)) for instance, record in tail]
