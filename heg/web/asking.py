@@ -4,12 +4,14 @@ The library's own words name fields and types, never values: a password in the w
 """
 
 import asyncio
+import contextlib
 import difflib
+import json
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import msgspec
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from heg.runtime.clock import Clock
 from heg.web.endpoint import Asked, Wanted
@@ -51,6 +53,7 @@ async def read_body(request: web.Request, type_: type[_B], clock: Clock) -> _B:
     """Read the body; an empty one is an empty object. Raises `DeniedError`."""
     try:
         async with asyncio.timeout(real_span(clock, _BODY_WITHIN_S)):
+            await _go_on(request)
             body = await request.read()
     except TimeoutError:
         problem = Problem(reason=Fault.SLOW, expected=f"the whole body within {_BODY_WITHIN_S:g} s", came="less")
@@ -58,14 +61,34 @@ async def read_body(request: web.Request, type_: type[_B], clock: Clock) -> _B:
     return decoded(body, type_)
 
 
+async def _go_on(request: web.Request) -> None:
+    if request.version >= HttpVersion11 and request.headers.get("Expect", "").lower() == "100-continue":
+        writer = request.writer
+        await writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        writer.output_size = 0  # the answer itself has not begun
+
+
 def decoded(body: bytes, type_: type[_B]) -> _B:
     """Read a body's bytes; an empty one is an empty object. Raises `DeniedError`."""
+    _demand_once(body)
     try:
         return msgspec.json.decode(body or b"{}", type=type_)
     except msgspec.ValidationError as error:
         raise _wrong(error, type_) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _bad("body", "a JSON object", str(error)) from None
+
+
+def _demand_once(body: bytes) -> None:
+    """Refuse an object that says a name twice: we would take one of them, and whoever reads it elsewhere the other."""
+
+    def once(pairs: list[tuple[str, object]]) -> None:
+        names = [name for name, _ in pairs]
+        if len(set(names)) < len(names):
+            raise _bad("body", "each name once", "one that came twice")
+
+    with contextlib.suppress(ValueError, RecursionError):  # what is no JSON is refused in words by who reads it
+        json.loads(body, object_pairs_hook=once)
 
 
 def described(type_: Any) -> str:

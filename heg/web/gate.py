@@ -14,6 +14,7 @@ from heg.web.accounts.principals import Doors
 from heg.web.accounts.records import Client, Reason, Refused
 from heg.web.accounts.roles import Permission
 from heg.web.accounts.standing import Identity
+from heg.web.accounts.throttle import network_of
 from heg.web.endpoint import Cookie, Endpoint, Open
 from heg.web.guard import Denied, Fault
 from heg.web.messages import Problem
@@ -49,11 +50,15 @@ class Gate:
         self.desk = desk
         self._doors = doors
 
-    async def admit(self, request: web.Request, endpoint: Endpoint | None) -> Denied | None:
-        """Judge a request for an endpoint (None: there is none); None lets it in, and `identity_of` is known then."""
+    def meet(self, request: web.Request) -> None:
+        """See by its key who asks: `identity_of` is known from then on."""
         identity = self._identify(request)
         if identity is not None:
             request[_IDENTITY] = identity
+
+    async def admit(self, request: web.Request, endpoint: Endpoint | None) -> Denied | None:
+        """Judge a request of somebody who was met, for an endpoint (None: there is none); None lets it in."""
+        identity = identity_of(request)
         if endpoint is not None and endpoint.needs is Open.TO_ANYBODY:
             return None
         if identity is None:
@@ -116,7 +121,9 @@ class Gate:
         if bearer.startswith(_BEARER):
             return self.desk.who(Secret(bearer.removeprefix(_BEARER).strip()), uses=uses)
         key = request.cookies.get(SESSION_COOKIE)
-        return None if key is None else self.desk.who(Secret(key), uses=uses)
+        if key is None or _said_twice(request, SESSION_COOKIE):
+            return None
+        return self.desk.who(Secret(key), uses=uses)
 
     def _unknown(self) -> Refused:
         if self.desk.locked:
@@ -131,10 +138,26 @@ def identity_of(request: web.Request) -> Identity | None:
     return request.get(_IDENTITY)
 
 
+def asker_of(request: web.Request) -> str:
+    """Return whose budget a request is taken from: the session, the token, or where it comes from."""
+    identity = identity_of(request)
+    if identity is None:
+        return f"address {network_of(request.remote or 'unknown')}"
+    if identity.session is None:
+        return f"token {identity.token}"
+    return f"session {identity.session.hex()}"
+
+
 def client_of(request: web.Request) -> Client:
     """Return where a request comes from: the socket's peer, never what a header claims."""
     key = request.cookies.get(DEVICE_COOKIE)
     return Client(request.remote or "unknown", None if key is None else Secret(key))
+
+
+def _said_twice(request: web.Request, name: str) -> bool:
+    """Tell whether a cookie came twice: one of them was planted, and nobody knows which."""
+    crumbs = (crumb for line in request.headers.getall("Cookie", ()) for crumb in line.split(";"))
+    return sum(crumb.partition("=")[0].strip() == name for crumb in crumbs) > 1
 
 
 def denied_for(refused: Refused) -> Denied:

@@ -5,6 +5,7 @@ name resolves to our address) nor to order (a form or a fetch sent here from the
 """
 
 import ipaddress
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,6 +18,8 @@ REQUEST_HEADER = "X-Heg-Request"
 LARGEST_BODY_BYTES = 8192
 """Where an endpoint does not take more."""
 _LONGEST_LENGTH = 15
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(:[0-9]{1,5})?")
+"""A name or address, and a port: nothing of an address line besides, which others would read otherwise."""
 READING = frozenset({"GET", "HEAD"})
 
 HEADERS: Mapping[str, str] = {
@@ -47,6 +50,7 @@ class Fault(StrEnum):
     SLOW = "slow"
     BAD_REQUEST = "bad_request"
     TOO_MANY = "too_many"
+    TOO_OFTEN = "too_often"
     INTERNAL = "internal"
     ACCESS = "access"
 
@@ -61,8 +65,17 @@ class Denied:
     retry_after_s: float = 0.0
 
 
+def judge_target(target: str, host: str) -> Denied | None:
+    """Judge what a request line names: a path here, or (RFC 9112, 3.2.2) an address whose host is the Host header's."""
+    if target.startswith("/") or target.partition("://")[2].partition("/")[0].lower() == host.lower():
+        return None
+    return _denied(421, Fault.HOST, "a path, or an address here", target)
+
+
 def names_loopback(host: str) -> bool:
     """Tell whether a Host header names this machine by a name that no foreign DNS can give."""
+    if _HOST.fullmatch(host) is None:
+        return False
     try:
         name = urlsplit(f"//{host}").hostname or ""
     except ValueError:
@@ -128,6 +141,8 @@ def _judge_order(own: str, headers: Mapping[str, str]) -> Denied | None:
     kind = headers.get("Content-Type", "").split(";")[0].strip().lower()
     if kind != "application/json":
         return _denied(415, Fault.CONTENT_TYPE, "Content-Type application/json", kind or "none")
+    if (packed := headers.get("Content-Encoding")) is not None:
+        return _denied(415, Fault.CONTENT_TYPE, "a body as it is, without Content-Encoding", packed)
     return None
 
 

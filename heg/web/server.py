@@ -18,13 +18,15 @@ from heg.web.answering import denied_as, hand, refused, respond
 from heg.web.api import Api
 from heg.web.asking import DeniedError, read_body, read_wanted
 from heg.web.assets import Asset, load_assets
+from heg.web.budget import Budgets
 from heg.web.commands import CommandsApi
 from heg.web.configuration import ConfigurationApi
+from heg.web.connection import Care, Connection
 from heg.web.contracts import ContractsApi
 from heg.web.endpoint import Call, Endpoint, Method, Nothing, Table
 from heg.web.evidence import EvidenceApi
-from heg.web.gate import Gate, client_of, denied_for, identity_of
-from heg.web.guard import HEADERS, LARGEST_BODY_BYTES, LOOPBACK, Denied, Fault, judge
+from heg.web.gate import Gate, asker_of, client_of, denied_for, identity_of
+from heg.web.guard import HEADERS, LARGEST_BODY_BYTES, LOOPBACK, Denied, Fault, judge, judge_target
 from heg.web.house import Home
 from heg.web.lan import Lan
 from heg.web.live import LiveApi
@@ -35,6 +37,7 @@ from heg.web.policies import PoliciesApi
 from heg.web.report import ReportApi
 from heg.web.settings import WebSettings
 from heg.web.stream import real_span
+from heg.web.turns import Turns
 from heg.web.values import ValuesApi
 
 logger = logging.getLogger(__name__)
@@ -70,6 +73,8 @@ class WebServer:
         self._started_s = clock.real_s()
         self._gate = gate
         self._lan = lan
+        self._budgets = Budgets(settings.budget)
+        self._turns = Turns()
         self._live = LiveApi(door, clock, home, settings, gate)
         self.table = self._table()
 
@@ -80,7 +85,7 @@ class WebServer:
             tasks.create_task(self._live.run())
             if self._lan is not None:
                 server = _made(runner)
-                tasks.create_task(self._lan.run(server, lambda: _peers(server, secure=True)))
+                tasks.create_task(self._lan.run(lambda: self._speaking(server), lambda: _peers(server, secure=True)))
 
     def _table(self) -> Table:
         """Every endpoint. Who adds one adds a row to one of these."""
@@ -107,8 +112,6 @@ class WebServer:
             access_log=None,
             handle_signals=False,
             shutdown_timeout=real_span(self._clock, _GOODBYE_S),
-            # Holds from the first moment on: who connects and never asks is let go as well.
-            keepalive_timeout=real_span(self._clock, 30.0),
         )
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(runner.cleanup)
@@ -127,7 +130,10 @@ class WebServer:
         if sum(1 for _ in _peers(server, secure=False)) >= self._settings.connections:
             self._refused[Fault.TOO_MANY] += 1
             return _Busy()
-        return server()
+        return self._speaking(server)
+
+    def _speaking(self, server: web.Server) -> Connection:
+        return Connection(server, asyncio.get_running_loop(), Care(self._clock, self._refused))
 
     def _application(self) -> web.Application:
         @web.middleware
@@ -139,10 +145,10 @@ class WebServer:
         application.on_response_prepare.append(_dress)
         routes = application.router
         for path, asset in self._assets.items():
-            routes.add_get(path, _sender(asset))
+            routes.add_get(path, _sender(asset), expect_handler=_expected)
         for row in self.table.rows:
             add = routes.add_get if row.method is Method.GET else routes.add_post
-            add(row.path, self._answering(row))
+            add(row.path, self._answering(row), expect_handler=_expected)
         return application
 
     def _answering(self, row: Endpoint) -> Handler:
@@ -163,15 +169,31 @@ class WebServer:
         api = request.path.startswith("/api/")
         site = self._lan.site if self._lan is not None and request.secure else LOOPBACK
         denied = judge(request.method, request.headers, api=api, largest_body_bytes=largest, site=site)
+        if denied is None:
+            denied = judge_target(request.raw_path, request.headers.get("Host", ""))
         unfit = request.match_info.http_exception
-        if denied is not None and denied.fault is not Fault.HOST and isinstance(unfit, web.HTTPMethodNotAllowed):
+        if isinstance(unfit, web.HTTPMethodNotAllowed) and (denied is None or denied.fault is not Fault.HOST):
             denied = _http_fault(unfit)  # what an order lacks does not matter where none is taken
         if denied is not None:
             return self._refuse(denied)
+        if (denied := self._over_budget(request)) is not None:
+            return self._refuse(denied)
+        await self._turns.mine()
         try:
             return await self._let_in(request, row, handler, asset=path in self._assets)
         except DeskError as error:
             return self._refuse(denied_for(error.refused))
+
+    def _over_budget(self, request: web.Request) -> Denied | None:
+        if self._gate is not None:
+            self._gate.meet(request)
+        wait_s = self._budgets.wait_s(asker_of(request), self._clock.real_s())
+        if wait_s <= 0.0:
+            return None
+        budget = self._settings.budget
+        expected = f"at most {budget.per_s:g} requests a second, and {budget.burst:g} at once"
+        problem = Problem(reason=Fault.TOO_OFTEN, expected=expected, mend="wait, then ask less often")
+        return Denied(429, Fault.TOO_OFTEN, problem, retry_after_s=max(1.0, wait_s))
 
     async def _let_in(
         self, request: web.Request, row: Endpoint | None, handler: Handler, *, asset: bool
@@ -251,6 +273,10 @@ def _sender(asset: Asset) -> Handler:
         return web.Response(body=asset.body, headers=headers)
 
     return send
+
+
+async def _expected(_request: web.Request) -> None:
+    """Say nothing yet: who waits to be told to go on (RFC 9110, 10.1.1) is told when a body is wanted."""
 
 
 async def _dress(request: web.Request, response: web.StreamResponse) -> None:

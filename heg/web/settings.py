@@ -1,8 +1,9 @@
 """What the composition root settles for the web. Import-light: nothing of the HTTP server is loaded with it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from heg.model.sockets import REDIRECT, WEB, WEB_TLS
+from heg.web.budget import Budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class WebSettings:
     `host` is loopback; `lan` says where else, if anywhere. `port` 0 means any free port. `rate_hz` is how often the
     live stream speaks at most, in real time; `clients` how many live pages may be open at once; `connections` how many
     TCP connections of any kind from this machine. `slow_s` and `heartbeat_s` are real seconds: how long a live page may
-    leave us waiting, and after what silence we show that we are there.
+    leave us waiting, and after what silence we show that we are there. `budget` is how often one
+    session, token or (of who has neither) address may ask.
     """
 
     host: str = "127.0.0.1"
@@ -39,3 +41,4 @@ class WebSettings:
     slow_s: float = 10.0
     heartbeat_s: float = 10.0
     lan: LanSettings | None = None
+    budget: Budget = field(default_factory=Budget)
