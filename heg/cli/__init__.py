@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from heg.cli.ends import FAILED, CommandError
+from heg.cli.ends import FAILED, INTERRUPTED, CommandError
 from heg.cli.parser import parser
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
     try:
+        if hasattr(options, "host") and not hasattr(options, "asks_gateway"):
+            raise CommandError(2, "--host: expected a command that asks a gateway; this one works on this machine")
         return command(options)
     except CommandError as error:
         print(error, file=sys.stderr)
@@ -28,4 +30,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED

@@ -1,6 +1,7 @@
 """Commands of the console on the accounts file: claim-code, accounts recover, audit verify and export.
 
-They work beside a running gateway and without one. Whoever may run them may read the unit's folder anyway.
+They work beside a running gateway and without one. Whoever may run them may read the unit's folder anyway. With a
+`--host`, the audit log is asked for over the API.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from heg.cli.common import drivers, load_config, with_config, with_json
+from heg.cli.common import default_config, drivers, load_config, with_config, with_json
 from heg.cli.console import as_owner_of, folder_of
 from heg.cli.ends import DONE, FAILED, CommandError
+from heg.cli.remote import names_host, remote
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from heg.config.reader import LoadedConfig
     from heg.web.accounts.chain import Verdict
     from heg.web.accounts.records import Now
+    from heg.web.login_messages import AuditVerdict
 
 
 def add_to(add: Add) -> None:
@@ -30,8 +33,9 @@ def add_to(add: Add) -> None:
     )
     accounts = add("accounts", _accounts, "recover: a one-time code that sets an owner's password anew")
     with_json(with_config(accounts)).add_argument("action", choices=("recover",))
-    audit = add("audit", _audit, "verify the log of logins, commands and changes, or export it as lines of JSON")
-    with_json(with_config(audit)).add_argument("action", choices=("verify", "export"))
+    audit = remote(add("audit", _audit, "verify, list or export the log of logins, commands and changes"))
+    what = "verify: is it what was written; list: the newest lines; export: all, as lines of JSON"
+    audit.add_argument("action", choices=("verify", "list", "export"), help=what)
     audit.add_argument("--file", type=Path, metavar="EXPORT", help="verify this export in place of the unit's log")
     audit.add_argument("--head", metavar="SEQ:HASH", help="a head noted earlier must be part of it")
 
@@ -79,6 +83,14 @@ def _accounts(options: argparse.Namespace) -> int:
 
 
 def _audit(options: argparse.Namespace) -> int:
+    if options.file is None and (options.action == "list" or names_host(options)):
+        from heg.cli.audit_remote import audit
+
+        return audit(options)
+    return _audit_of_unit(options)
+
+
+def _audit_of_unit(options: argparse.Namespace) -> int:
     from heg.web.accounts.file import DamagedError
     from heg.web.accounts.inspection import export_lines, parse_head, verify_export, verify_folder
 
@@ -109,11 +121,16 @@ def _tell_verdict(options: argparse.Namespace, verdict: Verdict) -> int:
     }
     if options.json:
         print(json.dumps(found))
-    elif verdict.good:
-        print(f"good: {verdict.lines} lines are what was written; head {written(verdict.head)}")
     else:
-        print(f"line {verdict.first_altered} is the first that is not what was written: {verdict.why}")
+        print(verdict_line(verdict, written(verdict.head)))
     return DONE if verdict.good else FAILED
+
+
+def verdict_line(verdict: Verdict | AuditVerdict, head: str) -> str:
+    """Tell people whether the log is what was written."""
+    if verdict.good:
+        return f"good: {verdict.lines} lines are what was written; head {head}"
+    return f"line {verdict.first_altered} is the first that is not what was written: {verdict.why}"
 
 
 def _tell_code(options: argparse.Namespace, code: object, good_s: float, **also: object) -> int:
@@ -155,4 +172,4 @@ def _in_folder(options: argparse.Namespace, work: Callable[[Path, Now], int]) ->
 
 
 def _config(options: argparse.Namespace) -> LoadedConfig:
-    return load_config(options.config, drivers())
+    return load_config(options.config or default_config(), drivers())

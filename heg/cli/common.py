@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 
 def with_config(command: argparse.ArgumentParser) -> argparse.ArgumentParser:
     """Let a command be told its configuration."""
-    said = os.environ.get("HEG_CONFIG", "heg.toml")
     command.add_argument(
-        "--config", type=Path, default=Path(said), metavar="FILE", help="default: $HEG_CONFIG, or heg.toml"
+        "--config", type=Path, default=default_config(), metavar="FILE", help="default: $HEG_CONFIG, or heg.toml"
     )
     return command
+
+
+def default_config() -> Path:
+    """Return the configuration that is meant where none is named."""
+    return Path(os.environ.get("HEG_CONFIG", "heg.toml"))
 
 
 def with_json(command: argparse.ArgumentParser) -> argparse.ArgumentParser:

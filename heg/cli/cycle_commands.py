@@ -5,22 +5,20 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from heg.cli.common import with_config, with_json
-from heg.cli.ends import DONE
-from heg.cli.gateway_commands import ask, ordered, put
+from heg.cli.remote import ordered, remote, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from heg.cli.house import House
     from heg.cli.parser import Add
-    from heg.web.client import GatewayClient
-    from heg.web.plan_messages import PlannedCycle
+    from heg.web.plan_messages import PlannedCycle, PlanState
 
 
 def add_to(add: Add) -> None:
     """Add the command."""
-    cycle = add("cycle", _cycle, "an appliance's cycle is wanted within a window; without a name: which, and when")
-    with_json(with_config(cycle))
+    text = "an appliance's cycle is wanted within a window; without a name: which, and when"
+    cycle = remote(add("cycle", _cycle, text))
     cycle.add_argument("name", nargs="?", help="as in [cycle.NAME] of heg.toml, or a new one with --power-kw")
     cycle.add_argument("--earliest", metavar="TIME", help="the next 10:00 by the clock, or 2026-06-02T08:00:00Z")
     cycle.add_argument("--latest", metavar="TIME", help="when it is to be over")
@@ -39,7 +37,9 @@ def _powers(text: str) -> list[float]:
 
 def _cycle(options: argparse.Namespace) -> int:
     if options.name is None:
-        return ask(options, lambda client: _listed(options, client))
+        from heg.web.plan_messages import PlanState
+
+        return shown(options, "/api/v1/plan", PlanState, _listed)
     order: dict[str, object] = {"name": options.name}
     for key in ("earliest", "latest"):
         if (said := getattr(options, key)) is not None:
@@ -51,19 +51,8 @@ def _cycle(options: argparse.Namespace) -> int:
     return ordered(options, "cycle", order)
 
 
-def _listed(options: argparse.Namespace, client: GatewayClient) -> int:
-    body = client.read("/api/v1/plan")
-    if options.json:
-        put(body)
-        return DONE
-    import msgspec
-
-    from heg.web.plan_messages import PlanState
-
-    plan = msgspec.json.decode(body, type=PlanState).plan
-    for line in cycle_lines(() if plan is None else plan.cycles):
-        print(line)
-    return DONE
+def _listed(told: PlanState, _house: House) -> Iterable[str]:
+    return cycle_lines(() if told.plan is None else told.plan.cycles)
 
 
 def cycle_lines(cycles: Iterable[PlannedCycle]) -> Iterable[str]:

@@ -1,145 +1,113 @@
-"""Commands that ask the running gateway: devices, status, try, plug-in."""
+"""Commands that tell what the running gateway does now: status, devices, leases, alarms, health."""
 
 from __future__ import annotations
 
-import argparse
-import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from heg.cli.common import drivers, load_config, table, with_config, with_json
-from heg.cli.ends import DONE, FAILED, UNREACHABLE, CommandError
+from heg.cli.ends import DONE, FAILED
+from heg.cli.remote import ask, put, remote, shown
+from heg.cli.words import in_columns, number, say
 
 if TYPE_CHECKING:
-    from heg.cli.parser import Add
-    from heg.web.client import GatewayClient
-    from heg.web.messages import PlanNow, State, VehicleNow
+    import argparse
 
-_ANSWER_ON_ITS_WAY_S = 30.0
+    from heg.cli.house import House
+    from heg.cli.parser import Add
+    from heg.web.client.gateway import Gateway
+    from heg.web.messages import Actuators, Alarms, Devices, Health, PlanNow, State, VehicleNow
 
 
 def add_to(add: Add) -> None:
     """Add the commands."""
-    with_json(with_config(add("devices", _devices, "list the devices of the running gateway")))
-    with_json(with_config(add("status", _status, "show what the running gateway does")))
-    step = add("try", _try, "step test: one actuator moves, the grid meter must move as much; finds sign and CT errors")
-    with_json(with_config(step))
-    step.add_argument("device", help="name of the actuator, such as battery")
-    step.add_argument("--power-kw", type=float, default=1.0, metavar="KW", help="size of the step (default: 1.0)")
-    _add_plug_in(add("plug-in", _plug_in, "say when the plugged car leaves, how full it is to be then, how full it is"))
-
-
-def _add_plug_in(car: argparse.ArgumentParser) -> None:
-    with_json(with_config(car))
-    car.add_argument("--charger", default="", metavar="NAME", help="where there are several")
-    car.add_argument("--departure", metavar="TIME", help="the next 07:30 by the house's clock, or 2026-06-02T05:30:00Z")
-    car.add_argument("--target", type=_share, metavar="SHARE", help="how full it is to be then, such as 80%%")
-    car.add_argument("--soc", type=_share, metavar="SHARE", help="how full it is now, such as 40%%")
-    car.add_argument("--capacity-kwh", type=float, metavar="KWH", help="what its battery holds")
-    car.add_argument("--forget", action="store_true", help="nothing of what was said holds any more")
-
-
-def _share(text: str) -> float:
-    """Read `80%` or `0.8`; `80` alone would be either."""
-    try:
-        value = float(text.removesuffix("%")) / (100.0 if text.endswith("%") else 1.0)
-    except ValueError:
-        value = -1.0
-    if not 0.0 <= value <= 1.0:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a share such as 80% or 0.8")
-    return value
-
-
-def _devices(options: argparse.Namespace) -> int:
-    def asked(client: GatewayClient) -> int:
-        if options.json:
-            return put(client.read("/api/v1/devices"))
-        state, _ = client.state()
-        head = ("NAME", "ROLE", "MAKER AND MODEL", "SERIAL", "AT", "STATUS", "QUALITY", "AGE")
-        rows = [
-            (
-                *(device.name, ", ".join(device.roles), f"{device.maker} {device.model}", device.serial),
-                *(f"{device.protocol} {device.address}", device.status, str(device.quality or "-")),
-                "-" if device.age_s is None else f"{device.age_s} s",
-            )
-            for device in state.devices
-        ]
-        print(table([head, *rows]) if rows else "no devices yet: the gateway is still looking")
-        return DONE
-
-    return ask(options, asked)
+    remote(add("status", _status, "show what the running gateway does"))
+    remote(add("devices", _devices, "list the devices of the running gateway"))
+    remote(add("leases", _leases, "what each actuator does, who decided it and why"))
+    remote(add("alarms", _alarms, "active alarms, and how to mend them"))
+    remote(add("health", _health, "whether it does its work, and why not"))
 
 
 def _status(options: argparse.Namespace) -> int:
-    def asked(client: GatewayClient) -> int:
-        state, body = client.state()
+    def asked(gateway: Gateway) -> int:
+        from heg.web.messages import State
+
+        said = gateway.get("/api/v1/state", State)
         if options.json:
-            put(body)
+            put(said.json)
         else:
-            print("\n".join(status_lines(state)))
-        return DONE if state.healthy else FAILED
+            say(status_lines(said.message))
+        return DONE if said.message.healthy else FAILED
 
     return ask(options, asked)
 
 
-def _try(options: argparse.Namespace) -> int:
-    from heg.model.timings import Timings
+def _devices(options: argparse.Namespace) -> int:
+    from heg.web.messages import Devices
 
-    cycle_s = load_config(options.config, drivers()).unit.control.cycle_s
-    limit_s = Timings.for_cycle(cycle_s).step_test_s + _ANSWER_ON_ITS_WAY_S
+    return shown(options, "/api/v1/devices", Devices, lambda told, _house: device_lines(told))
 
-    def asked(client: GatewayClient) -> int:
-        arguments = {"device": options.device, "power_kw": options.power_kw}
-        answer, body = client.order("try", arguments, timeout_s=limit_s)
+
+def _leases(options: argparse.Namespace) -> int:
+    from heg.web.messages import Actuators
+
+    return shown(options, "/api/v1/leases", Actuators, lambda told, _house: _lease_lines(told))
+
+
+def _alarms(options: argparse.Namespace) -> int:
+    from heg.web.messages import Alarms
+
+    return shown(options, "/api/v1/alarms", Alarms, _alarm_lines)
+
+
+def _health(options: argparse.Namespace) -> int:
+    def asked(gateway: Gateway) -> int:
+        from heg.web.messages import Health
+
+        said = gateway.get("/api/v1/health", Health)
         if options.json:
-            put(body)
+            put(said.json)
         else:
-            print(f"{options.device}: {answer.outcome}: {answer.text or answer.refusal or ''}")
-            for name, value in (answer.detail or {}).items():
-                print(f"  {name}: {value}")
-        return DONE if answer.outcome == "done" else FAILED
+            say(_health_lines(said.message))
+        return DONE if said.message.healthy else FAILED
 
     return ask(options, asked)
 
 
-def _plug_in(options: argparse.Namespace) -> int:
-    order: dict[str, object] = {"charger": options.charger}
-    if options.departure is not None:
-        order["departure_utc" if "T" in options.departure else "departure"] = options.departure
-    for name in ("target", "soc", "capacity_kwh"):
-        if (value := getattr(options, name)) is not None:
-            order[name] = value
-    if options.forget:
-        order["forget"] = True
-    return ordered(options, "plug-in", order)
+def device_lines(told: Devices) -> Iterable[str]:
+    """Tell the devices for people."""
+    head = ("NAME", "ROLE", "MAKER AND MODEL", "SERIAL", "AT", "STATUS", "QUALITY", "AGE")
+    rows = (
+        (
+            *(device.name, ", ".join(device.roles), f"{device.maker} {device.model}", device.serial),
+            *(f"{device.protocol} {device.address}", device.status, str(device.quality or "-")),
+            "-" if device.age_s is None else f"{device.age_s} s",
+        )
+        for device in (one.device for one in told.devices)
+    )
+    return in_columns(head, rows, "no devices yet: the gateway is still looking")
 
 
-def ordered(options: argparse.Namespace, name: str, order: dict[str, object]) -> int:
-    """Send an order and print its answer; the exit code says whether it was refused. Raises as `ask`."""
-
-    def asked(client: GatewayClient) -> int:
-        answer, body = client.order(name, order, timeout_s=_ANSWER_ON_ITS_WAY_S)
-        if options.json:
-            put(body)
-        else:
-            print(f"{answer.outcome}: {answer.text or answer.refusal or ''}")
-        return FAILED if answer.outcome == "refused" else DONE
-
-    return ask(options, asked)
+def _lease_lines(told: Actuators) -> Iterable[str]:
+    head = ("ACTUATOR", "REGIME", "SET kW", "MEASURED kW", "STATE", "BY", "WHY")
+    rows = (
+        (
+            *(one.device, one.regime if one.held else "released", number(one.set_kw), number(one.measured_kw.value)),
+            *(one.state, one.owner, one.reason_text),
+        )
+        for one in told.actuators
+    )
+    return in_columns(head, rows, "nothing here can be steered")
 
 
-def ask(options: argparse.Namespace, asked: Callable[[GatewayClient], int]) -> int:
-    """Ask the running gateway of a configuration. Raises `CommandError` where it cannot be reached."""
-    from heg.runtime.secrets import Secret
-    from heg.web.client import GatewayClient, GatewayError
+def _alarm_lines(told: Alarms, house: House) -> Iterable[str]:
+    head = ("SINCE", "SEVERITY", "WHERE", "WHAT", "HOW TO MEND IT")
+    rows = ((house.local(one.since_utc), one.severity, one.place, one.text, one.mend) for one in told.alarms)
+    return in_columns(head, rows, "no alarms")
 
-    web = load_config(options.config, drivers()).unit.web
-    try:
-        # By the environment, not as an option: other users of a machine can read the options of a process.
-        token = os.environ.get("HEG_TOKEN")
-        return asked(GatewayClient(web.loopback, web.port, token=None if token is None else Secret(token)))
-    except GatewayError as error:
-        raise CommandError(UNREACHABLE, str(error)) from error
+
+def _health_lines(health: Health) -> Iterable[str]:
+    yield f"heg {health.version}, up for {health.uptime_s / 3600:.1f} h: {'good' if health.healthy else 'NOT GOOD'}"
+    yield from health.reasons
 
 
 def status_lines(state: State) -> Iterable[str]:
@@ -183,9 +151,3 @@ def plan_lines(plan: PlanNow) -> Iterable[str]:
     yield f"plan {plan.status}, {plan.age_s} s old{now}; energy costs {plan.prices.import_now:.3f} EUR/kWh"
     if plan.lacks:
         yield "planned without: " + " ".join(f"{lack.code}: {lack.text}" for lack in plan.lacks)
-
-
-def put(body: bytes) -> int:
-    """Print an answer's JSON."""
-    print(body.decode())
-    return DONE

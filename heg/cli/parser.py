@@ -4,53 +4,101 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import heg
 from heg.cli import (
     accounts_commands,
+    api_commands,
     certificate_commands,
     cycle_commands,
     forecast_commands,
     gateway_commands,
+    login_commands,
+    order_commands,
+    past_commands,
+    people_commands,
     plan_commands,
     socket_commands,
     studies_commands,
     unit_commands,
+    value_commands,
 )
 from heg.cli.ends import EXIT_CODES
+from heg.cli.remote import add_host
+
+if TYPE_CHECKING:
+    _Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name
+
+_ABOUT = "Home energy gateway: measures a house, decides with its owner, and acts."
+_MODULES = {
+    "see what the house does": (gateway_commands,),
+    "look at values, live and past": (value_commands, past_commands),
+    "have something done": (order_commands, cycle_commands),
+    "plans and studies": (plan_commands, forecast_commands, studies_commands),
+    "people and programs": (login_commands, people_commands),
+    "on the gateway's own machine": (unit_commands, socket_commands, accounts_commands, certificate_commands),
+    "for programs and shells": (api_commands,),
+}
+"""Under which heading the help lists the commands of each module: what people want to do."""
 
 
-class Add(Protocol):
-    """Adds one command: its name, what it does, what its help says."""
+class Add:
+    """Adds commands under one heading of the help."""
 
-    def __call__(self, name: str, command: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
-        """Return the parser of its options."""
+    def __init__(self, commands: _Commands) -> None:
+        self._commands = commands
+        self.listed: list[tuple[str, str]] = []
+
+    def __call__(
+        self, name: str, command: Callable[[argparse.Namespace], int], text: str, *, epilog: str | None = None
+    ) -> argparse.ArgumentParser:
+        """Add a command: its name, what it does, what its help says; return the parser of its options."""
+        one = self._parser(name, text, epilog)
+        one.set_defaults(command=command)
+        return one
+
+    def noun(self, name: str, text: str, *, epilog: str | None = None) -> Add:
+        """Add a word that stands before verbs, such as `heg users list`; what is returned adds the verbs."""
+        one = self._parser(name, text, epilog)
+        verbs = Add(one.add_subparsers(required=True, metavar="VERB", title="verbs", help="one of these"))
+        verbs._commands.help = None
+        return verbs
+
+    def _parser(self, name: str, text: str, epilog: str | None) -> argparse.ArgumentParser:
+        self.listed.append((name, text))
+        described = argparse.RawDescriptionHelpFormatter
+        return self._commands.add_parser(name, help=text, description=text, epilog=epilog, formatter_class=described)
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands; what it parses has `command`, to be called with it."""
     whole = argparse.ArgumentParser(
         prog="heg",
-        description="Home energy gateway: measures a house, decides with its owner, and acts.",
-        epilog=EXIT_CODES,
+        usage="heg [-h] [--version] [--host ADDRESS[:PORT]] COMMAND ...",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     whole.add_argument("--version", action="version", version=f"heg {heg.__version__}")
-    commands = whole.add_subparsers(required=True, metavar="COMMAND")
-
-    def add(name: str, command: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
-        one = commands.add_parser(name, help=text, description=text)
-        one.set_defaults(command=command)
-        return one
-
-    unit_commands.add_to(add)
-    socket_commands.add_to(add)
-    gateway_commands.add_to(add)
-    cycle_commands.add_to(add)
-    plan_commands.add_to(add)
-    studies_commands.add_to(add)
-    forecast_commands.add_to(add)
-    accounts_commands.add_to(add)
-    certificate_commands.add_to(add)
+    add_host(whole)
+    commands = whole.add_subparsers(required=True, metavar="COMMAND", prog="heg", help=argparse.SUPPRESS)
+    headings = {}
+    for heading, modules in _MODULES.items():
+        headings[heading] = add = Add(commands)
+        for module in modules:
+            module.add_to(add)
+    whole.description = f"{_ABOUT}\n\n{_listed(headings)}\n\nWhat a command takes: heg COMMAND --help"
+    whole.epilog = EXIT_CODES
     return whole
+
+
+def _listed(headings: dict[str, Add]) -> str:
+    width = max(len(name) for add in headings.values() for name, _ in add.listed)
+    parts = []
+    for heading, add in headings.items():
+        lines = (f"  {name.ljust(width)}  {_first(text)}" for name, text in add.listed)
+        parts.append("\n".join((f"{heading}:", *lines)))
+    return "\n\n".join(parts)
+
+
+def _first(text: str) -> str:
+    return text.partition(";")[0]

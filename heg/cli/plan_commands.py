@@ -1,4 +1,6 @@
-"""The planner as a command: one problem in, one plan out (docs/integrators/plan-file.md)."""
+"""Plans as commands: what the gateway plans, and the planner alone, one problem in, one plan out
+(docs/integrators/plan-file.md).
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from heg.cli.common import with_json
 from heg.cli.ends import DONE, FAILED, CommandError
+from heg.cli.planned_commands import show_plan, show_week
+from heg.cli.remote import names_host, remote
 
 if TYPE_CHECKING:
     from heg.cli.parser import Add
@@ -23,7 +26,14 @@ _OTHER_WAYS = 8
 
 def add_to(add: Add) -> None:
     """Add the commands."""
-    plan = with_json(add("plan", _plan, "plan a problem from a JSON file; the plan is JSON on standard output"))
+    text = "the plan in force, with its reasons; with a file: plan that problem here, JSON on standard output"
+    whole = remote(add("plan", _plan, text))
+    view = whole.add_argument_group("of the running gateway").add_mutually_exclusive_group()
+    view.add_argument("--again", action="store_true", help="plan the running slot anew, now")
+    view.add_argument("--otherwise", action="store_true", help="what every other way in the running slot would cost")
+    view.add_argument("--past", action="store_true", help="plan and truth of the last 24 hours side by side")
+    remote(add("week", show_week, "the days ahead: what the house needs and produces"))
+    plan = whole.add_argument_group("of a problem in a file")
     plan.add_argument("file", nargs="?", metavar="FILE.json", help="the problem; - for standard input")
     plan.add_argument(
         "--explain",
@@ -53,7 +63,9 @@ def _plan(options: argparse.Namespace) -> int:
         print(schema_text(options.schema), end="")
         return DONE
     if options.file is None:
-        raise CommandError(2, "heg plan: expected a file with a problem, or - for standard input")
+        return show_plan(options)
+    if names_host(options):
+        raise CommandError(2, "heg plan FILE.json plans on this machine: leave --host out, or the file")
     inputs = _problem(options.file)
     if options.plot is not None:
         _can_draw(options.plot)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
@@ -121,6 +120,8 @@ async def _bring(loaded: LoadedConfig, clock: Clock, state_dir: Path, file: Path
 
 
 async def _until_signalled(loaded: LoadedConfig, clock: Clock, site: Site) -> int:
+    import asyncio
+
     from heg.unit.unit import Unit
 
     _log_as(loaded.unit.log, clock)

@@ -14,35 +14,17 @@ from heg.web.accounts.roles import Permission
 from heg.web.endpoint import Answered, Call, Endpoint, Nothing, Nowhere, reading
 from heg.web.energy import energy_history
 from heg.web.house import Home, Household
-from heg.web.messages import Actuator, Alarm, DeviceReadings, EnergyHistory, Message, SavingsTable, State
-from heg.web.plan_messages import PlanPast, PlanState
+from heg.web.messages import Actuators, Alarms, Devices, EnergyHistory, Message, SavingsTable, State
+from heg.web.plan_messages import PlanPast, PlanState, WeekState
 from heg.web.planned_past import PlannedPast
 from heg.web.savings import By, savings_table
 from heg.web.snapshot import Snapshot
 from heg.web.spans import Span, between
-from heg.web.week import WeekState, week_state
+from heg.web.week import week_state
 
 _DEFAULT_SPAN = timedelta(hours=48)
 _PLAN_SPAN = timedelta(hours=24)
 _SAVINGS_SPAN = {By.SLOT: timedelta(hours=48), By.DAY: timedelta(days=31), By.MONTH: timedelta(days=400)}
-
-
-class Actuators(Message, frozen=True):
-    """What each actuator does and why."""
-
-    actuators: tuple[Actuator, ...]
-
-
-class Devices(Message, frozen=True):
-    """Every attached device with its newest values."""
-
-    devices: tuple[DeviceReadings, ...]
-
-
-class Alarms(Message, frozen=True):
-    """Active alarms."""
-
-    alarms: tuple[Alarm, ...]
 
 
 class EnergySpan(Span, frozen=True):

@@ -6,10 +6,9 @@ Routes, permissions, checks of what comes in, OpenAPI and their tests are made f
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 import msgspec
-from aiohttp import web
 
 from heg.data.door import Door
 from heg.web.accounts.records import Client
@@ -18,12 +17,19 @@ from heg.web.accounts.standing import Identity
 from heg.web.guard import LARGEST_BODY_BYTES
 from heg.web.messages import Message
 
+if TYPE_CHECKING:  # whoever only decodes messages (the command line) loads no server with them
+    from aiohttp import web
+
 
 class Open(StrEnum):
-    """Needs that are no permission: nothing at all, or any login (what concerns only whoever is logged in)."""
+    """Needs that are no permission: nothing at all, or any login (what concerns only whoever is logged in).
+
+    A token is nobody who is logged in; `any_key` is any login or token (a token may end itself).
+    """
 
     TO_ANYBODY = "anybody"
     TO_ANY_LOGIN = "any_login"
+    TO_ANY_KEY = "any_key"
 
 
 Needs = Permission | Open
@@ -71,7 +77,7 @@ class Call(Generic[_W, _B]):
     door: Door
     who: Identity | None
     client: Client
-    request: web.Request
+    request: "web.Request"
 
     @property
     def name(self) -> str:
@@ -114,7 +120,7 @@ class Download:
     file_name: str
 
 
-Answered = Message | Reply | Text | Download | web.StreamResponse
+Answered: TypeAlias = "Message | Reply | Text | Download | web.StreamResponse"
 Handler = Callable[[Call[_W, _B]], Awaitable[Answered]]
 
 

@@ -75,7 +75,7 @@ class Gate:
         needs = endpoint.needs
         if isinstance(needs, Open):
             # What concerns only whoever is logged in: a token's is somebody else's session.
-            if identity.session is None:
+            if identity.session is None and needs is not Open.TO_ANY_KEY:
                 return Refused(Reason.NOT_ALLOWED, "somebody who is logged in", "a token can't")
         elif needs not in identity.permissions:
             return Refused(Reason.NOT_ALLOWED, f"somebody who may {needs}", "ask the owner")

@@ -88,7 +88,15 @@ class LoginApi:
         return (
             reading(path, anybody, "whether there is an owner, and who asks", self._session, SessionState, Nowhere),
             ordering(path, anybody, "log in", self._login, SessionState, Nowhere, Login),
-            ordering(f"{path}/end", any_login, "log out, here or everywhere", self._logout, Ended, Nowhere, Logout),
+            ordering(
+                f"{path}/end",
+                Open.TO_ANY_KEY,
+                "log out, here or everywhere; a token ends itself",
+                self._logout,
+                Ended,
+                Nowhere,
+                Logout,
+            ),
             ordering("/api/v1/claim", anybody, "use a one-time code", self._claim, SessionState, Nowhere, Claim),
             ordering(
                 "/api/v1/password",
@@ -119,6 +127,8 @@ class LoginApi:
     async def _logout(self, call: Call[Nowhere, Logout]) -> Answered:
         who, ended = _somebody(call), 1
         if call.body.everywhere:
+            if who.session is None:
+                raise DeniedError(denied_for(Refused(Reason.NOT_ALLOWED, "somebody who is logged in", "a token can't")))
             ended = await self._desk.logout_everywhere(who, call.client)
         else:
             await self._desk.logout(who, call.client)

@@ -124,6 +124,24 @@ class Alarm(Message, frozen=True):
     since_utc: str
 
 
+class Actuators(Message, frozen=True):
+    """What each actuator does and why."""
+
+    actuators: tuple[Actuator, ...]
+
+
+class Devices(Message, frozen=True):
+    """Every attached device with its newest values."""
+
+    devices: tuple[DeviceReadings, ...]
+
+
+class Alarms(Message, frozen=True):
+    """Active alarms."""
+
+    alarms: tuple[Alarm, ...]
+
+
 class Limit(Message, frozen=True):
     """What one source says about the connection point."""
 

@@ -117,3 +117,38 @@ class PlanPast(Message, frozen=True):
     step_s: int
     done: PastDone
     planned: PastPlanned
+
+
+class Energy(Message, frozen=True):
+    """kWh: expected, and between which it lies four times of five."""
+
+    kwh: float
+    low_kwh: float
+    high_kwh: float
+
+
+class DayAhead(Message, frozen=True):
+    """A local day, or as much of it as lies ahead: so many hours from `start_utc` on."""
+
+    start_utc: str
+    hours: float
+    demand: Energy
+    production: Energy | None
+
+
+class WeekAhead(Message, frozen=True):
+    """The days ahead as they were reckoned `age_s` ago. `enough`: the house is known long enough for figures."""
+
+    revision: int
+    age_s: int
+    known_days: float
+    enough: bool
+    days: tuple[DayAhead, ...]
+    lacks: tuple[Lack, ...]
+
+
+class WeekState(Message, frozen=True):
+    """Answer of /api/v1/week: `week` is None while none was reckoned; `planning` tells whether one will be."""
+
+    planning: bool
+    week: WeekAhead | None

@@ -10,8 +10,8 @@ from msgspec import Meta
 
 from heg.data.door import Door, HistoryPage, HistoryRow, Resolution
 from heg.data.encoding import to_plain
-from heg.model.catalogue import CATALOGUE, Kind, Variable
-from heg.model.instance import ANY, Instance, Location, Quality
+from heg.model.catalogue import CATALOGUE, Variable
+from heg.model.instance import ANY, Instance, Location
 from heg.model.refusals import Refusal, RefusalCode, RefusedError
 from heg.runtime.clock import Clock
 from heg.web.accounts.records import Reason, Refused
@@ -20,9 +20,10 @@ from heg.web.asking import DeniedError
 from heg.web.endpoint import Answered, Call, Download, Endpoint, Nothing, Nowhere, Text, Wanted, reading
 from heg.web.gate import denied_for
 from heg.web.house import Home
-from heg.web.messages import Message, SeriesPage, SeriesRow, Value, iso
+from heg.web.messages import SeriesPage, SeriesRow, Value, iso
 from heg.web.spans import Span, between
 from heg.web.tables import CSV, Format, Wish, as_csv
+from heg.web.value_messages import CataloguedVariable, NewestValue, NewestValues, Variables
 
 _DEFAULT_SPAN = timedelta(hours=48)
 _MOST_ROWS = 5000
@@ -37,43 +38,6 @@ VariableName = Annotated[
 PlaceName = Annotated[
     str, Meta(max_length=64, pattern=_PLACE_NAME, description="a name such as battery; * stands for all")
 ]
-
-
-class CataloguedVariable(Message, frozen=True):
-    """A variable of the catalogue; `low` and `high` bound what is plausible, null without bound."""
-
-    id: str
-    kind: Kind
-    unit: str
-    description: str
-    low: float | None
-    high: float | None
-    states: tuple[str, ...]
-
-
-class Variables(Message, frozen=True):
-    """The whole catalogue."""
-
-    variables: tuple[CataloguedVariable, ...]
-
-
-class NewestValue(Message, frozen=True):
-    """The newest instance of a series."""
-
-    variable: str
-    device: str
-    part: str
-    time: str
-    quality: Quality
-    value: Value
-    unit: str
-    owner: str
-
-
-class NewestValues(Message, frozen=True):
-    """The newest instances under a pattern, in order of variable and place."""
-
-    values: tuple[NewestValue, ...]
 
 
 class Series(Span, frozen=True, kw_only=True):

@@ -5,45 +5,11 @@ from heg.model.plan import ExpectedEnergy, Week, WeekSpan
 from heg.runtime.clock import Clock
 from heg.web.house import Home
 from heg.web.lacks import as_lacks
-from heg.web.messages import Lack, Message, bounded, iso
+from heg.web.messages import bounded, iso
+from heg.web.plan_messages import DayAhead, Energy, WeekAhead, WeekState
 
 ENOUGH_DAYS = 3.0
 """A house that is known for less is mostly a guess: people are told so in place of figures."""
-
-
-class Energy(Message, frozen=True):
-    """kWh: expected, and between which it lies four times of five."""
-
-    kwh: float
-    low_kwh: float
-    high_kwh: float
-
-
-class DayAhead(Message, frozen=True):
-    """A local day, or as much of it as lies ahead: so many hours from `start_utc` on."""
-
-    start_utc: str
-    hours: float
-    demand: Energy
-    production: Energy | None
-
-
-class WeekAhead(Message, frozen=True):
-    """The days ahead as they were reckoned `age_s` ago. `enough`: the house is known long enough for figures."""
-
-    revision: int
-    age_s: int
-    known_days: float
-    enough: bool
-    days: tuple[DayAhead, ...]
-    lacks: tuple[Lack, ...]
-
-
-class WeekState(Message, frozen=True):
-    """Answer of /api/v1/week: `week` is None while none was reckoned; `planning` tells whether one will be."""
-
-    planning: bool
-    week: WeekAhead | None
 
 
 def week_state(door: Door, clock: Clock, home: Home) -> WeekState:

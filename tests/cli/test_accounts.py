@@ -153,7 +153,7 @@ def test_a_running_gateway_is_claimed_and_locks_when_its_file_is_damaged(config:
         assert status == 200, text
         assert ask(address, "/api/v1/state", cookie=cookie)[0] == 200
         without = heg("status", "--config", config)
-        assert (without.returncode, "HEG_TOKEN" in without.stderr) == (69, True), without.stderr
+        assert (without.returncode, "HEG_TOKEN" in without.stderr) == (77, True), without.stderr
         wish = {"label": "console", "scopes": ["read"]}
         key = json.loads(ask(address, "/api/v1/tokens", wish, cookie)[1])["key"]
         status_with = subprocess.run(

@@ -228,13 +228,14 @@ class Accounts:
     # logout
 
     def logout(self, who: Identity, client: Client, now: Now, kin: Iterable[bytes] = ()) -> None:
-        """End the session that asks, with the other keys of the same login."""
-        if who.session is None:
-            return
+        """End the session that asks, with the other keys of the same login, or the token that asks."""
         with self._ledger.change() as book:
-            for session in (who.session, *kin):
+            for session in () if who.session is None else (who.session, *kin):
                 book.end_session(session)
-            book.append(Note(Kind.LOGOUT, who.account.name, client.address, "done"), now.utc_ms)
+            if who.token is not None:
+                book.end_token(who.token)
+                book.drop_ended_tokens(who.account.id, self._rules.tokens)
+            book.append(Note(Kind.LOGOUT, str(who), client.address, "done"), now.utc_ms)
 
     def logout_everywhere(self, who: Identity, client: Client, now: Now) -> int:
         """End every session of the person who asks and forget their devices; return how many sessions there were."""

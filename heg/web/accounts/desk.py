@@ -204,7 +204,7 @@ class AccountsDesk:
         return await self._changing(lambda: accounts.change_password(who, encoded, client, self._now()))
 
     async def logout(self, who: Identity, client: Client) -> None:
-        """End the session that asks."""
+        """End the session or the token that asks."""
         if (accounts := self._accounts) is not None:
             keys = self._keys_of(who)
             await self._changing(lambda: accounts.logout(who, client, self._now(), keys))

@@ -1,0 +1,42 @@
+"""The messages of the data interface: its catalogue and its newest instances."""
+
+from heg.model.catalogue import Kind
+from heg.model.instance import Quality
+from heg.web.messages import Message, Value
+
+
+class CataloguedVariable(Message, frozen=True):
+    """A variable of the catalogue; `low` and `high` bound what is plausible, null without bound."""
+
+    id: str
+    kind: Kind
+    unit: str
+    description: str
+    low: float | None
+    high: float | None
+    states: tuple[str, ...]
+
+
+class Variables(Message, frozen=True):
+    """The whole catalogue."""
+
+    variables: tuple[CataloguedVariable, ...]
+
+
+class NewestValue(Message, frozen=True):
+    """The newest instance of a series."""
+
+    variable: str
+    device: str
+    part: str
+    time: str
+    quality: Quality
+    value: Value
+    unit: str
+    owner: str
+
+
+class NewestValues(Message, frozen=True):
+    """The newest instances under a pattern, in order of variable and place."""
+
+    values: tuple[NewestValue, ...]
