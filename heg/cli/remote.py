@@ -15,6 +15,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -24,6 +25,7 @@ from heg.cli.words import say
 
 if TYPE_CHECKING:
     from heg.cli.house import House
+    from heg.runtime.secrets import Secret
     from heg.web.client.address import Address
     from heg.web.client.faults import GatewayError, UntrustedError
     from heg.web.client.gateway import Gateway, Key
@@ -130,7 +132,12 @@ def open_gateway(options: argparse.Namespace) -> tuple[Gateway, Known]:
     from heg.web.client.gateway import Gateway
 
     line, known = open_line(options)
-    return Gateway(line, _key(known)), known
+    hosts = hosts_of_user()
+
+    def keep(session: Secret) -> None:
+        hosts.keep(line.address, replace(hosts.known(line.address), session=session))
+
+    return Gateway(line, _key(known), keep), known
 
 
 def open_line(options: argparse.Namespace) -> tuple[Line, Known]:
@@ -236,8 +243,8 @@ def _key(known: Known) -> Key | None:
 
     # By the environment, not as an option: other users of a machine can read the options of a process.
     token = os.environ.get("HEG_TOKEN")
-    if token is not None:
-        if not (token.isascii() and token.isprintable() and token.strip() == token != ""):
+    if token:
+        if not (token.isascii() and token.isprintable() and " " not in token):
             raise CommandError(2, "HEG_TOKEN: expected a token such as heg_t_..., and nothing around it")
         return Key(Secret(token))
     if known.token is not None:

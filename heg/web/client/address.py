@@ -35,6 +35,8 @@ class Address:
 
 def parse_address(text: str) -> Address:
     """Read `HOST[:PORT]`, perhaps behind `https://`. Raises `AddressError`."""
+    if not (text.isascii() and text.isprintable() and " " not in text):
+        raise AddressError(f"expected {_EXPECTED}")
     scheme, behind, rest = text.rpartition("://")
     if behind and scheme.lower() not in ("http", "https"):
         raise AddressError(f"expected {_EXPECTED}, came another kind of address")

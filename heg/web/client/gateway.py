@@ -1,6 +1,6 @@
 """The local API as typed calls: what is asked and answered are the declared messages, refusals are errors in words."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -52,11 +52,15 @@ class Said(Generic[_M]):
 
 
 class Gateway:
-    """Asks one gateway. Every call blocks; raises `GatewayError`."""
+    """Asks one gateway. Every call blocks; raises `GatewayError`.
 
-    def __init__(self, line: Line, key: Key | None = None) -> None:
+    A session's key is exchanged now and then: `keep` is told of the new one.
+    """
+
+    def __init__(self, line: Line, key: Key | None = None, keep: Callable[[Secret], None] | None = None) -> None:
         self.line = line
         self.key = key
+        self._keep = keep
 
     def with_key(self, key: Key | None) -> "Gateway":
         """Return the same gateway, asked as somebody else."""
@@ -115,9 +119,19 @@ class Gateway:
     def _asked(self, request: Request, *, answers: bool = False) -> Iterator[Response]:
         headers = {"Accept-Encoding": "identity", **request.headers, **(self.key.headers() if self.key else {})}
         with self.line.asked(replace(request, headers=headers)) as response:
+            self._look_for_key(response)
             if response.status != HTTPStatus.OK and not (answers and response.kind == JSON):
                 raise self._refusal(request, response)
             yield response
+
+    def _look_for_key(self, response: Response) -> None:
+        if self.key is None or not self.key.is_session:
+            return
+        found = _session_of(response)
+        if found is not None:
+            self.key = Key(found, is_session=True)
+            if self._keep is not None:
+                self._keep(found)
 
     def _decoded(self, body: bytes, kind: str, type_: type[_M]) -> Said[_M]:
         if kind != JSON:

@@ -154,7 +154,7 @@ def _lines(entries: Mapping[str, Entry]) -> Iterator[str]:
 
 def _quoted(text: str) -> str:
     """A basic string of TOML: JSON's with the one character that TOML forbids and JSON does not."""
-    return json.dumps(text).replace("\x7f", "\\u007f")
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 @contextmanager

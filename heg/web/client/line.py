@@ -218,8 +218,8 @@ def _changed(host: str, came: Fingerprints) -> StrangerError:
         f"{host} IS NOT THE GATEWAY THAT WAS EXPECTED: it shows another key than the one that is known.\n"
         f"It shows the certificate {came.shown}.\n"
         "Somebody may be in between; nothing was sent. Or it got a new key (another card, heg certificate renew "
-        "--new-key):\ncompare the fingerprint with what its console shows (heg fingerprint), and only if it is the same "
-        f"name it once with\n--fingerprint {came.shown}"
+        "--new-key):\ncompare the fingerprint with what its console shows (heg fingerprint), and only if it is the "
+        f"same name it once with\n--fingerprint {came.shown}"
     )
 
 

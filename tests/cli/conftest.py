@@ -1,0 +1,5 @@
+"""What several tests of commands are handed."""
+
+from tests.cli.served import person
+
+__all__ = ["person"]
