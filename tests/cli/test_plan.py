@@ -109,10 +109,19 @@ def test_an_option_that_is_nonsense_is_exit_code_2(capsys: pytest.CaptureFixture
     assert arguments[0] in capsys.readouterr().err
 
 
-def test_without_a_file_it_says_what_it_expected(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_file_the_gateways_plan_is_meant(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
     code, keys, err = planned(capsys)
-    assert (code, keys) == (2, None)
-    assert err == "heg plan: expected a file with a problem, or - for standard input\n"
+    assert (code, keys) == (78, None)
+    assert "heg.toml" in err
+    assert "--host ADDRESS" in err
+
+
+def test_a_problem_is_planned_here_and_nowhere_else(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--host", "192.168.1.20", "plan", "problem.json"]) == 2
+    assert "plans on this machine" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
