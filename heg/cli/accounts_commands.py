@@ -134,14 +134,24 @@ def verdict_line(verdict: Verdict | AuditVerdict, head: str) -> str:
 
 
 def _tell_code(options: argparse.Namespace, code: object, good_s: float, **also: object) -> int:
+    from heg.cli.certificate_commands import shown_fingerprint
+    from heg.cli.visiting import pages
     from heg.runtime.secrets import Secret
+    from heg.web.tls.fingerprints import shown
 
     assert isinstance(code, Secret)
-    minutes = round(good_s / 60)
+    loaded = _config(options)
+    minutes, addresses = round(good_s / 60), pages(loaded.unit)
+    sha256 = shown_fingerprint(loaded) if loaded.unit.web.on_lan else None
     if options.json:
-        print(json.dumps({"code": code.reveal(), "minutes": minutes, **also}))
-    else:
-        print(f"{code.reveal()}   (good once, for {minutes} minutes, on the gateway's page)")
+        found = {"code": code.reveal(), "minutes": minutes, "pages": addresses, "sha256": sha256, **also}
+        print(json.dumps(found))
+        return DONE
+    print(f"{code.reveal()}   (good once, for {minutes} minutes, on the gateway's page)")
+    for address in addresses:
+        print(f"  {address}")
+    if sha256 is not None:
+        print(f"Its certificate's SHA-256: {shown(sha256)}")
     return DONE
 
 

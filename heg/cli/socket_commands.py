@@ -21,6 +21,7 @@ def add_to(add: Add) -> None:
     """Add the commands."""
     sockets = with_json(with_config(add("sockets", _sockets, "list where the gateway of a configuration listens")))
     sockets.add_argument("--nft", action="store_true", help="the firewall made from them, for nft -f")
+    sockets.add_argument("--pages", action="store_true", help="what to type into a browser, one address a line")
     with_json(with_config(add("device-nodes", _device_nodes, "name the kinds of serial line that the drivers open")))
 
 
@@ -44,8 +45,14 @@ def _sockets(options: argparse.Namespace) -> int:
     from heg.config.sockets import open_sockets
     from heg.model.firewall import ruleset
 
-    opened = open_sockets(load_config(options.config, drivers()).unit)
-    if options.nft:
+    loaded = load_config(options.config, drivers())
+    opened = open_sockets(loaded.unit)
+    if options.pages:
+        from heg.cli.visiting import pages
+
+        found = pages(loaded.unit)
+        print(json.dumps(found) if options.json else "\n".join(found))
+    elif options.nft:
         print(ruleset(opened), end="")
     elif options.json:
         print(json.dumps([_row(one) for one in opened]))

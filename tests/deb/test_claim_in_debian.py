@@ -1,38 +1,100 @@
-"""A fresh gateway on fresh Debians: claimed by script, and used over the documented API."""
+"""A fresh gateway on fresh Debians: claimed by script from a phone in the home network, through the firewall."""
 
 from __future__ import annotations
 
 import json
-import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.deb.machines import HERE, brought, serves
-from tests.support.debian import Machine, booted, fresh_root
+from tests.deb.machines import brought, serves
+from tests.support.debian import HOME, PUBLIC, Machine, booted, fresh_root, phone
+from tests.support.processes import wait_until
 
 pytestmark = [pytest.mark.soak, pytest.mark.system]
 PASSWORD = "correct horse battery"
+VISITOR = str(Path(__file__).with_name("visitor.py"))
+REACHES = """
+import socket, sys
+to, port, own = sys.argv[1:]
+try:
+    socket.create_connection((to, int(port)), 1.5, (own, 0)).close()
+except OSError as error:
+    print(type(error).__name__)
+else:
+    print("open")
+"""
+REDIRECTED = """
+import http.client, sys
+there = http.client.HTTPConnection(*sys.argv[1:], timeout=5)
+there.request("GET", "/", headers={"Accept": "text/html", "Sec-Fetch-Mode": "navigate"})
+answer = there.getresponse()
+print(answer.status, answer.headers["Location"])
+"""
+
+
+@dataclass(frozen=True)
+class House:
+    """A machine with the gateway, and what a command on the phone begins with."""
+
+    machine: Machine
+    on_phone: list[str]
+
+    def phone_says(self, *command: object) -> str:
+        said = subprocess.run(
+            [*self.on_phone, *map(str, command)], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert said.returncode == 0, said.stderr
+        return said.stdout.strip()
+
+    def reaches(self, port: int, network: str = HOME) -> str:
+        """What the phone finds at a port of the machine."""
+        return self.phone_says(sys.executable, "-c", REACHES, f"{network}1", port, f"{network}2")
 
 
 @pytest.fixture(scope="module", params=["bookworm", "trixie"])
-def machine(
+def house(
     request: pytest.FixtureRequest, packages: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Machine]:
+) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("claimed")
     root = fresh_root(request.param, folder)
-    shutil.copyfile(Path(__file__).with_name("visitor.py"), root / "opt/visitor.py")
     package = brought(packages[0], root)
-    with booted(root, folder / "console.log") as booted_machine:
-        booted_machine.says("dpkg", "-i", package)
-        serves(booted_machine)
-        yield booted_machine
+    with booted(root, folder / "console.log") as machine, phone(machine) as on_phone:
+        told = machine.says("dpkg", "-i", package)
+        assert f"https://{HOME}1:8463" in told
+        serves(machine)
+        machine.says("systemd-run", "--unit=other", "python3", "-m", "http.server", "9000")
+        yield House(machine, on_phone)
 
 
-def test_it_is_claimed_by_script(machine: Machine) -> None:
-    code = json.loads(machine.says("heg", "claim-code", "--json"))["code"]
-    told = json.loads(machine.says("python3", "/opt/visitor.py", HERE, PASSWORD, code))
+def test_the_firewall_leaves_what_the_table_names(house: House) -> None:
+    wait_until(lambda: house.reaches(9000) == "open", "another program of the machine is reached")
+    assert house.reaches(8463, PUBLIC) == "open"
+    house.machine.says("systemctl", "enable", "--now", "heg-firewall.service", "heg-firewall.path")
+    assert {port: house.reaches(port) for port in (8463, 8464, 443, 80, 8462, 9000)} == {
+        **dict.fromkeys((8463, 8464, 443, 80), "open"),
+        **dict.fromkeys((8462, 9000), "TimeoutError"),
+    }
+    assert {house.reaches(port, PUBLIC) for port in (8463, 8464, 443, 80, 9000)} == {"TimeoutError"}
+
+
+def test_a_phone_is_sent_from_http_to_https(house: House) -> None:
+    said = house.phone_says(sys.executable, "-c", REDIRECTED, f"{HOME}1", 80)
+    assert said == f"308 https://{HOME}1/"
+
+
+def test_it_is_claimed_by_script_from_a_phone(house: House) -> None:
+    console = json.loads(house.machine.says("heg", "claim-code", "--json"))
+    assert f"https://{HOME}1:8463" in console["pages"]
+    told = json.loads(
+        house.phone_says(
+            *(sys.executable, VISITOR, f"https://{HOME}1", PASSWORD, console["code"], "--sha256", console["sha256"])
+        )
+    )
     key = told.pop("key")
     assert told == {
         "page": 200,
@@ -48,13 +110,31 @@ def test_it_is_claimed_by_script(machine: Machine) -> None:
         "command by token": 403,
         "read by nobody": 401,
     }
+    machine = house.machine
     assert "devices" in machine.says("env", f"HEG_TOKEN={key}", "heg", "status", "--json")
     assert machine.run("heg", "claim-code").returncode != 0
     assert machine.says("heg", "audit", "verify").startswith("good: ")
 
 
-def test_nothing_secret_is_in_the_journal_or_open_to_others(machine: Machine) -> None:
-    journal = machine.says("journalctl", "-b", "-u", "heg.service")
+def test_a_certificate_that_only_root_may_read_can_be_installed(house: House) -> None:
+    """Whoever has one of an authority keeps its key from the gateway's user until it is taken."""
+    machine = house.machine
+    made = machine.root / "root/made"
+    made.mkdir(mode=0o700)
+    make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=house.example"
+    make += " -addext subjectAltName=DNS:house.example -keyout key.pem -out cert.pem"
+    subprocess.run(make.split(), cwd=made, check=True, capture_output=True)
+    (made / "key.pem").chmod(0o600)
+    assert "house.example" in machine.says("heg", "certificate", "install", "/root/made/cert.pem", "/root/made/key.pem")
+    assert {path.stat().st_uid for path in state_files(machine)} == {462}
+    machine.says("heg", "certificate", "remove")
+
+
+def state_files(machine: Machine) -> list[Path]:
+    return [path for path in (machine.root / "var/lib/heg").rglob("*") if path.is_file()]
+
+
+def test_nothing_secret_is_in_the_journal_or_open_to_others(house: House) -> None:
+    journal = house.machine.says("journalctl", "-b", "-u", "heg.service")
     assert PASSWORD not in journal
-    state = machine.root / "var/lib/heg"
-    assert {oct(path.stat().st_mode & 0o077) for path in state.rglob("*") if path.is_file()} == {"0o0"}
+    assert {oct(path.stat().st_mode & 0o007) for path in state_files(house.machine)} == {"0o0"}

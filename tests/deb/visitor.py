@@ -1,12 +1,14 @@
 """A stranger's program at the gateway's door, with Python's library alone: claims it, logs in, makes a token, uses it.
 
-`visitor.py ADDRESS PASSWORD [CODE] [--certificate FILE]` tells by JSON what was answered, step by step;
-with `--token KEY --read PATH` what is there.
+`visitor.py ADDRESS PASSWORD [CODE] [--sha256 FINGERPRINT]` tells by JSON what was answered, step by step; with
+`--token KEY --read PATH` what is there. Over TLS it trusts the certificate that has this fingerprint, as a person does
+who compares it with the console's.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import http.client
 import json
 import ssl
@@ -19,9 +21,9 @@ NAME = "anna"
 class Visitor:
     """One who keeps cookies, as a browser does."""
 
-    def __init__(self, address: str, certificate: str | None) -> None:
+    def __init__(self, address: str, sha256: str) -> None:
         self._at = urlsplit(address)
-        self._trust = None if certificate is None else ssl.create_default_context(cafile=certificate)
+        self._trust = self._trusted(sha256) if self._at.scheme == "https" else None
         self._cookies: dict[str, str] = {}
 
     def ask(self, method: str, path: str, body: object = None, token: str | None = None) -> tuple[int, object]:
@@ -47,6 +49,13 @@ class Visitor:
     def forget(self) -> None:
         """Go on as somebody who was never here."""
         self._cookies.clear()
+
+    def _trusted(self, sha256: str) -> ssl.SSLContext:
+        shown = ssl.get_server_certificate((self._at.hostname or "", self._at.port or 443), timeout=20)
+        found = hashlib.sha256(ssl.PEM_cert_to_DER_cert(shown)).hexdigest()
+        if found != sha256.replace(":", "").lower():
+            raise SystemExit(f"another certificate: {found}")
+        return ssl.create_default_context(cadata=shown)
 
     def _connection(self) -> http.client.HTTPConnection:
         host = self._at.hostname or ""
@@ -90,11 +99,11 @@ def main() -> int:
     parser.add_argument("address")
     parser.add_argument("password")
     parser.add_argument("code", nargs="?")
-    parser.add_argument("--certificate")
+    parser.add_argument("--sha256", default="")
     parser.add_argument("--token")
     parser.add_argument("--read", default="/api/v1/session", metavar="PATH")
     options = parser.parse_args()
-    visitor = Visitor(options.address, options.certificate)
+    visitor = Visitor(options.address, options.sha256)
     if options.token is not None:
         json.dump(visitor.ask("GET", options.read, token=options.token), sys.stdout)
         return 0

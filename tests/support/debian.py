@@ -153,6 +153,29 @@ def booted(root: Path, log: Path) -> Iterator[Machine]:
             outer.wait()
 
 
+HOME, PUBLIC = "192.168.77.", "203.0.113."
+"""Networks on the cable between a machine (.1) and a phone (.2)."""
+
+
+@contextmanager
+def phone(machine: Machine) -> Iterator[list[str]]:
+    """Connect a phone to a machine by a cable; yield what a command on the phone begins with."""
+    with subprocess.Popen(["unshare", "--net", "sleep", "infinity"]) as there:
+        try:
+            mine = Path("/proc/self/ns/net").readlink()
+            theirs = Path(f"/proc/{there.pid}/ns/net")
+            wait_until(lambda: theirs.readlink() != mine, "the phone has a network of its own")
+            ends = ["ip", "link", "add", "lan", "netns", machine.pid, "type", "veth", "peer", "lan", "netns", there.pid]
+            subprocess.run(list(map(str, ends)), check=True)
+            for pid, last in ((machine.pid, 1), (there.pid, 2)):
+                up = "; ".join(f"ip addr add {network}{last}/24 dev lan" for network in (HOME, PUBLIC))
+                inside = ["nsenter", "-t", str(pid), "-n", "sh", "-ec", f"{up}; ip link set lo up; ip link set lan up"]
+                subprocess.run(inside, check=True)
+            yield ["nsenter", "-t", str(there.pid), "-n"]
+        finally:
+            there.kill()
+
+
 def _child_of(pid: int) -> int:
     children = Path(f"/proc/{pid}/task/{pid}/children")
     wait_until(lambda: children.read_text().split(), "the namespaces stand")
