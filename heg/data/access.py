@@ -11,7 +11,7 @@ from heg.model.policy import CUSTOMER, Grant, Policy, Right, Role, Stakeholder, 
 from heg.model.refusals import Refusal, RefusalCode
 from heg.model.rights import Rule, policy_of
 
-OWNERS_ALONE = frozenset({"policy", "contract.rights"})
+OWNERS_ALONE = frozenset({"policy", "contract.rights", "erasure", "command.erase"})
 """Nobody but their owner writes these, whatever was granted: who could, would grant the rest to himself."""
 
 _BRINGS: dict[Role, tuple[str, ...]] = {

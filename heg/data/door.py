@@ -6,7 +6,7 @@ A `Door` is an unforgeable handle that names a stakeholder and a service; the co
 `DataInterface.admit()`. Policies and minimum delays hold on every call.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -246,6 +246,11 @@ class Door(Protocol):
         self, variable: str, location: Location, arguments: Mapping[str, object], *, timeout_s: float = 30.0
     ) -> CommandAnswer:
         """Send a command and wait for its one answer."""
+
+    def export(
+        self, *, device: str | None = None, since: datetime | None = None, until: datetime | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """Everything the asker owns (of one device, of a span) as a zip, piece by piece; raises `RefusedError`."""
 
     def answer(self, variable: str, location: Location, handler: CommandHandler) -> Receipt:
         """Become the one who answers this command at this location (a pattern is allowed)."""

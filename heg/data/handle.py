@@ -1,6 +1,6 @@
 """The handle a service holds: a `Door` that names stakeholder and service and passes every call on."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from datetime import datetime
 
 from heg.data.access import Principal
@@ -18,6 +18,7 @@ from heg.data.door import (
     Subscription,
 )
 from heg.data.requests import RequestProcessor
+from heg.data.selection import Selection
 from heg.model.instance import ANYWHERE, Instance, Location, Quality
 from heg.model.policy import Policy, Stakeholder
 
@@ -110,6 +111,12 @@ class Handle:
     ) -> CommandAnswer:
         """Send a command and wait for its one answer."""
         return await self._processor.command(self._who, variable, location, arguments, timeout_s)
+
+    def export(
+        self, *, device: str | None = None, since: datetime | None = None, until: datetime | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """Everything the asker owns as a zip, piece by piece."""
+        return self._processor.export(self._who, Selection(self._who.stakeholder, device, since, until))
 
     def answer(self, variable: str, location: Location, handler: CommandHandler) -> Receipt:
         """Become the one who answers this command at this location."""

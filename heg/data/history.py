@@ -1,15 +1,15 @@
 """The past: what the interface asks of a store, and a bounded store in memory for units and tests without a disk."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from heg.data.door import Answer, Condition, Function, HistoryPage, HistoryRow, Resolution
+from heg.data.selection import STAYS, Estimate, Selection
 from heg.model.instance import Instance, Location, Quality
-from heg.model.policy import Stakeholder
-from heg.model.refusals import Refusal, RefusalCode
+from heg.model.refusals import Refusal, RefusalCode, RefusedError
 
 SPAN: dict[Resolution, timedelta] = {
     Resolution.MINUTE: timedelta(minutes=1),
@@ -52,6 +52,9 @@ class Store(Protocol):
     async def history(self, request: HistoryRequest) -> HistoryPage:
         """One page of rows in time order."""
 
+    def export(self, selection: Selection) -> AsyncGenerator[bytes, None]:
+        """Everything of a selection as a zip, piece by piece."""
+
 
 class MemoryStore:
     """Keeps the last `limit` instances in memory and nothing on disk."""
@@ -70,11 +73,25 @@ class MemoryStore:
         self._instances.clear()
         self._instances.extend(kept)
 
-    def forget(self, owner: Stakeholder) -> None:
-        """Drop everything of an owner: it had its data erased."""
-        left = [instance for instance in self._instances if instance.owner != owner]
+    async def export(self, selection: Selection) -> AsyncGenerator[bytes, None]:
+        """There is no disk to hand out: what is in memory only is gone with the process."""
+        raise RefusedError(Refusal(RefusalCode.NOT_READY, "a store", f"none to export {selection.owner}'s data from"))
+        yield b""
+
+    async def estimate(self, selection: Selection) -> Estimate:
+        """What a selection comes to."""
+        found = [one for one in self._instances if selection.takes(one)]
+        times = [one.time for one in found]
+        series = {(one.variable, one.location) for one in found}
+        return Estimate(len(found), 0, len(series), min(times, default=None), max(times, default=None))
+
+    async def erase(self, selection: Selection) -> int:
+        """Drop a selection: its owner had it erased; how many instances."""
+        left = [one for one in self._instances if not selection.takes(one) or one.variable in STAYS]
+        gone = len(self._instances) - len(left)
         self._instances.clear()
         self._instances.extend(left)
+        return gone
 
     async def query(
         self, request: int, variable: str, location: Location, condition: Condition, function: Function

@@ -2,17 +2,20 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Coroutine, Mapping
 
 from heg.data.access import Principal
 from heg.data.door import Door
+from heg.data.erasing import ErasureDesk
 from heg.data.handle import Handle
 from heg.data.history import MemoryStore
 from heg.data.keeping import StoreKeeper
 from heg.data.requests import RequestProcessor
+from heg.data.selection import Selection
 from heg.data.store.disk import DiskHealth
 from heg.data.store.reading import FollowPage
 from heg.data.store.store import NOT_READY, SqliteStore
+from heg.model.instance import Location
 from heg.model.policy import Stakeholder
 from heg.model.refusals import RefusalCode
 from heg.model.rights import Rule
@@ -38,6 +41,10 @@ class DataInterface:
         self._processor = RequestProcessor(clock, unit, self._memory if store is None else store)
         self._opened = False
         self._keeper = None if store is None else StoreKeeper(clock, unit, store, self._processor)
+        self._processor.rights.ready = store is None
+        self._errands: set[asyncio.Task[None]] = set()
+        keeps = self._memory if store is None else store
+        self._erasures = ErasureDesk(clock, Location(unit), self._processor, keeps, self._start)
 
     def admit(self, stakeholder: Stakeholder, service: str, standing: tuple[Rule, ...] = ()) -> Door:
         """Authenticate a service once, when the unit starts it: the handle names it on every call.
@@ -71,6 +78,7 @@ class DataInterface:
             logger.error("the store is not open after %s s: going on without what the last run left", within_s)
         else:
             self._opened = True
+            self._processor.rights.ready = True
 
     async def run(self) -> None:
         """Open, check, flush and keep the books until cancelled (a supervised task)."""
@@ -90,6 +98,9 @@ class DataInterface:
     async def close(self) -> None:
         """End all subscriptions, flush, close the file; nothing is written afterwards."""
         self._processor.close()
+        for errand in list(self._errands):
+            errand.cancel()
+        await asyncio.gather(*self._errands, return_exceptions=True)
         if self._store is not None:
             await self._store.close()
 
@@ -99,17 +110,13 @@ class DataInterface:
             return FollowPage((), cursor or "", gap=False, refusal=NOT_READY)
         return await self._store.follow(cursor, limit)
 
-    def export(self, owner: Stakeholder) -> AsyncIterator[str]:
-        """Everything of an owner as lines of JSON."""
-        return _nothing() if self._store is None else self._store.export(owner)
+    async def erase(self, selection: Selection) -> int | None:
+        """Erase of memory and disk what an owner has selected; how many rows, None when the disk did not do it."""
+        self._processor.forget(selection)
+        return await (self._memory if self._store is None else self._store).erase(selection)
 
-    async def erase(self, owner: Stakeholder) -> bool:
-        """Erase everything of an owner, in memory and on disk; False when the disk did not do it."""
-        self._processor.forget(owner)
-        self._memory.forget(owner)
-        return True if self._store is None else await self._store.erase(owner)
-
-
-async def _nothing() -> AsyncIterator[str]:
-    return
-    yield ""
+    def _start(self, errand: Coroutine[object, object, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(errand, name="data.erase")
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
+        return task

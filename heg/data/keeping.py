@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from heg.data.door import CommandAnswer, Outcome
 from heg.data.requests import RequestProcessor
 from heg.data.store.disk import DiskHealth, DiskState
+from heg.data.store.erasure import Eraser
 from heg.data.store.frames import from_ms
 from heg.data.store.store import NOT_READY, SqliteStore
 from heg.data.store.values import value_of
@@ -31,6 +32,7 @@ class StoreKeeper:
         self._store = store
         self._processor = processor
         self._raised: dict[str, AlarmRecord] = {}
+        self._unfinished: Eraser | None = None
         self._flush_due_s = 0.0
         self._upkeep_due_s = 0.0
         processor.answer_itself("command.backup", Location(unit), self.backup)
@@ -46,6 +48,10 @@ class StoreKeeper:
                     name.variable, name.location, value, time, row.quality, name.owner, name.source, restored.policy
                 )
             )
+        self._unfinished = await self._store.under_way()
+        if self._unfinished is not None:
+            # What its owner had erased must not be seen again while it waits for its end.
+            self._processor.forget(self._unfinished.selection)
         now_s = self._clock.monotonic_s()
         self._flush_due_s = now_s + self._store.settings.flush_s
         self._upkeep_due_s = now_s + self._store.settings.flush_s
@@ -59,7 +65,14 @@ class StoreKeeper:
         return CommandAnswer(Outcome.DONE, f"the store is copied to {copy.name}", detail={"file": str(copy)})
 
     async def check(self) -> None:
-        """Look the whole file over: behind the running image, because a large one takes a while."""
+        """Look the whole file over: behind the running image, because a large one takes a while.
+
+        An erasure that a crash broke off is ended first.
+        """
+        if self._unfinished is not None:
+            eraser, self._unfinished = self._unfinished, None
+            rows = await self._store.resume(eraser)
+            logger.info("an erasure of an earlier run is %s", "not done" if rows is None else "done")
         self._say(await self._store.check())
 
     def due_s(self) -> float:

@@ -4,7 +4,7 @@ Source: spec data-interface.md, Modules.
 """
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -29,11 +29,13 @@ from heg.data.image import Image, Series, is_newest
 from heg.data.mailbox import Mailbox, PeriodicMailbox
 from heg.data.refusals import RefusalBook
 from heg.data.rights import RightsKeeper
+from heg.data.selection import Selection, of_now
 from heg.data.subscriptions import EventSubscription, PeriodicKey, Switchboard, deliver
 from heg.data.validation import checked_value, location_refusal, time_refusal
 from heg.model.catalogue import CATALOGUE, Durability, Kind, Variable
-from heg.model.instance import ANY, Instance, Location, Quality
-from heg.model.policy import CUSTOMER, Policy, Right, Stakeholder
+from heg.model.instance import ANY, ANYWHERE, Instance, Location, Quality
+from heg.model.policy import CUSTOMER, Policy, Right
+from heg.model.records import DeviceRecord, DeviceStatus
 from heg.model.refusals import Refusal, RefusalCode, RefusedError
 from heg.model.renaming import renamed
 from heg.runtime.clock import Clock
@@ -41,8 +43,8 @@ from heg.runtime.clock import Clock
 SHORTEST_PERIOD_S = 0.1
 RESTORED_ARRIVAL_S = -1e9
 """Arrival of what the last run left: some thirty years ago, older than any limit on age."""
-LASTING = frozenset({"configuration", "hands_off", "evidence", "policy", "contract.rights"})
-HAPPENINGS = frozenset({"evidence"})
+LASTING = frozenset({"configuration", "hands_off", "evidence", "policy", "contract.rights", "erasure"})
+HAPPENINGS = frozenset({"evidence", "erasure"})
 """Records of what happened, not of how something is: saying the same twice is news twice."""
 _WORSE = (Quality.GOOD, Quality.STALE, Quality.BAD)
 
@@ -224,6 +226,15 @@ class RequestProcessor:
             refusal = self._desk.register(Registration(request, who, variable, pattern, handler))
         return self._receipt(request, refusal)
 
+    def export(self, who: Principal, selection: Selection) -> AsyncGenerator[bytes, None]:
+        """See `Door.export`."""
+        refusal = self._principal_refusal(who)
+        if refusal is None and (selection.since or selection.until):
+            refusal = _span_refusal(selection.since, selection.until)
+        if refusal is not None:
+            raise RefusedError(self.refusals.count(refusal))
+        return self._store.export(selection)
+
     def restore(self, left: Instance) -> None:
         """Refill the image with what the last run left, unless the series has a newer instance already.
 
@@ -240,17 +251,31 @@ class RequestProcessor:
             if not self.image.add(series):
                 return
         # Several sources may have written a series, a device under its earlier name among them: the youngest counts.
-        if series.newest is None or (series.newest.sequence == 0 and series.newest.time < left.time):
+        if series.newest is None or _is_later(left, series.newest):
             lasts = left.variable in LASTING or entry.kind in (Kind.PROFILE, Kind.COMMAND)
             quality = left.quality if lasts else max(left.quality, Quality.STALE, key=_WORSE.index)
             series.newest = replace(left, quality=quality, arrived_s=RESTORED_ARRIVAL_S, sequence=0)
             if left.location == Location(self._unit):
                 self.rights.take(left.value)
 
-    def forget(self, owner: Stakeholder) -> None:
-        """Drop every series of an owner from the image: it had its data erased."""
-        for series in [s for s in self.image.everything() if s.owner == owner]:
-            self.image.drop(series)
+    def forget(self, selection: Selection) -> None:
+        """Drop from the image what its owner has erased; what tells how things are now stays till it is overwritten."""
+        now, now_s = self._clock.utc(), self._clock.monotonic_s()
+        attached = {
+            one.location.device
+            for one in self.image.under("device", ANYWHERE)
+            if one.newest is not None
+            and one.newest.sequence
+            and isinstance(one.newest.value, DeviceRecord)
+            and one.newest.value.status is not DeviceStatus.REMOVED
+        }
+        for series in list(self.image.everything()):
+            newest = series.newest
+            if newest is None or not selection.takes(newest):
+                continue
+            here = series.location.device in ("", *attached)
+            if not (here and of_now(newest, now, now_s)):
+                self.image.drop(series)
 
     def rename_devices(self, devices: Mapping[str, str]) -> None:
         """Give devices other names, all at once: their series with all history, and what names them.
@@ -481,6 +506,26 @@ class RequestProcessor:
 
     def _publish_refusals(self, code: RefusalCode, count: int) -> None:
         self.write_itself("self.refusals", Location(self._unit, part=str(code)), float(count))
+
+
+def _span_refusal(since: datetime | None, until: datetime | None) -> Refusal | None:
+    ends = [one for one in (since, until) if one is not None]
+    if any(one.tzinfo is None for one in ends) or (since is not None and until is not None and until <= since):
+        return Refusal(RefusalCode.BAD_TIME, "since before until, both with zone", f"{since} to {until}")
+    return None
+
+
+def _is_later(left: Instance, known: Instance) -> bool:
+    """Tell which of two that the last run left is the newer: the same series may have been written by two services.
+
+    A version tells it whatever the clock showed.
+    """
+    if known.sequence:
+        return False  # this run's own
+    versions = getattr(left.value, "version", None), getattr(known.value, "version", None)
+    if isinstance(versions[0], int) and isinstance(versions[1], int):
+        return versions[0] > versions[1]
+    return left.time > known.time
 
 
 def _variable_refusal(entry: Variable | None, variable: str) -> Refusal | None:

@@ -33,7 +33,10 @@ _SHOWN = 3
 
 
 class RightsKeeper:
-    """Knows the rules in force, what they say of a series, and which contract they do not meet."""
+    """Knows the rules in force, what they say of a series, and which contract they do not meet.
+
+    Until it is `ready` (what the last run left is known) nothing can be changed.
+    """
 
     def __init__(
         self, unit: str, utc: Callable[[], datetime], write_itself: Callable[[str, Location, object], object]
@@ -43,6 +46,7 @@ class RightsKeeper:
         self._write_itself = write_itself
         self._policies = PolicyBook()
         self._contracts = ContractBook()
+        self.ready = True
         self._generation = 0
         self._known: dict[Policy, Policy] = {}
         self._raised: AlarmRecord | None = None
@@ -75,13 +79,16 @@ class RightsKeeper:
 
     def refusal(self, variable: str, location: Location, value: object) -> Refusal | None:
         """Say why rules or contracts cannot be taken; None for any other variable."""
-        if variable not in OWNERS_ALONE:
+        if not isinstance(value, PolicyBook | ContractBook):
             return None
+        if not self.ready:
+            # What is in force would be overwritten unseen.
+            return Refusal(RefusalCode.NOT_READY, "an open store", "none", "see the store's alarm; ask again later")
         if location != self._here:
             return Refusal(RefusalCode.UNSUPPORTED, f"{variable} at {self._here}", str(location))
         if isinstance(value, PolicyBook):
             return self._policies_refusal(value)
-        return self._contracts_refusal(value) if isinstance(value, ContractBook) else None
+        return self._contracts_refusal(value)
 
     def take(self, value: object) -> bool:
         """Put accepted rules or contracts in force; tells whether accesses must be judged anew."""

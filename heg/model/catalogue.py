@@ -20,6 +20,7 @@ from heg.model.records import (
     ConfigurationDraft,
     ConfigurationRecord,
     DeviceRecord,
+    ErasureRecord,
     EvidenceRecord,
     HealthRecord,
     PlannedSlot,
@@ -213,6 +214,7 @@ _RECORDS = (
     _record("configuration.draft", "a configuration that is proposed", ConfigurationDraft, Durability.MEMORY),
     _record("certificate", "the certificate that the home network is shown", CertificateRecord),
     _record("policy", "the owner's standing rules: which others may read or write what, and how often", PolicyBook),
+    _record("erasure", "data that the owner had erased", ErasureRecord),
     _record("contract.rights", "the least rights that contracts with DSO and supplier ask for", ContractBook),
 )
 _SELF = (
@@ -242,6 +244,7 @@ _COMMANDS = (
     _command("command.device.rename", "give a device another name; its history goes with it"),
     _command("command.device.remove", "configure a device no more; its history stays"),
     _command("command.device.test", "see that a device answers, and what"),
+    _command("command.erase", "erase data of the owner: asked first what would go, then confirmed"),
     _command("command.permit_join", "open a network for joining for a bounded time"),
 )
 

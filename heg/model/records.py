@@ -122,6 +122,29 @@ class CertificateRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ErasureRecord:
+    """Variable `erasure`: the owner had data erased: of one device (None: of all), from `since` until before `until`.
+
+    Written when it begins (`rows` is None), so that whoever remembers the past forgets it too, and when it is done.
+    """
+
+    by: str
+    address: str = ""
+    device: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    rows: int | None = None
+
+    @property
+    def what(self) -> str:
+        """What is erased, in words."""
+        of = "everything" if self.device is None else f"what {self.device or 'the unit itself'} measured and did"
+        since = "" if self.since is None else f" from {self.since:%Y-%m-%dT%H:%M:%SZ}"
+        until = "" if self.until is None else f" until {self.until:%Y-%m-%dT%H:%M:%SZ}"
+        return f"{of}{since}{until}"
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedSlot:
     """Variable `plan.slot`, time = the slot's start: what was planned, forecast and priced for it when it began.
 

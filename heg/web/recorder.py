@@ -8,7 +8,7 @@ import logging
 
 from heg.data.door import Door, MailboxKind, Notification
 from heg.model.instance import Location
-from heg.model.records import ConfigurationRecord, EvidenceRecord
+from heg.model.records import ConfigurationRecord, ErasureRecord, EvidenceRecord
 from heg.model.rights import ContractBook, PolicyBook
 from heg.web.accounts.chain import Kind, Note
 from heg.web.accounts.desk import AccountsDesk, DeskError
@@ -47,6 +47,12 @@ class Recorder:
             before, after = _kw(value.grid_before_kw), _kw(value.grid_after_kw)
             detail = f"{value.what}: {value.reason.text}; grid {before} before, {after} after"
             await self._note(Note(Kind.EVIDENCE, _UNIT, "", "noted", detail))
+        elif isinstance(value, ErasureRecord):
+            outcome = "begun" if value.rows is None else "done"
+            detail = value.what if value.rows is None else f"{value.what}: {value.rows} values erased"
+            await self._note(
+                Note(Kind.PERSONAL_DATA, value.by or _UNIT, value.address, outcome, detail), sparingly=False
+            )
         else:
             await self._in_force(value)
 

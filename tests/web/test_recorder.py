@@ -103,3 +103,27 @@ async def test_every_change_of_policies_and_contracts_is_written_down_with_who_a
     assert first.detail == "version 1: rule 1: dso:north/* may read * at */*, every 60 s at most"
     assert (last.kind, last.who, last.outcome) == ("contract", "bert/token 3", "insisted")
     await data.close()
+
+
+@stepped
+async def test_an_erasure_is_written_down_with_who_and_what_but_not_what_was_erased(
+    clock: Clock, tmp_path: Path
+) -> None:
+    data = DataInterface(clock, "home")
+    owner = data.admit(CUSTOMER, "web")
+    async with desk_in(tmp_path, clock) as desk, recording(data, desk):
+        await clock.sleep(1)
+        owner.write("power.active", Location("home", "meter"), 1.0)
+        told = await owner.command("command.erase", HERE, {"by": "anna", "address": "192.0.2.7", "device": "meter"})
+        assert told.detail is not None
+        confirmed = {"by": "anna", "address": "192.0.2.7", "confirm": told.detail["confirm"]}
+        assert (await owner.command("command.erase", HERE, confirmed)).detail == {"rows": 1}
+        await clock.sleep(1)
+        found = await desk.lines(0)
+    assert not isinstance(found, Refused)
+    assert [(one.kind, one.who, one.address, one.outcome) for one in found] == [
+        ("personal_data", "anna", "192.0.2.7", "begun"),
+        ("personal_data", "anna", "192.0.2.7", "done"),
+    ]
+    assert found[1].detail == "what meter measured and did: 1 values erased"
+    await data.close()

@@ -83,6 +83,10 @@ class Dictionary:
         self._unsaved |= moved.keys()
         self._moved |= moved.keys()
 
+    def all_owned_by(self, owner: Stakeholder) -> bool:
+        """Tell whether every series is this owner's."""
+        return all(name.owner == owner for name in self._ids)
+
     def save(self, connection: sqlite3.Connection) -> None:
         """Write what is unsaved, inside the caller's transaction."""
         # Names may be exchanged: none may stand in another's way meanwhile.

@@ -2,7 +2,7 @@
 
 import itertools
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from heg.data.store.frames import Row, decode_frame, encode_frame
@@ -70,11 +70,11 @@ class Pending:
         self._frames = deque(frames)
         self._bytes = sum(len(frame.body) for frame in frames)
 
-    def without(self, gone: frozenset[int]) -> None:
-        """Take series out: their owner had them erased."""
+    def keep(self, keeps: Callable[[Row], bool]) -> None:
+        """Take rows out: their owner had them erased."""
         left = []
         for frame in self._frames:
-            rows = [row for row in decode_frame(frame.body) if row.series not in gone]
+            rows = [row for row in decode_frame(frame.body) if keeps(row)]
             if rows:
                 left.append(replace(frame, body=encode_frame(rows), rows=len(rows)))
         self._frames = deque(left)

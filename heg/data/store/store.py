@@ -8,15 +8,17 @@ import asyncio
 import functools
 import logging
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
 from heg.data.door import Answer, Condition, Function, HistoryPage
 from heg.data.history import HistoryRequest, under_new_name
-from heg.data.store import ownership
-from heg.data.store.disk import Disk, DiskHealth, Restored
+from heg.data.selection import STAYS, Estimate, Selection
+from heg.data.store import erasure
+from heg.data.store.disk import Disk, DiskHealth, DiskState, Restored
+from heg.data.store.export import Archive
 from heg.data.store.files import copy_to, hold_reserve
 from heg.data.store.frames import Row, to_ms
 from heg.data.store.reading import FollowPage, Reader, Tally
@@ -25,8 +27,7 @@ from heg.data.store.settings import StoreSettings
 from heg.data.store.upkeep import Now, RetentionClock, keep_retention, keep_size, make_room
 from heg.data.store.values import row_of
 from heg.model.instance import Instance, Location
-from heg.model.policy import Stakeholder
-from heg.model.refusals import Refusal, RefusalCode
+from heg.model.refusals import Refusal, RefusalCode, RefusedError
 from heg.runtime.clock import Clock
 
 NOT_READY = Refusal(RefusalCode.NOT_READY, "an open store", "none", "see the store's alarm; ask again later")
@@ -152,28 +153,54 @@ class SqliteStore:
         page = await self._read(lambda reader: reader.follow(cursor, bounded))
         return FollowPage((), cursor or "", gap=False, refusal=NOT_READY) if page is None else page
 
-    async def export(self, owner: Stakeholder) -> AsyncIterator[str]:
-        """Everything of an owner as lines of JSON: raw rows, roll-ups, then what is not flushed yet."""
-        place: ownership.Place | None = ownership.START
-        while place is not None:
-            tail = tuple(self._tail)
-            chunk = await self._on_file(functools.partial(self._export_chunk, owner, place, tail))
-            if chunk is None:
+    async def export(self, selection: Selection) -> AsyncGenerator[bytes, None]:
+        """A zip of tables and JSON lines, made piece by piece while it is read: memory stays what a piece takes."""
+        await self.flush()
+        archive = Archive(selection)
+        while (piece := await self._on_file(functools.partial(self._piece, archive, tuple(self._tail)))) is not None:
+            if piece:
+                yield piece
+            if archive.done:
                 return
-            lines, place = chunk
-            for line in lines:
-                yield line
+        raise RefusedError(NOT_READY)
 
-    async def erase(self, owner: Stakeholder) -> bool:
-        """Erase everything of an owner; False when the disk did not do it (nothing is half erased)."""
-        self._tail = [entry for entry in self._tail if entry[0].owner != owner]
-        self._urgent = [entry for entry in self._urgent if entry[0].owner != owner]
+    async def estimate(self, selection: Selection) -> Estimate | None:
+        """What a selection comes to; None when the disk does not say."""
+        await self.flush()
+        return await self._on_file(lambda connection: erasure.estimate(self._disk, connection, selection))
 
-        def work(connection: sqlite3.Connection) -> bool:
-            ownership.erase(self._disk, connection, owner)
-            return True
+    async def erase(self, selection: Selection) -> int | None:
+        """Erase a selection, however long it takes; returns how many rows. None when the disk did not do it.
 
-        return bool(await self._on_file(work))
+        What was begun goes on with `resume()` after a crash.
+        """
+        if (await self.flush()).state is not DiskState.GOOD:
+            return None
+        stays = [e for e in self._tail if not selection.takes(e[0]) or e[0].variable in STAYS]
+        self._tail, kept = stays, {id(one[0]) for one in stays}
+        self._urgent = [entry for entry in self._urgent if id(entry[0]) in kept]
+        eraser = await self._on_file(lambda connection: erasure.begin(self._disk, connection, selection))
+        return None if eraser is None else await self._carry_out(eraser)
+
+    async def under_way(self) -> erasure.Eraser | None:
+        """Return the erasure that an earlier run did not end."""
+        found = await self._on_file(lambda connection: (erasure.under_way(connection),))
+        return None if found is None else found[0]
+
+    async def resume(self, eraser: erasure.Eraser) -> int | None:
+        """Go on with an erasure of an earlier run."""
+        return await self._carry_out(eraser)
+
+    async def _carry_out(self, eraser: erasure.Eraser) -> int | None:
+        more: bool | None = True
+        while more:
+            more = await self._on_file(lambda connection: eraser.step(self._disk, connection))
+
+        def finish(connection: sqlite3.Connection) -> int:
+            eraser.finish(self._disk, connection)
+            return eraser.rows
+
+        return None if more is None else await self._on_file(finish)
 
     async def backup(self) -> Path | None:
         """Write a consistent copy beside the file, in place of an earlier one; None when the disk did not do it."""
@@ -259,10 +286,8 @@ class SqliteStore:
             found = connection.execute("SELECT max(label_ms) FROM frame").fetchone()[0]
         return otherwise_ms if found is None else int(found)
 
-    def _export_chunk(
-        self, owner: Stakeholder, place: ownership.Place, tail: tuple[_Entry, ...], connection: sqlite3.Connection
-    ) -> tuple[list[str], ownership.Place | None]:
-        return ownership.export_chunk(self._disk, connection, owner, place, self._rows(tail))
+    def _piece(self, archive: Archive, tail: tuple[_Entry, ...], connection: sqlite3.Connection) -> bytes:
+        return archive.piece(self._disk, connection, self._rows(tail))
 
     def _label_ms(self) -> int:
         return to_ms(self._clock.utc())

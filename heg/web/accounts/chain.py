@@ -28,6 +28,7 @@ class Kind(StrEnum):
     KEY = "key"
     POLICY = "policy"
     CONTRACT = "contract"
+    PERSONAL_DATA = "personal_data"
     CONFIGURATION = "configuration"
     EVIDENCE = "evidence"
     AUDIT = "audit"

@@ -17,7 +17,7 @@ from heg.model.policy import CUSTOMER, Grant, Policy, Role, Stakeholder
 from heg.model.records import AlarmRecord, ConfigurationRecord, DeviceRecord, DeviceStatus, Severity
 from heg.runtime.clock import Clock
 from heg.runtime.loops import RealTiming, run
-from tests.data.store.houses import HOME, METER, anywhere, as_after_a_power_cut, raw_values, unit
+from tests.data.store.houses import HOME, METER, as_after_a_power_cut, raw_values, unit
 from tests.support.stepped import stepped
 
 DSO = Stakeholder(Role.DSO, "north")
@@ -171,35 +171,6 @@ async def test_following_the_store_misses_nothing(clock: Clock, tmp_path: Path) 
             cursor = page.cursor
             seen += [instance.value for instance in page.instances]
     assert seen == written
-
-
-@stepped
-async def test_an_owner_gets_everything_and_can_have_it_erased(clock: Clock, tmp_path: Path) -> None:
-    path = tmp_path / "store.sqlite"
-    secret = Location("home", "secret-sauna")
-    async with unit(clock, path, flush_s=10.0) as (data, door):
-        supplier = data.admit(Stakeholder(Role.SUPPLIER, "volt"), "tariff")
-        for second in range(125):
-            door.write("power.active", secret, second / 100)
-            door.write("state.events", secret, "sauna-marker")
-            supplier.write("price.import", HOME, 0.3)
-            await clock.sleep(1)
-        lines = [line async for line in data.export(CUSTOMER)]
-        raw = [line for line in lines if "resolution" not in line and "power.active" in line]
-        assert len(raw) == 125
-        assert any('"resolution":"1min"' in line for line in lines)
-        assert not any("price.import" in line for line in lines)
-
-        assert await data.erase(CUSTOMER)
-        assert [line async for line in data.export(CUSTOMER)] == []
-        assert door.latest("power.active", secret) is None
-        kept = await supplier.history("price.import", HOME, clock.utc() - timedelta(hours=1), clock.utc())
-        assert len(kept.rows) == 125
-        rolled = await supplier.history(
-            "price.import", HOME, clock.utc() - timedelta(hours=1), clock.utc(), Resolution.MINUTE
-        )
-        assert sum(row.count for row in rolled.rows) == 125
-    assert not anywhere(b"sauna", tmp_path)
 
 
 @stepped
