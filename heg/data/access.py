@@ -64,7 +64,7 @@ class AccessControl:
     """
 
     def __init__(self) -> None:
-        self._last: dict[tuple[Principal, str, Location | None, Right], float] = {}
+        self._last: dict[tuple[Stakeholder, str, str, Location | None, Right], float] = {}
 
     def refusal(self, who: Principal, access: Access, right: Right, now_s: float) -> Refusal | None:
         """Return why this access is denied; None when it is granted (and then counts as the last access)."""
@@ -86,7 +86,8 @@ class AccessControl:
         if grant.min_delay_s <= 0:
             return None
         # All places nobody has written share one delay: made-up places must not fill the memory.
-        key = (who, access.variable, access.location if access.written else None, right)
+        # By name: a service that is admitted anew has had its look already.
+        key = (who.stakeholder, who.service, access.variable, access.location if access.written else None, right)
         last_s = self._last.get(key)
         if last_s is not None and now_s - last_s < grant.min_delay_s:
             wait_s = grant.min_delay_s - (now_s - last_s)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from heg.data.door import CommandAnswer, Outcome
 from heg.data.requests import RequestProcessor
 from heg.data.store.disk import DiskHealth, DiskState
-from heg.data.store.erasure import Eraser
 from heg.data.store.frames import from_ms
 from heg.data.store.store import NOT_READY, SqliteStore
 from heg.data.store.values import value_of
@@ -32,7 +31,6 @@ class StoreKeeper:
         self._store = store
         self._processor = processor
         self._raised: dict[str, AlarmRecord] = {}
-        self._unfinished: Eraser | None = None
         self._flush_due_s = 0.0
         self._upkeep_due_s = 0.0
         processor.answer_itself("command.backup", Location(unit), self.backup)
@@ -48,14 +46,19 @@ class StoreKeeper:
                     name.variable, name.location, value, time, row.quality, name.owner, name.source, restored.policy
                 )
             )
-        self._unfinished = await self._store.under_way()
-        if self._unfinished is not None:
-            # What its owner had erased must not be seen again while it waits for its end.
-            self._processor.forget(self._unfinished.selection)
+        await self._end_erasure()
         now_s = self._clock.monotonic_s()
         self._flush_due_s = now_s + self._store.settings.flush_s
         self._upkeep_due_s = now_s + self._store.settings.flush_s
         self._say(self._store.health)
+
+    async def _end_erasure(self) -> None:
+        """End what a crash broke off, before anybody reads the past."""
+        eraser = await self._store.under_way()
+        if eraser is not None:
+            self._processor.forget(eraser.selection)
+            rows = await self._store.resume(eraser)
+            logger.info("an erasure of an earlier run is %s", "not done" if rows is None else "done")
 
     async def backup(self, _place: Location, _arguments: Mapping[str, object]) -> CommandAnswer:
         """Answer `command.backup`: a consistent copy of the store beside it."""
@@ -65,14 +68,7 @@ class StoreKeeper:
         return CommandAnswer(Outcome.DONE, f"the store is copied to {copy.name}", detail={"file": str(copy)})
 
     async def check(self) -> None:
-        """Look the whole file over: behind the running image, because a large one takes a while.
-
-        An erasure that a crash broke off is ended first.
-        """
-        if self._unfinished is not None:
-            eraser, self._unfinished = self._unfinished, None
-            rows = await self._store.resume(eraser)
-            logger.info("an erasure of an earlier run is %s", "not done" if rows is None else "done")
+        """Look the whole file over: behind the running image, because a large one takes a while."""
         self._say(await self._store.check())
 
     def due_s(self) -> float:

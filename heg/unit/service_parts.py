@@ -5,11 +5,13 @@ from zoneinfo import ZoneInfo
 
 from heg.config.schema import HegConfig
 from heg.data.door import Door
+from heg.model.instance import Location
 from heg.model.timings import Timings
 from heg.runtime.clock import Clock
 from heg.services.accounting.service import Accounting
 from heg.services.accounting.settings import AccountingSettings
 from heg.services.cycles import CycleService, CyclesSettings
+from heg.services.forgetting import anew_after_erasures
 from heg.services.planning.loop import SlotLoop
 from heg.services.planning.planner import Planner
 from heg.services.planning.settings import PlanningSettings
@@ -43,12 +45,17 @@ class ServiceParts:
         await VehicleService(self._admit("vehicle"), self._clock, unit, timings, zone).run()
 
     async def _plan_slots(self, settings: PlanningSettings) -> None:
-        # What answers it ends with it.
-        answering = WorkerLink(self._clock) if self._planner is None else self._planner()
-        try:
-            await SlotLoop(self._admit(PLANNING), self._clock, answering, settings).run()
-        finally:
-            await answering.close()
+        door = self._admit(PLANNING)
+
+        async def plan() -> None:
+            # What answers it ends with it.
+            answering = WorkerLink(self._clock) if self._planner is None else self._planner()
+            try:
+                await SlotLoop(door, self._clock, answering, settings).run()
+            finally:
+                await answering.close()
+
+        await anew_after_erasures(door, Location(settings.unit), plan)
 
     async def _wait_with_cycles(self, settings: CyclesSettings) -> None:
         await CycleService(self._admit("cycles"), self._clock, settings).run()

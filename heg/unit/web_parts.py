@@ -24,6 +24,7 @@ class WebParts:
     def __init__(self, data: DataInterface, clock: Clock, site: Site, here: Location, file: str) -> None:
         self._data, self._clock, self._site, self._here, self._file = data, clock, site, here, file
         self._accounts: AccountsDesk | None = None
+        self._doors = Doors(data.admit)
 
     def of(self, unit: HegConfig) -> Iterator[Part]:
         """Give the parts that a configuration wants, those that others stand on first."""
@@ -43,7 +44,7 @@ class WebParts:
     async def _behind_login(self, unit: HegConfig) -> None:
         desk = self._desk()
         await desk.opened()
-        await self._page(unit, Gate(desk, Doors(self._data.admit))).run()
+        await self._page(unit, Gate(desk, self._doors)).run()
 
     def _desk(self) -> AccountsDesk:
         if self._accounts is None:

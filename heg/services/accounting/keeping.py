@@ -62,6 +62,20 @@ class Keeping:
         """The days and months that are kept."""
         return RecentBooks(_started(self._days), _started(self._months))
 
+    def forget(self, since: datetime | None, until: datetime) -> None:
+        """Drop what the owner had erased: every span that may reach into it."""
+
+        def left(books: Mapping[datetime, BooksRecord], longest: timedelta) -> dict[datetime, BooksRecord]:
+            return {
+                start: one
+                for start, one in books.items()
+                if (since is not None and start + longest <= since) or start >= until
+            }
+
+        self._slots = left(self._slots, self._calendar.slot)
+        self._days = left(self._days, timedelta(hours=25))
+        self._months = left(self._months, timedelta(days=31, hours=1))
+
     def put(self, start: datetime, record: BooksRecord) -> Changed:
         """Keep a span's record; return what has to be written: it, and the day and month that it ended."""
         changed = Changed()

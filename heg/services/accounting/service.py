@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from heg.data.door import Door, Resolution
 from heg.model.books import BillingRecord, OpenBooks
 from heg.model.instance import ANY, Location, Quality
-from heg.model.records import BooksRecord, RecentBooks
+from heg.model.records import BooksRecord, ErasureRecord, RecentBooks
 from heg.model.refusals import RefusalCode
 from heg.model.slots import Profile
 from heg.model.tariff import TariffTerms, Viewpoint
@@ -64,10 +64,13 @@ class Accounting:
         self._told: datetime | None = None
         self._keep_due_s = clock.monotonic_s() + settings.keep_every_s
         self._one_way = _ONE_WAY
+        self._reading: asyncio.Task[None] | None = None
+        erasure = door.latest("erasure", self._here)
+        self._obeyed = 0 if erasure is None else erasure.sequence
 
     async def run(self) -> None:
         """Keep the books until cancelled; where they stand is then written."""
-        reading = asyncio.create_task(self._read_kept(), name="accounting.kept")
+        reading = self._reading = asyncio.create_task(self._read_kept(), name="accounting.kept")
         try:
             while True:
                 self._look()
@@ -81,6 +84,7 @@ class Accounting:
     # -- looking
 
     def _look(self) -> None:
+        self._forget()
         now_s, now = self._clock.monotonic_s(), self._clock.utc()
         learnt = self._learn(now)
         self._learn_terms(now)
@@ -177,6 +181,25 @@ class Accounting:
             if found is not None:
                 self._door.write(variable, self._here, found[1], time=found[0])
 
+    # -- forgetting
+
+    def _forget(self) -> None:
+        """Forget what the owner had erased, before anything is written: books in memory would bring it back."""
+        newest = self._door.latest("erasure", self._here)
+        if newest is None or newest.sequence == self._obeyed or not isinstance(newest.value, ErasureRecord):
+            return
+        self._obeyed, erased = newest.sequence, newest.value
+        if erased.device not in (None, ""):
+            return  # the books are the unit's
+        if self._reading is not None:
+            self._reading.cancel()
+        self._remembers = True
+        self._keeping.forget(erased.since, erased.until or newest.time)
+        if erased.since is None and erased.until is None:
+            self._billing, self._billed = Billing(None), None
+        self._door.write("books.recent", self._here, self._keeping.recent)
+        logger.info("accounting: what the owner had erased is forgotten")
+
     # -- across restarts
 
     def _keep(self) -> None:
@@ -210,6 +233,7 @@ class Accounting:
             end = begin
             await self._clock.sleep(_BREATH_S)
         else:
+            self._forget()
             self._write(self._keeping.restore(slots, self._clock.utc()))
         self._remembers = True
         self._recall(self._clock.utc())

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from heg.data.door import Door, Resolution
+from heg.data.door import Door, Outcome, Resolution
 from heg.model.books import BillingRecord
 from heg.model.instance import Location
 from heg.model.plan import Block
@@ -172,3 +172,27 @@ async def test_blocks_and_peak_are_booked_and_go_on_after_a_restart(clock: Clock
     assert after.energy_kwh[0].no_battery > none_kwh + 0.2
     assert today.no_battery.blocks_eur == pytest.approx(0.5 * (after.energy_kwh[0].no_battery - 0.1), abs=1e-3)
     assert today.no_battery.peak_eur == pytest.approx(4.0 * after.peak_kw[0].no_battery, abs=1e-2), "paid for once"
+
+
+@stepped
+async def test_what_the_owner_had_erased_does_not_come_back_from_memory_and_the_house_goes_on(
+    clock: Clock, tmp_path: Path
+) -> None:
+    async with a_booked_house(clock, tmp_path, sections=CALM) as booked:
+        booked.tariff()
+        await booked.to_the_slots_end(3)
+        devices = {one.location for one in booked.door.latest_all("device")}
+        asked = await booked.door.command("command.erase", HERE, {"by": "anna"})
+        assert asked.detail is not None
+        word = {"by": "anna", "confirm": asked.detail["confirm"]}
+        assert (await booked.door.command("command.erase", HERE, word)).outcome is Outcome.DONE
+        erased = clock.utc()
+        await booked.to_the_slots_end(2)
+        this_slot = slot_start(erased, QUARTER)
+        assert set(await booked.rows("books.slot")) == {this_slot, this_slot + QUARTER}
+        assert booked.newest("books.today").demand_kwh == pytest.approx(0.5, abs=0.05)
+        assert {one.location for one in booked.door.latest_all("device")} == devices
+        assert booked.door.latest("lease", Location("demo", "battery")) is not None
+    async with a_booked_house(clock, tmp_path, sections=CALM) as booked:
+        await booked.to_the_slots_end()
+        assert min(await booked.rows("books.slot")) == this_slot
