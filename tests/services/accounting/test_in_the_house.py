@@ -180,7 +180,7 @@ async def test_what_the_owner_had_erased_does_not_come_back_from_memory_and_the_
 ) -> None:
     async with a_booked_house(clock, tmp_path, sections=CALM) as booked:
         booked.tariff()
-        await booked.to_the_slots_end(3)
+        await booked.to_the_slots_end(2)
         devices = {one.location for one in booked.door.latest_all("device")}
         asked = await booked.door.command("command.erase", HERE, {"by": "anna"})
         assert asked.detail is not None
@@ -193,6 +193,3 @@ async def test_what_the_owner_had_erased_does_not_come_back_from_memory_and_the_
         assert booked.newest("books.today").demand_kwh == pytest.approx(0.5, abs=0.05)
         assert {one.location for one in booked.door.latest_all("device")} == devices
         assert booked.door.latest("lease", Location("demo", "battery")) is not None
-    async with a_booked_house(clock, tmp_path, sections=CALM) as booked:
-        await booked.to_the_slots_end()
-        assert min(await booked.rows("books.slot")) == this_slot
