@@ -254,6 +254,14 @@ def test_the_password_is_asked_again_without_losing_what_was_typed(browser: str,
             await anna.fills(password=PASSWORD)
             await anna.presses("Go on")
             await anna.sees("One-time code for berta")
+            # People and keys both need it: it is asked for once.
+            await anna.goes("You")
+            await anna.page.rest(1.1)
+            await anna.goes("Access")
+            await anna.sees("Your password, once more")
+            assert await anna.page.evaluate("document.querySelectorAll('dialog').length") == 1
+            await anna.page.key("Escape")
+            await anna.sees("Your password is needed for this; nothing was done.")
             anna.forgives(401, 403)
             assert [one.name for one in gateway.desk.standing().accounts.values()] == ["anna", "berta"]
 
@@ -263,7 +271,11 @@ def test_the_password_is_asked_again_without_losing_what_was_typed(browser: str,
 def test_logout_everywhere_ends_all_and_each_comes_back_where_they_were(browser: str, tmp_path: Path) -> None:
     async def scene(gateway: Gateway) -> None:
         async with gateway.owned() as anna, gateway.visited() as phone:
-            await logs_in(phone, "anna", PASSWORD)
+            await phone.is_at("Log in")
+            await phone.page.until("document.activeElement.name === 'username'")
+            for typed, key in (("anna", "Tab"), (PASSWORD, "Enter")):
+                await phone.page.type(typed)
+                await phone.page.key(key)
             await phone.is_home()
             await phone.goes("Access")
             await phone.sees("anna (you)")

@@ -104,6 +104,8 @@ export function sentence(said: Problem): string {
 export type Link = "connecting" | "live" | "lost";
 
 const SILENCE_MS = 25_000;
+/** How long a stream that was just good may take to come back before somebody is told. */
+const QUIET_MS = 3000;
 const LONGEST_PAUSE_MS = 10_000;
 
 /** The live stream with a mind of its own: it comes back by itself, and sleeps while nobody looks. */
@@ -113,6 +115,7 @@ export class LiveStream {
   private timer = 0;
   private everLive = false;
   private stopped = false;
+  private lively = false;
 
   constructor(
     private readonly onState: (state: State) => void,
@@ -142,29 +145,37 @@ export class LiveStream {
     this.close();
     if (document.hidden || this.stopped) return;
     if (!this.everLive) this.onLink("connecting");
+    const limit_ms = this.lively ? QUIET_MS : SILENCE_MS;
+    this.lively = false;
     const source = new EventSource("/api/v1/events");
     this.source = source;
     source.addEventListener("state", (event) => this.heard(JSON.parse(event.data as string) as State));
     source.addEventListener("beat", () => this.watch());
     source.addEventListener("error", () => this.lost());
-    this.watch();
+    this.watch(limit_ms);
   }
 
   private heard(state: State): void {
     this.everLive = true;
+    this.lively = true;
     this.pause_ms = 500;
     this.onLink("live");
     this.watch();
     this.onState(state);
   }
 
-  private watch(): void {
+  private watch(limit_ms = SILENCE_MS): void {
     window.clearTimeout(this.timer);
-    this.timer = window.setTimeout(() => this.lost(), SILENCE_MS);
+    this.timer = window.setTimeout(() => this.lost(), limit_ms);
   }
 
   private lost(): void {
     this.close();
+    // A stream that was good ends when its session's key was exchanged: the next one is there at once, and nobody is told.
+    if (this.lively && !this.stopped && !document.hidden) {
+      this.open();
+      return;
+    }
     this.onLink("lost");
     this.timer = window.setTimeout(() => this.open(), this.pause_ms);
     this.pause_ms = Math.min(LONGEST_PAUSE_MS, this.pause_ms * 2);

@@ -13,12 +13,22 @@ export async function fresh<T>(host: Host, work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (error) {
     if (!(error instanceof Refused) || error.reason !== "password_needed") throw error;
-    if (!(await again(host))) throw new Error("Nothing was done: your password is needed for it.");
+    if (!(await again(host))) throw new Error("Your password is needed for this; nothing was done.");
     return work();
   }
 }
 
-export function again(host: Host): Promise<boolean> {
+let asking: Promise<boolean> | null = null;
+
+/** Asks once, whoever needs it; false when it was left. */
+function again(host: Host): Promise<boolean> {
+  asking ??= asked(host).finally(() => {
+    asking = null;
+  });
+  return asking;
+}
+
+function asked(host: Host): Promise<boolean> {
   const name = host.session()?.name ?? "";
   return new Promise((done) => {
     const password = currentPassword(`Password of ${name}`);
