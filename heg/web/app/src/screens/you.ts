@@ -11,7 +11,7 @@ import * as say from "./say";
 export function you(host: Host): HTMLElement {
   const session = host.session();
   const role = say.ROLES[session?.role ?? ""];
-  const rights = (session?.permissions ?? []).map((one) => el("li", {}, say.capital(say.PERMISSIONS[one] ?? one)));
+  const rights = Object.entries(say.PERMISSIONS).filter(([one]) => session?.permissions.includes(one)).map(([, words]) => el("li", {}, say.capital(words)));
   return el(
     "div",
     { class: "cards" },
@@ -32,7 +32,7 @@ function everywhere(host: Host): HTMLElement {
     if (!(await sure("Log out everywhere?", "Every session of yours ends, this one included.", "Log out everywhere"))) return;
     said.textContent = await leave(host, true);
   };
-  return el("div", {}, el("p", {}, el("button", { class: "button plain warn", type: "button", click: () => void go() }, "Log out everywhere")), said);
+  return el("div", { class: "row-after" }, el("p", {}, el("button", { class: "button plain warn", type: "button", click: () => void go() }, "Log out everywhere")), said);
 }
 
 /** Ends sessions; what is handed back is why not. */
