@@ -202,9 +202,9 @@ def test_keys_people_and_the_log_have_their_screens(browser: str, tmp_path: Path
     async def scene(gateway: Gateway) -> None:
         async with gateway.owned() as anna:
             await invited(anna, "ilse", "installer")
-            await anna.fills(label="home-assistant", days="30")
+            await anna.fills(label="<i>home</i>-assistant", days="30")
             await anna.presses("Make the key")
-            await anna.sees("Key of home-assistant")
+            await anna.sees("Key of <i>home</i>-assistant")
             key = (await anna.page.evaluate("[...document.querySelectorAll('.once-value')].at(-1).innerText")).strip()
             identity = gateway.desk.who(Secret(key))
             assert identity is not None
@@ -221,7 +221,7 @@ def test_keys_people_and_the_log_have_their_screens(browser: str, tmp_path: Path
             await anna.presses("Remove")
             await anna.page.until("!document.querySelector('.row-item + .row-item')")
             await anna.presses("Revoke")
-            await anna.sees("Revoke home-assistant?")
+            await anna.sees("Revoke <i>home</i>-assistant?")
             await anna.presses("Revoke")
             await anna.sees("No program holds a key.")
             assert gateway.desk.who(Secret(key)) is None
