@@ -11,6 +11,7 @@ from heg.cli import (
     accounts_commands,
     api_commands,
     certificate_commands,
+    config_commands,
     cycle_commands,
     forecast_commands,
     gateway_commands,
@@ -37,6 +38,7 @@ _MODULES = {
     "have something done": (order_commands, cycle_commands),
     "plans and studies": (plan_commands, forecast_commands, studies_commands),
     "people and programs": (login_commands, people_commands),
+    "set it up": (config_commands,),
     "on the gateway's own machine": (unit_commands, socket_commands, accounts_commands, certificate_commands),
     "for programs and shells": (api_commands,),
 }

@@ -210,7 +210,8 @@ def _address(options: argparse.Namespace) -> Address:
         except AddressError as error:
             raise CommandError(2, f"{name}: {error}") from error
     try:
-        web = load_config(options.config or default_config(), drivers()).unit.web
+        # What the file should say is what may have to be mended: then what is in force tells where the gateway is.
+        web = load_config(options.config or default_config(), drivers(), or_last=True).unit.web
     except CommandError as error:
         hint = "" if options.config else "\nor ask one elsewhere with --host ADDRESS"
         raise CommandError(error.code, f"{error}{hint}") from error

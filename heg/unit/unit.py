@@ -106,11 +106,11 @@ class Unit:
         """Give every long-running task that a configuration wants, in the order in which they are started."""
         yield Part("data", (), self.data.run, critical=True)
         yield Part("devices", (), self.devices.run, critical=True)
+        yield Part("configuration", (), self.configuration.run)
         yield from self._drivers.of(config)
         yield Part("control", (), self.control.run, restart=_CONTROL_AGAIN, critical=True)
         yield from self._services.of(config.unit)
         yield from self._web.of(config.unit)
-        yield Part("configuration", (), self.configuration.run)
         yield Part("vitals", (), self.vitals.run)
         yield Part("lag", (), self.vitals.measure_lag)
 

@@ -1,5 +1,6 @@
 """The file with its records and its audit log, and the rules: what claim, login, people and tokens work on."""
 
+import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -35,7 +36,7 @@ class Ledger:
         ledger = cls(AccountsFile.open(folder), rules)
         try:
             ledger.standing()
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, sqlite3.DatabaseError) as error:
             ledger.close()
             raise DamagedError(f"accounts.sqlite: {error}") from error
         except BaseException:

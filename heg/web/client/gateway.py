@@ -17,7 +17,7 @@ from heg.web.client.events import Event, EventReader
 from heg.web.client.faults import LaterError, LoginError, RefusedError, StrangerError
 from heg.web.client.line import Line, Request, Response
 from heg.web.guard import REQUEST_HEADER
-from heg.web.messages import Answer, Message, Problem
+from heg.web.messages import Message, Problem
 
 SESSION_COOKIE = "__Host-heg-session"
 JSON = "application/json"
@@ -71,7 +71,7 @@ class Gateway:
         return self._said(Request("GET", with_query(path, query), {}), type_)
 
     def post(self, path: str, type_: type[_M], body: object = None, *, within_s: float = 30.0) -> Said[_M]:
-        """Order something. An order that was refused where it is carried out is an `Answer` that says so."""
+        """Order something. What was refused where it is carried out is no error where the message has an `outcome`."""
         return self._said(self._order(path, body, within_s), type_)
 
     @contextmanager
@@ -112,7 +112,7 @@ class Gateway:
         return Request("POST", path, _ORDERING, msgspec.json.encode({} if body is None else body), within_s)
 
     def _said(self, request: Request, type_: type[_M]) -> Said[_M]:
-        with self._asked(request, answers=issubclass(type_, Answer)) as response:
+        with self._asked(request, answers="outcome" in type_.__struct_fields__) as response:
             return self._decoded(response.whole(), response.kind, type_)
 
     @contextmanager
