@@ -17,6 +17,7 @@ from heg.data.commands import refused
 from heg.data.door import CommandAnswer, Outcome
 from heg.data.requests import RequestProcessor
 from heg.data.selection import Estimate, Selection
+from heg.data.validation import location_refusal
 from heg.model.instance import Location
 from heg.model.policy import CUSTOMER
 from heg.model.records import ErasureRecord
@@ -150,9 +151,9 @@ class ErasureDesk:
             return Refusal(RefusalCode.BAD_TIME, "times with zone", "one without")
         if asked.since is not None and asked.until is not None and asked.until <= asked.since:
             return Refusal(RefusalCode.BAD_TIME, "since before until", f"{asked.since} to {asked.until}")
-        if max(len(asked.by), len(asked.address), len(asked.device or "")) > _LONGEST:
+        if max(len(asked.by), len(asked.address)) > _LONGEST:
             return Refusal(RefusalCode.TOO_LARGE, f"at most {_LONGEST} characters", "more")
-        return None
+        return location_refusal(Location(self._here.unit, asked.device or ""))
 
 
 def _record(selection: Selection, asked: Asked) -> ErasureRecord:

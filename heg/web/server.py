@@ -33,6 +33,7 @@ from heg.web.live import LiveApi
 from heg.web.login import LoginApi, without_login
 from heg.web.messages import Problem
 from heg.web.metrics import WebFigures
+from heg.web.personal_data import PersonalDataApi
 from heg.web.policies import PoliciesApi
 from heg.web.report import ReportApi
 from heg.web.settings import WebSettings
@@ -101,6 +102,7 @@ class WebServer:
             PoliciesApi(clock, home, None if self._gate is None else self._gate.desk).endpoints(),
             ContractsApi(clock, home).endpoints(),
             EvidenceApi(clock, home).endpoints(),
+            PersonalDataApi(clock, home, None if self._gate is None else self._gate.desk).endpoints(),
             ConfigurationApi(home).endpoints(),
         )
 

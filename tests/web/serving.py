@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 
 from heg.data.interface import DataInterface
+from heg.data.store.store import SqliteStore
 from heg.model.policy import CUSTOMER
 from heg.runtime.clock import Clock
 from heg.web.accounts.desk import AccountsDesk
@@ -75,11 +76,17 @@ class Served:
 
 @contextlib.asynccontextmanager
 async def serving(
-    clock: Clock, *, attach: bool = True, desk: AccountsDesk | None = None, **settings: Any
+    clock: Clock,
+    *,
+    attach: bool = True,
+    desk: AccountsDesk | None = None,
+    store: SqliteStore | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Served]:
     """Serve a house on paper on a free port, with a `desk` behind a login; everything is gone afterwards."""
     chosen = WebSettings(port=0, **settings)
-    data = DataInterface(clock, HOME.unit)
+    data = DataInterface(clock, HOME.unit, store)
+    await data.open()
     house = PaperHouse(data, clock)
     if attach:
         house.attach()
