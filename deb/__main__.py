@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import heg
-from deb.package import Build, build
+from deb.package import SHELLS, Build, build
 from deb.targets import ARCHITECTURES
 from deb.wheels import all_dependencies, own_wheel
 
@@ -27,11 +27,11 @@ def main() -> int:
     os.environ["SOURCE_DATE_EPOCH"] = str(epoch_s)
     version = options.package_version or _version(epoch_s)
     work = ROOT / ".cache" / "deb"
-    own = own_wheel(ROOT, work)
+    own, completions = own_wheel(ROOT, work), {shell: _completion(shell) for shell in SHELLS}
     for architecture in ARCHITECTURES:
         if architecture.debian in (options.architecture or names):
             wheels = all_dependencies(ROOT, work, architecture)
-            made = build(Build(ROOT, version, epoch_s, architecture, own, wheels), work, options.out)
+            made = build(Build(ROOT, version, epoch_s, architecture, own, wheels, completions), work, options.out)
             print(f"{made} {made.stat().st_size / 1e6:.1f} MB")
     return 0
 
@@ -52,6 +52,12 @@ def _version(epoch_s: int) -> str:
         return heg.__version__
     time, count = datetime.fromtimestamp(epoch_s, UTC), _git("rev-list", "--count", "HEAD") or "0"
     return f"{heg.__version__}~{time:%Y%m%d%H%M%S}.{count}"
+
+
+def _completion(shell: str) -> str:
+    """Return what the command itself prints for a shell."""
+    code = f"from heg.cli import main; main(['completion', '{shell}'])"
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
 def _git(*arguments: str) -> str:

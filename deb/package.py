@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from deb import documents
@@ -16,6 +16,12 @@ from deb.targets import Architecture
 from deb.wheels import lay_out
 
 APP = Path("heg/web/app")
+_COMPLETIONS = {
+    "bash": "usr/share/bash-completion/completions/heg",
+    "zsh": "usr/share/zsh/vendor-completions/_heg",
+    "fish": "usr/share/fish/vendor_completions.d/heg.fish",
+}
+SHELLS = tuple(_COMPLETIONS)
 
 _DEPENDS = (
     *("python3 (>= 3.11)", "python3 (<< 3.12) | python3 (>= 3.13)", "python3 (<< 3.14)", "libc6 (>= 2.36)"),
@@ -39,7 +45,10 @@ Description: home energy gateway
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """One package: of which sources, version and time, for which machine, with which wheels (by Python's tag)."""
+    """One package: of which sources, version and time, for which machine, with which wheels (by Python's tag).
+
+    `completions` is what shells read to complete the command, by the shell's name.
+    """
 
     root: Path
     version: str
@@ -47,6 +56,7 @@ class Build:
     architecture: Architecture
     own: Path
     wheels: Mapping[str, Sequence[Path]]
+    completions: Mapping[str, str] = field(default_factory=dict)
 
 
 def build(what: Build, work: Path, out: Path) -> Path:
@@ -89,6 +99,10 @@ def _files(what: Build, tree: Path) -> None:
     manual = tree / "usr/share/man/man1/heg.1.gz"
     manual.parent.mkdir(parents=True)
     manual.write_bytes(gzip.compress((ours / "heg.1").read_bytes(), 9, mtime=0))
+    for shell, text in what.completions.items():
+        script = tree / _COMPLETIONS[shell]
+        script.parent.mkdir(parents=True)
+        script.write_text(text)
     parts = (*of_wheels(wheel for wheels in what.wheels.values() for wheel in wheels), *of_page(what.root / APP))
     documents.lay_out(what.root, tree / "usr/share/doc/heg", what.version, what.epoch_s, parts)
 

@@ -35,10 +35,12 @@ VERSION += 1
 """
 
 
-def built(root: Path, out: Path, version: str, architecture: str = "amd64") -> Path:
-    """Build the package of a source tree."""
+def built(root: Path, out: Path, version: str, architecture: str = "amd64", epoch_s: int | None = None) -> Path:
+    """Build the package of a source tree; everything in it bears one time, the commit's unless told."""
     command = [sys.executable, "-m", "deb", architecture, "--out", str(out), "--package-version", version]
-    environment = {"SOURCE_DATE_EPOCH": "1700000000"} if not (root / ".git").exists() else {}
+    if epoch_s is None and not (root / ".git").exists():
+        epoch_s = 1_700_000_000
+    environment = {} if epoch_s is None else {"SOURCE_DATE_EPOCH": str(epoch_s)}
     said = subprocess.run(command, cwd=root, env=os.environ | environment, capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stderr
     return out / f"heg_{version}_{architecture}.deb"
@@ -56,14 +58,20 @@ def first(folder: Path) -> Path | None:
     return _with_our_wheels(folder)
 
 
+def elsewhere(folder: Path) -> Path:
+    """Lay out what stands here in another folder, with other times and, by the caller's umask, other modes."""
+    left = shutil.ignore_patterns(".*", "node_modules", "__pycache__", "build")
+    shutil.copytree(ROOT, folder, ignore=left, copy_function=shutil.copyfile)
+    return _with_our_wheels(folder)
+
+
 def later(folder: Path) -> Path:
     """Lay out what stands here with one more version of the store's and the accounts' tables."""
-    left = shutil.ignore_patterns(".*", "node_modules", "__pycache__", "build")
-    shutil.copytree(ROOT, folder, ignore=left)
+    elsewhere(folder)
     for name, more in {"heg/data/store/schema.py": _LATER_STORE, "heg/web/accounts/schema.py": _LATER_ACCOUNTS}.items():
         with (folder / name).open("a") as file:
             file.write(more)
-    return _with_our_wheels(folder)
+    return folder
 
 
 def git(*arguments: str) -> str:

@@ -111,9 +111,17 @@ def test_it_is_claimed_by_script_from_a_phone(house: House) -> None:
         "read by nobody": 401,
     }
     machine = house.machine
-    assert "devices" in machine.says("env", f"HEG_TOKEN={key}", "heg", "status", "--json")
     assert machine.run("heg", "claim-code").returncode != 0
     assert machine.says("heg", "audit", "verify").startswith("good: ")
+    somebody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", "HOME=/nonexistent")
+    assert "devices" in machine.says(*somebody, f"HEG_TOKEN={key}", "heg", "status", "--json")
+    assert "heg login" in machine.run(*somebody, "heg", "status").stderr
+
+
+def test_root_logs_in_once_at_the_console(house: House) -> None:
+    login = f"echo '{PASSWORD}' | heg login --name anna --password-stdin"
+    assert "logged in at http://127.0.0.1:8462" in house.machine.says("sh", "-c", login)
+    assert "anna, owner" in house.machine.says("heg", "whoami")
 
 
 def test_a_certificate_that_only_root_may_read_can_be_installed(house: House) -> None:
