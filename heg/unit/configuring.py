@@ -19,7 +19,7 @@ from heg.model.losses import loss
 from heg.model.records import AlarmRecord, ConfigurationDraft, Severity
 from heg.model.refusals import Refusal, RefusalCode
 from heg.runtime.clock import Clock, ClockMode
-from heg.unit.configuring_words import Wish, faulty, stale, wish_of
+from heg.unit.configuring_words import Wish, faulty, not_theirs, stale, wish_of
 from heg.unit.effects import Effects
 from heg.unit.force import InForce
 from heg.unit.source import Source, digest_of, faults_of
@@ -168,6 +168,8 @@ class Configuration:
                 wanted = self._source.parse(draft)
             except ConfigError as error:
                 return faulty(error)
+            if (refusal := not_theirs(wish, changes(self._now.text, wanted.text))) is not None:
+                return refusal
             return await self._take(wanted, "applied", wish.who, wish.why)
 
     async def _roll_back(self, _place: Location, arguments: Mapping[str, object]) -> CommandAnswer:
@@ -190,6 +192,8 @@ class Configuration:
                 wanted = self._source.parse(earlier.toml)
             except ConfigError as error:
                 return faulty(error)
+            if (refusal := not_theirs(wish, changes(self._now.text, wanted.text))) is not None:
+                return refusal
             why = wish.why or f"back to version {number}"
             return await self._take(wanted, "rolled back", wish.who, why, always_write=by_hand is not None)
 

@@ -1,8 +1,9 @@
 """What a command of the configuration says, and the answers that refuse one. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from heg.config.changes import Change
 from heg.config.reader import ConfigError
 from heg.data.door import CommandAnswer, Outcome
 from heg.model.records import ConfigurationRecord
@@ -14,7 +15,10 @@ _LONGEST = 400
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """The arguments: which draft and its digest, the version it was made from, the one to go back to, who, and why."""
+    """The arguments: which draft and its digest, the version it was made from, the one to go back to, who, and why.
+
+    `sparing` names keys, with ";" between, whose change is not for whoever asks: `[web]` is all of that section.
+    """
 
     draft: str = ""
     digest: str = ""
@@ -22,9 +26,18 @@ class Wish:
     version: int = 0
     who: str = ""
     why: str = ""
+    sparing: str = ""
 
 
-_KEYS = {"draft": "draft", "digest": "digest", "base": "base", "version": "version", "by": "who", "message": "why"}
+_KEYS = {
+    "draft": "draft",
+    "digest": "digest",
+    "base": "base",
+    "version": "version",
+    "by": "who",
+    "message": "why",
+    "sparing": "sparing",
+}
 
 
 def wish_of(arguments: Mapping[str, object]) -> Wish | Refusal:
@@ -57,6 +70,21 @@ def faulty(error: ConfigError) -> CommandAnswer:
         "see faults; nothing was changed",
     )
     return CommandAnswer(Outcome.REFUSED, str(error)[:2000], refusal, {"faults": faults_of(error)})
+
+
+def not_theirs(wish: Wish, differs: Iterable[Change]) -> CommandAnswer | None:
+    """Refuse a change of keys that are not for whoever asks."""
+    spared = tuple(key for key in wish.sparing.split(";") if key)
+    found = tuple(str(one) for one in differs if one.key.startswith(spared)) if spared else ()
+    if not found:
+        return None
+    refusal = Refusal(
+        RefusalCode.NOT_GRANTED,
+        f"a change that leaves {', '.join(spared)} as they are",
+        "; ".join(found)[:400],
+        "who may come in is for the owner, logged in, to say",
+    )
+    return CommandAnswer(Outcome.REFUSED, str(refusal), refusal, {"changes": list(found)})
 
 
 def stale(base: int, newest: ConfigurationRecord, differs: tuple[str, ...]) -> CommandAnswer:

@@ -41,6 +41,8 @@ _LARGEST_BODY_BYTES = 400_000
 _WITHIN_S = 120.0
 """House seconds: devices are given back before their driver restarts."""
 _PROPOSAL = "proposal"
+_OWNERS_KEYS = ("[web]", "[clock]", "[unit] id", "[unit] state_dir")
+"""Login and its way in; the clock that ends sessions and tokens; the folder in which accounts are."""
 
 
 class ConfigurationApi:
@@ -164,7 +166,7 @@ class ConfigurationApi:
             said = self._draft(call, "apply", body.toml, body.message)
         else:
             said = {"draft": _PROPOSAL, "digest": body.digest}
-        said |= {"base": body.base, "message": body.message, "by": call.name}
+        said |= {"base": body.base, "message": body.message, "by": call.name, "sparing": _spared(call)}
         answer = await self._command(call, "apply", said)
         stood = self._proposal(call.door)
         if answer.outcome is not Outcome.REFUSED and stood is not None and stood.digest == said["digest"]:
@@ -172,7 +174,7 @@ class ConfigurationApi:
         return _verdict(answer, said)
 
     async def _roll_back(self, call: Call[Nowhere, RollBack]) -> Answered:
-        said: dict[str, object] = {"message": call.body.message, "by": call.name}
+        said: dict[str, object] = {"message": call.body.message, "by": call.name, "sparing": _spared(call)}
         if call.body.version is not UNSET:
             said["version"] = call.body.version
         return _verdict(await self._command(call, "rollback", said), {})
@@ -191,6 +193,12 @@ class ConfigurationApi:
     async def _command(self, call: Call[Any, Any], name: str, arguments: Mapping[str, object]) -> CommandAnswer:
         variable = f"command.configuration.{name}"
         return await call.door.command(variable, self._home.here, arguments, timeout_s=_WITHIN_S)
+
+
+def _spared(call: Call[Any, Any]) -> str:
+    """Who may come in, to which people and for how long: a token or an installer that changes it were an owner."""
+    owner = call.who is None or Permission.ACCOUNTS in call.who.permissions
+    return "" if owner else ";".join(_OWNERS_KEYS)
 
 
 def _verdict(answer: CommandAnswer, said: Mapping[str, object]) -> Answered:

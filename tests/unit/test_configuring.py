@@ -264,3 +264,18 @@ def write(file: Path, text: str) -> None:
     """As an editor does it: the file's own time moves, whatever the house's clock does."""
     file.write_text(text)
     os.utime(file, ns=(file.stat().st_mtime_ns + 1, file.stat().st_mtime_ns + 1))
+
+
+@stepped
+async def test_what_is_the_owners_to_say_is_spared(clock: Clock, tmp_path: Path) -> None:
+    async with an_owner(clock, tmp_path) as owner:
+        before, spared = owner.file.read_text(), "[web];[unit] state_dir"
+        said = await owner.apply(Put(("web", "port"), 9000), sparing=spared)
+        assert said.refusal is not None
+        assert said.refusal.code is RefusalCode.NOT_GRANTED
+        assert "[web] port" in said.refusal.came
+        assert owner.file.read_text() == before
+        said = await owner.apply(Put(("contract", "max_import_kw"), 5.5), sparing=spared)
+        assert said.outcome is Outcome.DONE
+        assert (await owner.ask("rollback", sparing="[contract]")).outcome is Outcome.REFUSED
+        assert (await owner.ask("rollback", sparing=spared)).outcome is Outcome.DONE
