@@ -134,7 +134,7 @@ def verdict_line(verdict: Verdict | AuditVerdict, head: str) -> str:
 
 
 def _tell_code(options: argparse.Namespace, code: object, good_s: float, **also: object) -> int:
-    from heg.cli.certificate_commands import shown_fingerprint
+    from heg.cli.certificate_commands import known_fingerprint
     from heg.cli.visiting import pages
     from heg.runtime.secrets import Secret
     from heg.web.tls.fingerprints import shown
@@ -142,7 +142,7 @@ def _tell_code(options: argparse.Namespace, code: object, good_s: float, **also:
     assert isinstance(code, Secret)
     loaded = _config(options)
     minutes, addresses = round(good_s / 60), pages(loaded.unit)
-    sha256 = shown_fingerprint(loaded) if loaded.unit.web.on_lan else None
+    sha256 = known_fingerprint(loaded) if loaded.unit.web.on_lan else None
     if options.json:
         found = {"code": code.reveal(), "minutes": minutes, "pages": addresses, "sha256": sha256, **also}
         print(json.dumps(found))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,8 +47,9 @@ def add_to(add: Add) -> None:
     parsers["renew"].add_argument(
         "--new-key", action="store_true", help="a new identity: every fingerprint that was noted is void"
     )
-    parsers["install"].add_argument("certificate", type=Path, metavar="CERT", help="PEM, the gateway's first")
-    parsers["install"].add_argument("key", type=Path, metavar="KEY", help="its private key, PEM without passphrase")
+    install = parsers["install"]
+    install.add_argument("certificate", type=Path, metavar="CERT", help="PEM, the gateway's first; -: standard input")
+    install.add_argument("key", type=Path, nargs="?", metavar="KEY", help="its private key, where CERT has it not")
 
 
 def _fingerprint(options: argparse.Namespace) -> int:
@@ -75,6 +77,14 @@ def shown_fingerprint(loaded: LoadedConfig) -> str | None:
             raise CommandError(FAILED, f"{error}; {error.mend}") from error
         except ValueError as error:
             raise CommandError(FAILED, f"{vault.shown}: {error}") from error
+
+
+def known_fingerprint(loaded: LoadedConfig) -> str | None:
+    """Return the same, and None also where its file cannot be read: an alarm of the running gateway says why."""
+    try:
+        return shown_fingerprint(loaded)
+    except CommandError:
+        return None
 
 
 def _certificate(options: argparse.Namespace) -> int:
@@ -106,7 +116,7 @@ async def _renew_with_new_key(certificates: Certificates, clock: Clock) -> Certi
 
 
 async def _remove(certificates: Certificates, clock: Clock) -> CertificateRecord:
-    if not certificates.remove():
+    if not await certificates.remove():
         raise CommandError(FAILED, "heg certificate remove: nothing is installed; the unit's own is shown")
     if certificates.vault.lacks:
         return await certificates.make(clock.utc())
@@ -117,6 +127,8 @@ def _install(options: argparse.Namespace) -> Work:
     from heg.web.tls.requests import LARGEST_BUNDLE_BYTES
 
     def read(path: Path) -> bytes:
+        if str(path) == "-":
+            return sys.stdin.buffer.read(LARGEST_BUNDLE_BYTES + 1)
         try:
             with path.open("rb") as file:
                 return file.read(LARGEST_BUNDLE_BYTES + 1)
@@ -124,7 +136,8 @@ def _install(options: argparse.Namespace) -> Work:
             raise CommandError(FAILED, f"{path}: {error.strerror or error}") from error
 
     # Before root becomes the gateway's user, who may not read them.
-    certificate, key = read(options.certificate), read(options.key)
+    certificate = read(options.certificate)
+    key = certificate if options.key is None else read(options.key)
 
     async def install(certificates: Certificates, clock: Clock) -> CertificateRecord:
         installed = await certificates.install(certificate, key, clock.utc())
@@ -140,24 +153,27 @@ def _worked(options: argparse.Namespace, work: Work) -> CertificateRecord:
     from heg.runtime.loops import run
     from heg.web.tls.certificates import Certificates
     from heg.web.tls.machine import Machine
-    from heg.web.tls.requests import BundleError
+    from heg.web.tls.maker import answer
+    from heg.web.tls.requests import Answer, Ask, BundleError
     from heg.web.tls.vault import Vault, VaultError
-    from heg.web.tls.workshop import WorkshopError
 
     loaded = load_config(options.config, drivers())
     unit = loaded.unit
     state = folder_of(loaded)
 
+    async def ask(request: Ask) -> Answer:
+        return answer(request)  # this process ends with its answer, too
+
     async def at_the_console(clock: Clock) -> CertificateRecord:
         machine = Machine(clock.real_s, unit.unit.id, unit.web.names)
         with as_owner_of(state) as folder:
-            return await work(Certificates(Vault(folder), machine.names, wait=True), clock)
+            return await work(Certificates(Vault(folder), machine.names, ask, wait=True), clock)
 
     try:
         return run(at_the_console, timing=timing_of(loaded))
     except VaultError as error:
         raise CommandError(FAILED, f"heg certificate {options.action}: {error}; {error.mend}") from error
-    except (BundleError, WorkshopError) as error:
+    except BundleError as error:
         raise CommandError(FAILED, f"heg certificate {options.action}: {error}") from error
     except OSError as error:
         raise CommandError(FAILED, f"{state}: {error.strerror or error}; as another user: sudo heg ...") from error

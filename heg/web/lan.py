@@ -6,7 +6,6 @@ The page on loopback goes on whatever happens here.
 import asyncio
 import contextlib
 import logging
-import socket
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -35,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 _UNUSABLE = loss("certificate-unusable")
 _ALARM = "certificate"
+_HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Lan:
@@ -67,6 +67,20 @@ class Lan:
         mend = "a name of your own: [web] names in heg.toml"
         self.site = Site("https", self.covers, expected, mend)
 
+    @property
+    def record(self) -> CertificateRecord | None:
+        """What is shown; None before there is anything to show."""
+        return self._keeper.record
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """What is wrong with the certificate, if anything is."""
+        return self._keeper.trouble
+
+    async def look(self) -> None:
+        """See at once what was changed, and show it from the next handshake on."""
+        await self._keeper.look()
+
     def covers(self, host: str) -> bool:
         """Tell whether a Host header names this gateway: by the machine's names or those its owner had certified."""
         if self._machine.covers(host):
@@ -86,7 +100,7 @@ class Lan:
         settings = self._settings
         place = Place(settings.host, settings.port, "tls_port", "the home network has no page")
         with await self._patience.opened(place) as listener:
-            logger.info("the page for the home network: %s", self.address(listener))
+            logger.info("the page for the home network: %s", " ".join(self.addresses()))
             room = Room(settings.connections, settings.connections_each)
             await TlsDoor(self._clock, room, factory, held, self.refused).run(listener, context)
 
@@ -106,9 +120,15 @@ class Lan:
             stack.callback(server.close)
             await server.serve_forever()
 
-    def address(self, listener: socket.socket) -> str:
-        """Return what a person types, such as https://gateway.local:8463."""
-        return f"https://{self._machine.names().names[0]}:{listener.getsockname()[1]}"
+    def addresses(self) -> tuple[str, ...]:
+        """Return what a person can type, best first, such as https://gateway.local:8463."""
+        record, own = self._keeper.record, self._machine.names()
+        certified = record.names if record is not None and record.own else ()
+        four_only = ":" not in self._settings.host
+        typed = [one for one in (*certified, *own.on_a_certificate) if one not in _HERE and "*" not in one]
+        typed = [one for one in typed if ":" not in one or not four_only]
+        hosts = dict.fromkeys(f"[{one}]" if ":" in one else one for one in typed)
+        return tuple(f"https://{one}:{self._settings.port}" for one in hosts)
 
     def _tell_certificate(self, record: CertificateRecord) -> None:
         logger.info(

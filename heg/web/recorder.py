@@ -8,10 +8,11 @@ import logging
 
 from heg.data.door import Door, MailboxKind, Notification
 from heg.model.instance import Location
-from heg.model.records import ConfigurationRecord, ErasureRecord, EvidenceRecord
+from heg.model.records import CertificateRecord, ConfigurationRecord, ErasureRecord, EvidenceRecord
 from heg.model.rights import ContractBook, PolicyBook
 from heg.web.accounts.chain import Kind, Note
 from heg.web.accounts.desk import AccountsDesk, DeskError
+from heg.web.tls.fingerprints import shown
 
 logger = logging.getLogger(__name__)
 _UNIT = "gateway"
@@ -32,7 +33,7 @@ class Recorder:
         told = self._door.event("*", self._here, mailbox=MailboxKind.LATEST, size=256)
         try:
             await self._desk.opened()
-            for variable in ("configuration", "policy", "contract.rights"):
+            for variable in ("configuration", "certificate", "policy", "contract.rights"):
                 newest = self._door.latest(variable, self._here)
                 if newest is not None:
                     await self._in_force(newest.value)
@@ -64,6 +65,9 @@ class Recorder:
             detail = "; ".join(piece for piece in (*said, f"sha256 {digest}") if piece)
             note = Note(Kind.CONFIGURATION, value.who or _UNIT, "", "in force", detail)
             await self._note(note, unless_newest=True, sparingly=False)
+        elif isinstance(value, CertificateRecord):
+            detail = f"certificate {shown(value.fingerprint)}, key {value.key_fingerprint}"
+            await self._note(Note(Kind.KEY, _UNIT, "", "shown", detail), unless_newest=True, sparingly=False)
         elif isinstance(value, PolicyBook | ContractBook):
             kind = Kind.POLICY if isinstance(value, PolicyBook) else Kind.CONTRACT
             detail = f"version {value.version}: {value.change}"

@@ -19,6 +19,7 @@ from heg.web.api import Api
 from heg.web.asking import DeniedError, read_body, read_wanted
 from heg.web.assets import Asset, load_assets
 from heg.web.budget import Budgets
+from heg.web.certificate_api import CertificateApi
 from heg.web.commands import CommandsApi
 from heg.web.configuration import ConfigurationApi
 from heg.web.connection import Care, Connection
@@ -104,6 +105,7 @@ class WebServer:
             EvidenceApi(clock, home).endpoints(),
             PersonalDataApi(clock, home, None if self._gate is None else self._gate.desk).endpoints(),
             ConfigurationApi(home).endpoints(),
+            CertificateApi(clock, self._lan, None if self._gate is None else self._gate.desk).endpoints(),
         )
 
     @contextlib.asynccontextmanager

@@ -104,6 +104,7 @@ def test_the_fingerprint_of_the_console_is_the_phones(config: Path) -> None:
         config,
         """
         shaken() { phone openssl s_client -connect 192.168.77.1:443 "$@" </dev/null 2>&1; }
+        heg claim-code --json
         heg fingerprint
         shaken | openssl x509 -noout -fingerprint -sha256
         shaken -brief | grep Protocol
@@ -115,8 +116,9 @@ def test_the_fingerprint_of_the_console_is_the_phones(config: Path) -> None:
         cat "$STATE/tls/device.key.sha256"
         """,
     )
-    first, shown, protocol, key, shown_renewed, renewed, key_renewed = lines
+    claim, first, shown, protocol, key, shown_renewed, renewed, key_renewed = lines
     assert shown.partition("=")[2] == first
+    assert json.loads(claim)["sha256"] == first.replace(":", "").lower()
     assert shown_renewed.partition("=")[2] == renewed != first
     assert key == key_renewed
     assert protocol == "Protocol version: TLSv1.3"

@@ -70,6 +70,20 @@ def test_the_kernel_says_what_the_table_of_sockets_says(installed: Installed) ->
     assert listening() == table
 
 
+def test_the_home_network_has_the_page_by_the_certificate_that_the_console_shows(installed: Installed) -> None:
+    """Made inside the sandbox: the process that makes it, its file and what is served by it."""
+    machine = installed.machine
+    asking = (
+        "import hashlib, ssl;"
+        "pem = ssl.get_server_certificate(('127.0.0.1', 8463));"
+        "print(hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest())"
+    )
+    wait_until(lambda: machine.run("heg", "fingerprint").returncode == 0, "a certificate")
+    told = json.loads(machine.says("heg", "fingerprint", "--json"))["sha256"]
+    assert machine.says("python3", "-c", asking) == told
+    assert machine.says("stat", "-c", "%U %a", "/var/lib/heg/tls", "/var/lib/heg/tls/device.pem") == "heg 700\nheg 600"
+
+
 def in_the_sandbox(machine: Machine, command: str) -> str:
     """What a command says that runs in the place of the gateway: the same unit, but it ends by itself."""
     unit = (machine.root / "usr/lib/systemd/system/heg.service").read_text()

@@ -129,7 +129,8 @@ def test_it_begins_with_the_login_on(own: Path, tmp_path: Path) -> None:
     """The configuration of the package is one that the gateway takes, and nobody gets in without a login."""
     config = unpacked(packed(own, tmp_path), tmp_path / "unpacked") / "usr/share/heg/heg.toml"
     loaded = load_config(config, drivers())
-    assert loaded.unit.web.login
+    assert loaded.unit.web.asks_login
+    assert loaded.unit.web.on_lan
 
 
 @needs_dpkg

@@ -74,7 +74,7 @@ class Certificates:
             self.vault.keep_owners(answer.bundle)
         return Installed(answer.record, tuple(_warnings(answer.record, self._names())))
 
-    def remove(self) -> bool:
+    async def remove(self) -> bool:
         """Show the unit's own again; False where nothing was installed."""
         with self.vault.alone(wait=self._wait):
             return self.vault.drop_owners()

@@ -64,12 +64,18 @@ class CertificateKeeper:
         self._again_s = math.inf
         self._failed: Trouble | None = None
         self._told: Trouble | None = None
+        self._turn = asyncio.Lock()
         self._early_since_s: float | None = None
 
     @property
     def record(self) -> CertificateRecord | None:
         """What is shown; None before there is anything to show."""
         return None if self._identity is None else self._identity.record
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """What is wrong, if anything is."""
+        return self._told
 
     async def context(self) -> ssl.SSLContext:
         """Wait for something to show, and return a context whose every handshake shows the newest."""
@@ -85,6 +91,10 @@ class CertificateKeeper:
 
     async def look(self) -> None:
         """See whether there is something to make, to load or to renew, and do it."""
+        async with self._turn:
+            await self._look()
+
+    async def _look(self) -> None:
         stamp = self._certificates.vault.stamp()
         if stamp != self._seen or self._clock.real_s() >= self._again_s:
             self._seen = stamp

@@ -58,6 +58,11 @@ class LanServed:
         return f"https://{self.lan.host}:{self.lan.port}"
 
     @property
+    def address(self) -> str:
+        """As somebody who is past the browser's warning asks it."""
+        return self.https
+
+    @property
     def record(self) -> CertificateRecord:
         """What the unit says that it shows."""
         found = self.reader.latest("certificate", HOME.here)
@@ -102,22 +107,25 @@ class LanServed:
 
 
 @contextlib.asynccontextmanager
-async def serving_lan(clock: Clock, folder: Path, *, wait: bool = True, **settings: Any) -> AsyncIterator[LanServed]:
+async def serving_lan(
+    clock: Clock, folder: Path, *, wait: bool = True, desk: AccountsDesk | None = None, **settings: Any
+) -> AsyncIterator[LanServed]:
     """Serve a house on paper to a home network; everything is gone afterwards."""
     page, tls, redirect = free_ports(3)
     lan_settings = LanSettings(STRANGERS, str(folder), tls, redirect, **settings)
     chosen = WebSettings(port=page, lan=lan_settings)
     data = DataInterface(clock, HOME.unit)
     PaperHouse(data, clock).attach()
-    desk = AccountsDesk(clock, folder)
-    await desk.open()
-    gate = Gate(desk, Doors(data.admit))
+    accounts = AccountsDesk(clock, folder) if desk is None else desk
+    if desk is None:
+        await accounts.open()
+    gate = Gate(accounts, Doors(data.admit))
     web = data.admit(CUSTOMER, "web")
     lan = Lan(web, clock, HOME.unit, lan_settings)
     with open_listener(chosen) as listener:
         running = asyncio.ensure_future(WebServer(web, clock, HOME, chosen, listener, gate, lan=lan).run())
         try:
-            async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session:
+            async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True, ssl=False)) as session:
                 served = LanServed(clock, chosen, data, lan, session)
                 if wait:
                     await served.until_shown()
@@ -126,5 +134,6 @@ async def serving_lan(clock: Clock, folder: Path, *, wait: bool = True, **settin
             running.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await running
-            await desk.close()
+            if desk is None:
+                await accounts.close()
             await data.close()

@@ -35,7 +35,7 @@ async def test_whoever_trusts_the_certificate_finds_the_page_there(clock: Clock,
             assert response.headers[name] == value
         assert "Strict-Transport-Security" not in response.headers
         with pytest.raises(Exception, match="CERTIFICATE_VERIFY_FAILED"):
-            await served.ask("GET", served.https)
+            await served.ask("GET", served.https, ssl=ssl.create_default_context())
 
 
 async def shake(served: LanServed, **wanted: ssl.TLSVersion) -> tuple[str | None, str, str]:
