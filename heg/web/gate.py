@@ -18,6 +18,7 @@ from heg.web.accounts.throttle import network_of
 from heg.web.endpoint import Cookie, Endpoint, Open
 from heg.web.guard import Denied, Fault
 from heg.web.messages import Problem
+from heg.web.tls.names import address_of
 
 logger = logging.getLogger(__name__)
 
@@ -151,7 +152,9 @@ def asker_of(request: web.Request) -> str:
 def client_of(request: web.Request) -> Client:
     """Return where a request comes from: the socket's peer, never what a header claims."""
     key = request.cookies.get(DEVICE_COOKIE)
-    return Client(request.remote or "unknown", None if key is None else Secret(key))
+    remote = request.remote or "unknown"
+    address = address_of(remote)  # one of IPv4 reads the same by whichever socket it came
+    return Client(remote if address is None else str(address), None if key is None else Secret(key))
 
 
 def _said_twice(request: web.Request, name: str) -> bool:

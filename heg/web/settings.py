@@ -10,7 +10,8 @@ from heg.web.budget import Budget
 class LanSettings:
     """Where the home network finds the page, over TLS. `names` are what its owner calls this machine.
 
-    `connections` is how many there may be at once, `connections_each` how many of one address.
+    `connections` is how many there may be at once (each takes 270 KiB, as asyncio buffers TLS), `connections_each` how
+    many of one address.
     """
 
     host: str
@@ -18,8 +19,8 @@ class LanSettings:
     port: int = WEB_TLS.default_port
     redirect_port: int = REDIRECT.default_port
     names: tuple[str, ...] = ()
-    connections: int = 64
-    connections_each: int = 24
+    connections: int = 32
+    connections_each: int = 16
 
 
 @dataclass(frozen=True, slots=True)

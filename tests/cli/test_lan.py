@@ -28,8 +28,8 @@ ip link set lo up
 unshare -n sleep 60 & peer=$!
 while [ "$(readlink /proc/$peer/ns/net)" = "$(readlink /proc/self/ns/net)" ]; do sleep 0.02; done
 ip link add one type veth peer name two netns $peer
-ip addr add 192.168.77.1/24 dev one; ip link set one up
-phone sh -c 'ip addr add 192.168.77.2/24 dev two; ip link set two up'
+ip addr add 192.168.77.1/24 dev one; ip addr add fd00:77::1/64 dev one nodad; ip link set one up
+phone sh -c 'ip addr add 192.168.77.2/24 dev two; ip addr add fd00:77::2/64 dev two nodad; ip link set two up'
 heg sockets --nft >"$STATE.nft"
 nft -f "$STATE.nft"
 heg run >/dev/null 2>"$STATE.log" & gateway=$!
@@ -42,13 +42,13 @@ kill $peer
 """
 
 
-def played(config: Path, script: str) -> list[str]:
-    """Lines that a script says, played in the house's network."""
+def played(config: Path, script: str, *, host: str = "0.0.0.0") -> list[str]:
+    """Lines that a script says, played in the house's network, where the gateway listens on `host`."""
     if missing := [tool for tool in _TOOLS if shutil.which(tool) is None]:
         pytest.skip(f"needs {', '.join(missing)}: apt-get install iproute2 nftables util-linux curl openssl")
     if subprocess.run(["unshare", "-rn", "nft", "list", "ruleset"], capture_output=True, check=False).returncode:
         pytest.skip("this machine gives no network namespace with nftables")
-    config.write_text(config.read_text().replace("[web]\n", '[web]\nhost = "0.0.0.0"\n'))
+    config.write_text(config.read_text().replace("[web]\n", f'[web]\nhost = "{host}"\n'))
     names = {"ROOT": ROOT, "PYTHON": sys.executable, "CONFIG": config, "STATE": config.parent / "state"}
     said = subprocess.run(
         ["unshare", "-rnpf", "--kill-child", "--mount-proc", "bash", "-uc", _HOUSE + script + _END],
@@ -68,6 +68,25 @@ def test_it_listens_where_the_table_says_and_nowhere_else(config: Path) -> None:
     listening, [said] = lines[: lines.index("==")], lines[lines.index("==") + 1 :]
     assert sorted(listening) == sorted(f"{one['host']}:{one['port']}" for one in json.loads(said))
     assert len(listening) == 3
+
+
+def test_it_speaks_the_internets_both_versions_where_it_is_told_to(config: Path) -> None:
+    lines = played(
+        config,
+        """
+        ask() { phone curl -sk -m 10 -o /dev/null -w '%{http_code} %{redirect_url}\\n' "$@" || :; }
+        ask 'http://[fd00:77::1]/'
+        ask 'https://[fd00:77::1]/'
+        ask https://192.168.77.1/
+        phone curl -sk -m 10 -X POST -H 'X-Heg-Request: 1' -H 'Content-Type: application/json' \\
+          -d '{"name": "nobody", "password": "wrong"}' https://192.168.77.1/api/v1/session >/dev/null
+        heg audit export
+        """,
+        host="::",
+    )
+    assert [line.strip() for line in lines[:3]] == ["308 https://[fd00:77::1]/", "200", "200"]
+    assert "192.168.77.2" in "".join(lines[3:])
+    assert "::ffff" not in "".join(lines[3:])
 
 
 def test_a_phone_types_the_name_and_arrives_over_tls(config: Path, port: int) -> None:
