@@ -11,6 +11,7 @@ from typing import Any
 
 _MOST_BYTES = 8 * 1024 * 1024
 _HEAD_BYTES = 64 * 1024
+_ASKS_LOGIN = (401, 503)
 
 
 class GatewayError(RuntimeError):
@@ -33,9 +34,13 @@ class GatewayView:
     async def state(self) -> dict[str, Any]:
         """What the page shows now; devices, actuators and storages become tables by name, alarms by device and id.
 
-        An alarm of the unit itself stands under `unit`; a plan's lacks stand under their codes.
+        An alarm of the unit itself stands under `unit`; a plan's lacks stand under their codes. A gateway that asks for
+        a login tells strangers only its `session`.
         """
-        said = await self.get("/api/v1/state")
+        status, body = await self.ask("GET", "/api/v1/state")
+        if status in _ASKS_LOGIN:
+            return {"session": await self.get("/api/v1/session")}
+        said = _object("/api/v1/state", status, body)
         for key, name in (("devices", "name"), ("actuators", "device"), ("storages", "device")):
             said[key] = {entry[name]: entry for entry in said.get(key, ())}
         alarms: dict[str, dict[str, Any]] = {}

@@ -471,6 +471,18 @@ _RESOURCES = (
         "port-in-use",
     ),
     LossRow(
+        "accounts-locked",
+        LossKind.RESOURCE,
+        "the accounts file, its key or its sealed head is missing, damaged or exchanged",
+        None,
+        "remote access is locked for people and tokens alike; a gateway that was claimed stays claimed",
+        Span(seconds=15.0),
+        "control goes on; nobody is let in, and no claim is opened",
+        "when the owner recovers the accounts at the console (heg accounts recover)",
+        "heg.web.accounts.desk",
+        "accounts-locked",
+    ),
+    LossRow(
         "certificate-unusable",
         LossKind.RESOURCE,
         "the certificate for the home network, or its key, is missing, damaged or another's",

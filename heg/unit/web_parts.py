@@ -48,7 +48,10 @@ class WebParts:
 
     def _desk(self) -> AccountsDesk:
         if self._accounts is None:
-            self._accounts = AccountsDesk(self._clock, self._site.state_dir)
+            place, door = Location(self._here.unit, "", "accounts-locked"), self._door("accounts")
+            self._accounts = AccountsDesk(
+                self._clock, self._site.state_dir, alarm=lambda record: door.write("alarm", place, record)
+            )
         return self._accounts
 
     def _page(self, unit: HegConfig, gate: Gate | None) -> Page:

@@ -9,6 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
+from heg.model.losses import loss
+from heg.model.records import AlarmRecord, Severity
 from heg.runtime.clock import Clock
 from heg.runtime.secrets import Secret
 from heg.web.accounts.accounts import Accounts
@@ -27,6 +29,7 @@ from heg.web.accounts.standing import Identity, Standing, Watch
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
+_LOCKED = loss("accounts-locked")
 _LOOK_EVERY_S = 2.0
 """How soon a change by a command at the console is seen."""
 
@@ -42,12 +45,20 @@ class DeskError(Exception):
 class AccountsDesk:
     """Everything the web asks of accounts. While the file is damaged nobody is let in, and `locked` says why.
 
+    `alarm` is told when that begins and ends: nobody else than the house's own devices may be listening then.
+
     `run()` keeps the file: marks what was used, ends what is past its end, sees what the console changed.
     """
 
     def __init__(
-        self, clock: Clock, folder: Path, rules: Rules | None = None, passwords: Passwords | None = None
+        self,
+        clock: Clock,
+        folder: Path,
+        rules: Rules | None = None,
+        passwords: Passwords | None = None,
+        alarm: Callable[[AlarmRecord], object] | None = None,
     ) -> None:
+        self._alarm = alarm
         self._clock = clock
         self._folder = folder
         self._rules = rules if rules is not None else Rules()
@@ -64,6 +75,7 @@ class AccountsDesk:
         self._version = 0
         self._tried = asyncio.Event()
         self.claimed = False
+        self._raised = False
         self.locked = "the accounts file is not open yet"
 
     async def open(self) -> None:
@@ -78,6 +90,7 @@ class AccountsDesk:
         self._accounts = Accounts(ledger, self._passwords.nobodys)
         await self._in_file(self._reload)
         self.locked = ""
+        self._raise("")
         self._tried.set()
 
     async def opened(self) -> None:
@@ -374,7 +387,17 @@ class AccountsDesk:
     def _tell_locked(self, why: str) -> None:
         if self.locked != why:
             logger.error("accounts are locked: %s; at the console: heg accounts recover", why)
+            self._raise(why)
         self.locked = why
+
+    def _raise(self, why: str) -> None:
+        """Raise the alarm, or end it (no `why`)."""
+        if self._alarm is None or (not why and not self._raised):
+            return
+        self._raised = bool(why)
+        text = f"Nobody is let in: {why}. {_LOCKED.in_force}" if why else "People and tokens are let in again."
+        mend = "At the console: heg accounts recover." if why else ""
+        self._alarm(AlarmRecord(bool(why), Severity.ALARM, text, mend))
 
     def _look(self) -> None:
         ledger = self._open_ledger()

@@ -1,10 +1,11 @@
 """Accounts in an event loop: one hash at a time, the console seen soon, locked while the file is damaged."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from heg.model.records import AlarmRecord
 from heg.runtime.clock import Clock
 from heg.runtime.secrets import Secret
 from heg.web.accounts.accounts import Accounts
@@ -28,8 +29,13 @@ def now_of(clock: Clock) -> Now:
 
 
 @asynccontextmanager
-async def desk_in(folder: Path, clock: Clock, passwords: Passwords | None = None) -> AsyncIterator[AccountsDesk]:
-    desk = AccountsDesk(clock, folder, Rules(), passwords if passwords is not None else Passwords(CHEAP))
+async def desk_in(
+    folder: Path,
+    clock: Clock,
+    passwords: Passwords | None = None,
+    alarm: Callable[[AlarmRecord], object] | None = None,
+) -> AsyncIterator[AccountsDesk]:
+    desk = AccountsDesk(clock, folder, Rules(), passwords if passwords is not None else Passwords(CHEAP), alarm)
     await desk.open()
     running = asyncio.create_task(desk.run())
     try:
@@ -110,8 +116,13 @@ async def test_a_damaged_file_locks_everybody_out_until_it_is_recovered(clock: C
     async with desk_in(tmp_path, clock) as desk:
         key = (await claim(desk, tmp_path, clock)).session_key
     (tmp_path / "accounts.sqlite").write_bytes(b"garbage" * 999)
-    async with desk_in(tmp_path, clock) as desk:
+    told: list[AlarmRecord] = []
+    async with desk_in(tmp_path, clock, alarm=told.append) as desk:
         assert desk.locked
+        await clock.sleep(10)
+        assert [one.active for one in told] == [True]  # once, not with every look
+        assert "nobody is let in, and no claim is opened" in told[0].text
+        assert "heg accounts recover" in told[0].mend
         assert desk.who(key) is None
         answers: list[object] = [
             await desk.login("anna", GOOD, PHONE),
@@ -126,6 +137,7 @@ async def test_a_damaged_file_locks_everybody_out_until_it_is_recovered(clock: C
         assert isinstance(found, Recovered)
         await clock.sleep(3)
         assert not desk.locked
+        assert [one.active for one in told] == [True, False]
         assert isinstance(await desk.redeem(found.code, "anna", OTHER, PHONE), Admitted)
 
 
