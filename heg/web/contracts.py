@@ -1,29 +1,24 @@
 """Contracts with DSO and supplier over HTTP: the least rights they ask for, held against the owner's rules."""
 
 from dataclasses import replace
-from typing import Annotated
-
-from msgspec import Meta
 
 from heg.data.door import Door
 from heg.model.catalogue import CATALOGUE
-from heg.model.instance import ANY
-from heg.model.policy import ANY_SERVICE, Right
+from heg.model.policy import ANY_SERVICE
 from heg.model.refusals import Refusal, RefusalCode, RefusedError
 from heg.model.rights import Contract, ContractBook, Demand, PolicyBook, Rule, Scope, conflicts
 from heg.runtime.clock import Clock
 from heg.web.accounts.roles import Permission
-from heg.web.endpoint import Answered, Asked, Call, Endpoint, Nothing, Nowhere, Wanted, ordering, reading
+from heg.web.endpoint import Answered, Call, Endpoint, Nothing, Nowhere, Wanted, ordering, reading
 from heg.web.house import Home
-from heg.web.messages import Message, iso
+from heg.web.messages import iso
 from heg.web.rights_messages import (
-    ConflictInfo,
-    Delay,
-    Insist,
-    Pattern,
-    Rights,
-    StakeholderName,
-    Version,
+    ContractInfo,
+    ContractName,
+    Contracts,
+    DemandInfo,
+    Ending,
+    NewContract,
     changed_by,
     conflicts_at,
     contracts_of,
@@ -31,73 +26,8 @@ from heg.web.rights_messages import (
     policies_of,
     stakeholder_of,
 )
-from heg.web.spans import Moment
-from heg.web.values import PlaceName
 
-_MOST_DEMANDS = 32
 _LONGEST_CHANGE = 2_000
-ContractName = Annotated[str, Meta(max_length=32, description="a name such as grid-2026")]
-
-
-class DemandInfo(Message, frozen=True):
-    """What a contract asks for within a scope, with a sentence that says it."""
-
-    variable: str
-    device: str
-    part: str
-    rights: tuple[Right, ...]
-    min_delay_s: float
-    text: str
-
-
-class ContractInfo(Message, frozen=True):
-    """A contract; `holds` tells whether it does now."""
-
-    name: str
-    stakeholder: str
-    demands: tuple[DemandInfo, ...]
-    since: str | None
-    until: str | None
-    holds: bool
-
-
-class Contracts(Message, frozen=True):
-    """All contracts, and what of those that hold the rules do not meet. `change` and `by` tell the last change."""
-
-    version: int
-    contracts: tuple[ContractInfo, ...]
-    conflicts: tuple[ConflictInfo, ...]
-    change: str
-    by: str
-
-
-class NewDemand(Asked, frozen=True):
-    """What a contract asks for: at least these rights, at least this often."""
-
-    variable: Pattern
-    device: PlaceName = ANY
-    part: PlaceName = ANY
-    rights: Rights = (Right.READ,)
-    min_delay_s: Delay = 0.0
-
-
-class NewContract(Asked, frozen=True):
-    """A contract; one of the same name is replaced. `grant`: add the rules it needs with it, as far as none denies."""
-
-    name: ContractName
-    stakeholder: StakeholderName
-    demands: Annotated[tuple[NewDemand, ...], Meta(min_length=1, max_length=_MOST_DEMANDS)]
-    since: Moment | None = None
-    until: Moment | None = None
-    grant: Annotated[bool, Meta(description="true: add a rule for each of its demands")] = False
-    insist: Insist = False
-    version: Version | None = None
-
-
-class Ending(Asked, frozen=True):
-    """That a contract is to go."""
-
-    version: Version | None = None
 
 
 class NamedContract(Wanted, frozen=True):

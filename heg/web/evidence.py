@@ -14,46 +14,17 @@ from heg.model.refusals import RefusedError
 from heg.runtime.clock import Clock
 from heg.web.accounts.roles import Permission
 from heg.web.endpoint import Answered, Call, Download, Endpoint, Nothing, Nowhere, reading
+from heg.web.evidence_messages import EnvelopeState, EvidenceLine, EvidencePage
 from heg.web.house import Home
-from heg.web.messages import EnvelopeNow, Message, iso
+from heg.web.messages import iso
 from heg.web.snapshot import envelope_now
 from heg.web.spans import Span, between
 from heg.web.tables import CSV, Format, Wish, as_csv
-from heg.web.values import PlaceName
+from heg.web.value_messages import PlaceName
 
 _DEFAULT_SPAN = timedelta(days=31)
 _MOST_ROWS = 1000
 _HEAD = ("time", "source", "device", "what", "reason", "text", "grid_before_kw", "grid_after_kw")
-
-
-class EnvelopeState(Message, frozen=True):
-    """The interval left to the connection point, null before there is one, and since when it is so."""
-
-    envelope: EnvelopeNow | None
-    since_utc: str | None
-
-
-class EvidenceLine(Message, frozen=True):
-    """A change: written when it happens, and again ten seconds later with what the grid meter shows then.
-
-    `source` is whose limit changed ("" for all together, and for leases). Power in kW, null where the meter was lost.
-    """
-
-    time: str
-    source: str
-    device: str
-    what: str
-    reason: str
-    text: str
-    grid_before_kw: float | None
-    grid_after_kw: float | None
-
-
-class EvidencePage(Message, frozen=True):
-    """Evidence in time order, and the cursor of the next page."""
-
-    lines: tuple[EvidenceLine, ...]
-    next_cursor: str | None
 
 
 class EvidenceWanted(Span, frozen=True, kw_only=True):

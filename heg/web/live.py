@@ -22,7 +22,8 @@ from heg.web.messages import Problem, encode
 from heg.web.settings import WebSettings
 from heg.web.snapshot import Snapshot
 from heg.web.stream import HEARTBEAT, Stream, Viewer, real_span
-from heg.web.values import PlaceName, VariableName, may_see, more_needed, newest_value
+from heg.web.value_messages import PlaceName, VariableName
+from heg.web.values import may_see, more_needed, newest_value
 
 logger = logging.getLogger(__name__)
 

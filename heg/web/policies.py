@@ -5,26 +5,23 @@ from typing import Annotated
 from msgspec import Meta
 
 from heg.data.door import Door
-from heg.model.instance import ANY, Location
-from heg.model.policy import ANY_SERVICE, CUSTOMER, Right
+from heg.model.instance import Location
+from heg.model.policy import CUSTOMER
 from heg.model.refusals import Refusal, RefusalCode, RefusedError
 from heg.model.rights import PolicyBook, Rule, Scope, policy_of
 from heg.runtime.clock import Clock
 from heg.web.accounts.desk import AccountsDesk
 from heg.web.accounts.principals import principal_of, standing_rules
 from heg.web.accounts.roles import Permission
-from heg.web.endpoint import Answered, Asked, Call, Endpoint, Nothing, Nowhere, Wanted, ordering, reading
+from heg.web.endpoint import Answered, Call, Endpoint, Nothing, Nowhere, Wanted, ordering, reading
 from heg.web.house import Home
-from heg.web.messages import Message, iso
+from heg.web.messages import iso
 from heg.web.rights_messages import (
-    ConflictInfo,
-    Delay,
-    Insist,
-    Pattern,
-    Rights,
-    RuleInfo,
-    StakeholderName,
-    Version,
+    GrantInfo,
+    NewRule,
+    Policies,
+    Removal,
+    SeriesPolicy,
     changed_by,
     conflicts_at,
     contracts_of,
@@ -33,42 +30,7 @@ from heg.web.rights_messages import (
     rule_info,
     stakeholder_of,
 )
-from heg.web.values import PlaceName, VariableName
-
-
-class Policies(Message, frozen=True):
-    """The owner's rules in force, those that come with roles, and the contracts they do not meet.
-
-    `change` and `by` tell the last change.
-    """
-
-    version: int
-    rules: tuple[RuleInfo, ...]
-    of_roles: tuple[RuleInfo, ...]
-    conflicts: tuple[ConflictInfo, ...]
-    change: str
-    by: str
-    changed_utc: str | None
-
-
-class GrantInfo(Message, frozen=True):
-    """What a stakeholder's service may do with a series."""
-
-    stakeholder: str
-    service: str
-    rights: tuple[Right, ...]
-    min_delay_s: float
-
-
-class SeriesPolicy(Message, frozen=True):
-    """Who else may do what with a series; `given`: said with its value, not by rules."""
-
-    variable: str
-    device: str
-    part: str
-    owner: str
-    given: bool
-    grants: tuple[GrantInfo, ...]
+from heg.web.value_messages import PlaceName, VariableName
 
 
 class OneSeries(Wanted, frozen=True):
@@ -77,27 +39,6 @@ class OneSeries(Wanted, frozen=True):
     variable: VariableName
     device: PlaceName = ""
     part: PlaceName = ""
-
-
-class NewRule(Asked, frozen=True):
-    """A rule; one of the same stakeholder, service and scope is replaced."""
-
-    stakeholder: StakeholderName
-    service: Annotated[str, Meta(max_length=64, description="a service's name, or * for any")] = ANY_SERVICE
-    variable: Pattern = ANY
-    device: PlaceName = ANY
-    part: PlaceName = ANY
-    rights: Rights = (Right.READ,)
-    min_delay_s: Delay = 0.0
-    insist: Insist = False
-    version: Version | None = None
-
-
-class Removal(Asked, frozen=True):
-    """That a rule is to go."""
-
-    insist: Insist = False
-    version: Version | None = None
 
 
 class Numbered(Wanted, frozen=True):

@@ -1,8 +1,20 @@
-"""The messages of the data interface: its catalogue and its newest instances."""
+"""The messages of the data interface: its catalogue and its newest instances, and how series are named."""
+
+from typing import Annotated
+
+from msgspec import Meta
 
 from heg.model.catalogue import Kind
 from heg.model.instance import Quality
 from heg.web.messages import Message, Value
+
+_PLACE_NAME = r"^[A-Za-z0-9._/*-]*$"
+VariableName = Annotated[
+    str, Meta(max_length=64, description="a catalogued variable such as power.active (GET /api/v1/variables)")
+]
+PlaceName = Annotated[
+    str, Meta(max_length=64, pattern=_PLACE_NAME, description="a name such as battery; * stands for all")
+]
 
 
 class CataloguedVariable(Message, frozen=True):

@@ -23,21 +23,13 @@ from heg.web.house import Home
 from heg.web.messages import SeriesPage, SeriesRow, Value, iso
 from heg.web.spans import Span, between
 from heg.web.tables import CSV, Format, Wish, as_csv
-from heg.web.value_messages import CataloguedVariable, NewestValue, NewestValues, Variables
+from heg.web.value_messages import CataloguedVariable, NewestValue, NewestValues, PlaceName, VariableName, Variables
 
 _DEFAULT_SPAN = timedelta(hours=48)
 _MOST_ROWS = 5000
 _ROWS_AT_ONCE = 2000
-_PLACE_NAME = r"^[A-Za-z0-9._/*-]*$"
 _HISTORY_HEAD = ("time", "value", "low", "high", "first", "last", "count")
 _LATEST_HEAD = ("variable", "device", "part", "time", "quality", "value", "unit")
-
-VariableName = Annotated[
-    str, Meta(max_length=64, description="a catalogued variable such as power.active (GET /api/v1/variables)")
-]
-PlaceName = Annotated[
-    str, Meta(max_length=64, pattern=_PLACE_NAME, description="a name such as battery; * stands for all")
-]
 
 
 class Series(Span, frozen=True, kw_only=True):
