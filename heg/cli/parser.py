@@ -20,6 +20,7 @@ from heg.cli import (
     past_commands,
     people_commands,
     plan_commands,
+    rights_commands,
     socket_commands,
     studies_commands,
     unit_commands,
@@ -38,7 +39,7 @@ _MODULES = {
     "have something done": (order_commands, cycle_commands),
     "plans and studies": (plan_commands, forecast_commands, studies_commands),
     "people and programs": (login_commands, people_commands),
-    "set it up": (config_commands,),
+    "set it up": (config_commands, rights_commands),
     "on the gateway's own machine": (unit_commands, socket_commands, accounts_commands, certificate_commands),
     "for programs and shells": (api_commands,),
 }

@@ -20,7 +20,7 @@ from heg.web.house import Home
 from heg.web.messages import Message
 from heg.web.rights_messages import changed_by
 from heg.web.spans import Moment, Span
-from heg.web.values import PlaceName
+from heg.web.value_messages import PlaceName
 
 ZIP = "application/zip"
 _ERASING_S = 30.0

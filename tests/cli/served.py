@@ -147,6 +147,38 @@ class Person:
         return Ended(code, out, err)
 
 
+@dataclass
+class Owner:
+    """Anna, who has claimed the gateway, at her machine."""
+
+    person: Person
+    port: int
+
+    def __call__(self, *arguments: object, typed: str = PASSWORD) -> Ended:
+        return self.person.heg("--host", f"127.0.0.1:{self.port}", *arguments, typed=typed)
+
+    def by_password(self, *arguments: object) -> Ended:
+        """What no token may do."""
+        return self(*arguments, "--name", "anna", "--password-stdin")
+
+    @property
+    def kept(self) -> Path:
+        """The file of what her machine knows."""
+        return self.person.folder / "heg" / "hosts.toml"
+
+
+@contextmanager
+def claimed_gateway(person: Person, folder: Path) -> Iterator[Owner]:
+    """One that its owner has just claimed from the command line."""
+    with gateway_with_login(folder) as (served, code):
+        owner = Owner(person, served.port)
+        typed = f"{code}\n{PASSWORD}\n"
+        said = owner("claim", "--name", "anna", "--code-stdin", "--password-stdin", typed=typed)
+        assert (said.code, said.err) == (0, ""), said.err
+        assert "anna is owner now" in said.out
+        yield owner
+
+
 @pytest.fixture
 def person(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Person:
     """Somebody at a machine of their own."""
