@@ -4,6 +4,7 @@ Light to import: pymodbus is loaded when the driver is built, so that `heg check
 """
 
 from drivers.modbus.config import ModbusConfig
+from drivers.modbus.editing import EDITOR
 from heg.devices.contract import Driver, DriverContext, DriverSpec
 
 
@@ -23,4 +24,5 @@ DRIVER = DriverSpec(
     config_type=ModbusConfig,
     build=_build,
     nodes=_nodes,
+    editor=EDITOR,
 )

@@ -13,6 +13,7 @@ from heg.cli import (
     certificate_commands,
     config_commands,
     cycle_commands,
+    device_commands,
     forecast_commands,
     gateway_commands,
     login_commands,
@@ -39,7 +40,7 @@ _MODULES = {
     "have something done": (order_commands, cycle_commands),
     "plans and studies": (plan_commands, forecast_commands, studies_commands),
     "people and programs": (login_commands, people_commands),
-    "set it up": (config_commands, rights_commands),
+    "set it up": (config_commands, device_commands, rights_commands),
     "on the gateway's own machine": (unit_commands, socket_commands, accounts_commands, certificate_commands),
     "for programs and shells": (api_commands,),
 }

@@ -40,7 +40,9 @@ def _made(text: str, edit: Edit) -> str:
                 return lines.with_key(text, key, value)
             if not plainly.has(tomllib.loads(text), key[:-1]):
                 return lines.with_section(text, key[:-1], {key[-1]: value})
-        case Append(key, Mapping() as value):
+        case Append(key, Mapping() as value) if lines.has_section(text, key) or not plainly.has(
+            tomllib.loads(text), key
+        ):
             return lines.with_section(text, key, value, of_a_list=True)
         case _:
             pass

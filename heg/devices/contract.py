@@ -6,12 +6,13 @@ Up: `DriverContext.attach()` gives a `DeviceHandle`; every value goes through it
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from heg.model.capabilities import Capability
+from heg.model.edits import Edit
 from heg.model.instance import Quality
 from heg.model.leases import SetPoint
 from heg.model.refusals import Refusal
@@ -231,13 +232,39 @@ class Driver(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class NewDevice:
+    """A device that somebody adds: where it is, in the driver's words, and what the driver must know besides."""
+
+    address: str
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+
+Raw = Mapping[str, Any]
+"""A driver's section as the file says it, empty where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class SectionEditor:
+    """How devices are written into a driver's section and taken out again. Keys are those within the section.
+
+    `add` raises ValueError that says what was expected. `remove` is told the address of the device's record, and gives
+    nothing where the section does not name it alone (a network that is searched). `rename` is told old and new name.
+    """
+
+    add: Callable[[Raw, NewDevice], tuple[Edit, ...]]
+    remove: Callable[[Raw, str], tuple[Edit, ...]]
+    rename: Callable[[Raw, str, str], tuple[Edit, ...]] = lambda _section, _old, _new: ()
+
+
+@dataclass(frozen=True, slots=True)
 class DriverSpec:
     """What a driver package exports as `DRIVER` from an import-light module (entry point group `heg.drivers`).
 
     `config_type` is the frozen msgspec struct of its section in heg.toml (named as `name`); `build` imports the rest.
     `contract` tells what a section says of the supply contract (its second argument is the house's time zone), where
     the driver knows of such a thing: studies ask. `nodes` names the device nodes that a section opens, such as
-    /dev/ttyUSB0: the service is let to no others.
+    /dev/ttyUSB0: the service is let to no others. `editor` writes single devices into the section, where the driver has
+    such.
     """
 
     name: str
@@ -246,3 +273,4 @@ class DriverSpec:
     build: Callable[[Any, DriverContext], Driver]
     contract: Callable[[Any, str], Contract | None] | None = None
     nodes: Callable[[Any], tuple[str, ...]] = lambda _section: ()
+    editor: SectionEditor | None = None

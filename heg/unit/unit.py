@@ -27,6 +27,7 @@ from heg.runtime.notify import CycleHeartbeat
 from heg.runtime.supervisor import Backoff, Supervisor
 from heg.services.vitals import Vitals
 from heg.unit.configuring import Configuration
+from heg.unit.device_desk import DeviceDesk
 from heg.unit.driver_parts import DriverParts
 from heg.unit.force import InForce
 from heg.unit.parts import Part
@@ -85,6 +86,15 @@ class Unit:
         source = Source(config.path, types, site.state_dir)
         self._force = InForce(config, self.parts, self.supervisor, self.devices, self.control, site)
         self.configuration = Configuration(self._admit("configuration"), clock, self._here, config, source, self._force)
+        self._device_desk = DeviceDesk(
+            self._admit("configuration"),
+            clock,
+            self._here.unit,
+            site.drivers,
+            self.devices,
+            self.control,
+            self.configuration,
+        )
 
     async def run(self, stop: asyncio.Event) -> bool:
         """Start, work until `stop` is set, end in order; False when a critical task had ended for good before."""
@@ -107,6 +117,7 @@ class Unit:
         yield Part("data", (), self.data.run, critical=True)
         yield Part("devices", (), self.devices.run, critical=True)
         yield Part("configuration", (), self.configuration.run)
+        yield Part("device-desk", (), self._device_desk.run)
         yield from self._drivers.of(config)
         yield Part("control", (), self.control.run, restart=_CONTROL_AGAIN, critical=True)
         yield from self._services.of(config.unit)

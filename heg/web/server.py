@@ -24,6 +24,7 @@ from heg.web.commands import CommandsApi
 from heg.web.configuration import ConfigurationApi
 from heg.web.connection import Care, Connection
 from heg.web.contracts import ContractsApi
+from heg.web.devices import DevicesApi
 from heg.web.endpoint import Call, Endpoint, Method, Nothing, Table
 from heg.web.evidence import EvidenceApi
 from heg.web.gate import Gate, asker_of, client_of, denied_for, identity_of
@@ -106,6 +107,7 @@ class WebServer:
             PersonalDataApi(clock, home, None if self._gate is None else self._gate.desk).endpoints(),
             ConfigurationApi(home).endpoints(),
             CertificateApi(clock, self._lan, None if self._gate is None else self._gate.desk).endpoints(),
+            DevicesApi(home).endpoints(),
         )
 
     @contextlib.asynccontextmanager

@@ -56,6 +56,19 @@ def test_the_configuration_is_changed_and_rolled_back_at_the_console(config: Pat
         assert "by hand" in told.stdout
 
 
+def test_devices_are_added_at_the_console_and_refusals_are_read(config: Path) -> None:
+    here = ("--config", config)
+    with running(config) as process:
+        assert page_of(process)
+        refused = heg("device", "test", "boiler", *here)
+        assert refused.returncode == 1
+        assert "expected a known device" in refused.stdout
+        refused = heg("device", "add", "10.0.0.0/8", *here)
+        assert refused.returncode == 1
+        assert "at most 256 addresses" in refused.stdout
+        assert "[modbus]" not in config.read_text()
+
+
 def test_a_gateway_starts_with_what_was_in_force_when_its_file_is_damaged(config: Path) -> None:
     with running(config) as process:
         assert page_of(process)

@@ -149,3 +149,10 @@ def test_changes_are_told_by_key_and_comments_are_none() -> None:
         '[device.auto] serial = "C" is new',
     ]
     assert not changes(HOUSE, HOUSE.replace("# the car", "# the old car"))
+
+
+def test_a_table_is_put_into_a_list_that_stands_on_one_line() -> None:
+    line = {"port": "/dev/ttyUSB1", "units": [3]}
+    text = edited(HOUSE, [Append(("modbus", "serial"), line)])
+    assert tomllib.loads(text)["modbus"]["serial"][1] == line
+    assert "# inverter" in text

@@ -12,11 +12,12 @@ from tests.support.house import House, a_house
 from tests.support.stepped import stepped
 
 PATH = "/api/v1/configuration"
+DEVICES = "/api/v1/devices"
 
 
-async def post(house: House, what: str, **body: Any) -> tuple[int, dict[str, Any]]:
+async def post(house: House, what: str, path: str = PATH, **body: Any) -> tuple[int, dict[str, Any]]:
     asking = GatewayView(house.view.port, limit_s=600.0)
-    status, answer = await asking.ask("POST", f"{PATH}/{what}", json.dumps(body).encode())
+    status, answer = await asking.ask("POST", f"{path}/{what}".rstrip("/"), json.dumps(body).encode())
     said = json.loads(answer)
     assert isinstance(said, dict)
     return status, said
@@ -66,7 +67,7 @@ async def test_refusals_say_what_and_where(clock: Clock, tmp_path: Path) -> None
     async with a_house(clock, tmp_path) as house:
         text = (await in_force(house))["toml"]
         for what in ("validate", "propose", "apply"):
-            more = {"base": 1} if what == "apply" else {}
+            more: dict[str, Any] = {"base": 1} if what == "apply" else {}
             status, said = await post(house, what, toml=text + "[site]\ntilt = 95.0\nkompass = 3\n", **more)
             assert (status, said["outcome"]) == (200 if what == "validate" else 409, "refused"), said
             assert {one["where"] for one in said["faults"]} == {"[site] tilt", "[site] kompass"}
@@ -80,3 +81,24 @@ async def test_refusals_say_what_and_where(clock: Clock, tmp_path: Path) -> None
         status, _ = await house.view.ask("GET", f"{PATH}/versions/9")
         assert status == 404
         assert (tmp_path / "heg.toml").read_text() == text
+
+
+@stepped
+async def test_devices_are_tested_named_removed_and_added(clock: Clock, tmp_path: Path) -> None:
+    async with a_house(clock, tmp_path) as house:
+        await house.until(lambda: house.battery.state == "confirmed")
+        status, said = await post(house, "pv/test", DEVICES)
+        assert (status, said["outcome"]) == (200, "done")
+        assert said["values"]["power.active"] == 0.0
+        status, said = await post(house, "pv/rename", DEVICES, name="roof", message="there it is")
+        assert (status, said["effects"]["renames"]) == (200, ["pv is called roof"]), said
+        await house.look()
+        address = house.state["devices"]["roof"]["address"].rpartition("/")[0]
+        status, said = await post(house, "roof/remove", DEVICES)
+        assert (status, said["outcome"]) == (200, "done"), said
+        status, said = await post(house, "", DEVICES, protocol="modbus", address=address)
+        assert (status, said["devices"]) == (200, ["roof"]), said
+        status, said = await post(house, "boiler/test", DEVICES)
+        assert (status, said["outcome"]) == (409, "refused"), said
+        status, said = await post(house, "", DEVICES, protocol="modbus", address="10.0.0.0/8")
+        assert status == 409, said
