@@ -207,7 +207,10 @@ class WebSection(Section, frozen=True):
     ] = "127.0.0.1"
     tls_port: PortNumber = 8463
     redirect_port: PortNumber = 8464
-    names: Annotated[tuple[HostName, ...], Meta(max_length=16, description='names such as ["energy.example.org"]')] = ()
+    names: Annotated[
+        tuple[HostName, ...],
+        Meta(max_length=16, description='host names in small letters, such as ["energy.example.org"]'),
+    ] = ()
     login: Annotated[bool, Meta(description="true or false; where host is not loopback it is always true")] | None = (
         None
     )

@@ -4,6 +4,7 @@ from collections.abc import Awaitable
 from typing import Annotated, Any, TypeVar
 
 from msgspec import Meta
+from msgspec.structs import replace
 
 from heg.model.records import CertificateRecord
 from heg.model.refusals import Refusal, RefusalCode, RefusedError
@@ -38,7 +39,8 @@ class CertificateInfo(Message, frozen=True):
 
 
 class CertificateNow(Message, frozen=True):
-    """What the home network is shown, and by which addresses; null where it is not let in, or `trouble` says why.
+    """What the home network is shown, and by which addresses; null where it is not let in, or `trouble` says why to
+    whoever is logged in.
 
     `notes` tell what will not be as whoever installed it may expect.
     """
@@ -75,21 +77,23 @@ class CertificateApi:
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Return the rows."""
-        path, needs = "/api/v1/certificate", Permission.CONFIGURE
+        # Whoever exchanges it can stand between the gateway and its people: not for an installer, not for a token.
+        path, needs = "/api/v1/certificate", Permission.ACCOUNTS
         install, renew, remove = "show one of yours in its place", "make the unit's own anew", "show the unit's own"
         return (
             reading(path, Open.TO_ANYBODY, "the home network's certificate", self._now, CertificateNow, Nowhere),
             ordering(
                 *(path, needs, install, self._install, CertificateNow, Nowhere, Install),
-                fresh=True,
                 largest_body_bytes=3 * LARGEST_BUNDLE_BYTES,
             ),
-            ordering(f"{path}/renew", needs, renew, self._renew, CertificateNow, Nowhere, Renew, fresh=True),
-            ordering(f"{path}/remove", needs, remove, self._remove, CertificateNow, Nowhere, Nothing, fresh=True),
+            ordering(f"{path}/renew", needs, renew, self._renew, CertificateNow, Nowhere, Renew),
+            ordering(f"{path}/remove", needs, remove, self._remove, CertificateNow, Nowhere, Nothing),
         )
 
-    async def _now(self, _call: Call[Nowhere, Nothing]) -> Answered:
-        return self._told()
+    async def _now(self, call: Call[Nowhere, Nothing]) -> Answered:
+        told = self._told()
+        # What is wrong names files of the unit, which are no stranger's business.
+        return told if call.who is not None else replace(told, trouble="", mend="")
 
     async def _install(self, call: Call[Nowhere, Install]) -> Answered:
         lan, asked = self._some(), call.body

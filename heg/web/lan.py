@@ -143,7 +143,8 @@ class Lan:
     def _tell_trouble(self, trouble: Trouble | None) -> None:
         place = Location(self._unit, "", _ALARM)
         if trouble is None:
-            if (old := self._door.latest("alarm", place)) is not None and old.value != _GOOD:
+            old = self._door.latest("alarm", place)
+            if old is not None and isinstance(old.value, AlarmRecord) and old.value.active:
                 self._door.write("alarm", place, _GOOD)
             return
         logger.error("certificate: %s; %s", trouble.text, trouble.mend)

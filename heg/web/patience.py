@@ -40,10 +40,18 @@ class Patience:
                     said = True
                 await self._clock.sleep(real_span(self._clock, _AGAIN_S))
             else:
-                if said:
-                    self._alarm(place, active=False, text=f"[web] {place.key} = {place.port} is free again")
+                self._end_alarm(place)
                 return listener
 
-    def _alarm(self, place: Place, *, active: bool, text: str) -> None:
+    def _end_alarm(self, place: Place) -> None:
+        # Perhaps one of a page before this one, whose port was another.
+        old = self._door.latest("alarm", self._location(place))
+        if old is not None and isinstance(old.value, AlarmRecord) and old.value.active:
+            self._alarm(place, active=False, text=f"[web] {place.key} = {place.port} is free")
+
+    def _location(self, place: Place) -> Location:
         part = _PORT_IN_USE if place.key == "port" else f"{_PORT_IN_USE}.{place.key}"
-        self._door.write("alarm", Location(self._unit, "", part), AlarmRecord(active, Severity.WARNING, text))
+        return Location(self._unit, "", part)
+
+    def _alarm(self, place: Place, *, active: bool, text: str) -> None:
+        self._door.write("alarm", self._location(place), AlarmRecord(active, Severity.WARNING, text))

@@ -35,5 +35,11 @@ def test_importing_loads_nothing_heavy(module: str) -> None:
     assert loaded_by(module) & HEAVY == set()
 
 
+def test_the_gateway_itself_loads_no_cryptography() -> None:
+    """10 MiB that only the process that makes certificates needs."""
+    assert "aiohttp" in (loaded := loaded_by("heg.unit.unit"))
+    assert "cryptography" not in loaded
+
+
 def test_loading_can_be_seen() -> None:
     assert "sqlite3" in loaded_by("sqlite3")

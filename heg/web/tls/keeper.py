@@ -42,7 +42,7 @@ class _Identity:
 
 class CertificateKeeper:
     """`run()` keeps it until cancelled. `on_change` is told a certificate that is shown from now on, `on_trouble` each
-    change of what is wrong (None: nothing is).
+    change of what is wrong and, at the first look, how it is (None: nothing is).
     """
 
     def __init__(
@@ -64,6 +64,7 @@ class CertificateKeeper:
         self._again_s = math.inf
         self._failed: Trouble | None = None
         self._told: Trouble | None = None
+        self._is_told = False
         self._turn = asyncio.Lock()
         self._early_since_s: float | None = None
 
@@ -102,8 +103,8 @@ class CertificateKeeper:
         if self._failed is None and self._is_due():
             await self._try(self._renew)
         trouble = self._failed or self._near_its_end()
-        if trouble != self._told:
-            self._told = trouble
+        if trouble != self._told or not self._is_told:
+            self._told, self._is_told = trouble, True
             self._on_trouble(trouble)
 
     async def _try(self, step: Callable[[], Awaitable[None]]) -> None:

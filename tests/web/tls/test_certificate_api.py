@@ -9,7 +9,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from heg.runtime.clock import Clock
-from heg.web.accounts.roles import Role
+from heg.web.accounts.roles import SCOPES, Role
 from heg.web.accounts.rules import Rules
 from heg.web.tls.fingerprints import shown
 from tests.support.stepped import stepped
@@ -97,15 +97,33 @@ async def test_what_does_not_fit_is_said_and_leaves_what_is_shown(clock: Clock, 
 
 
 @stepped(start_utc=NOW)
-async def test_only_who_may_configure_and_gave_the_password_just_now(clock: Clock, tmp_path: Path) -> None:
-    async with owned(clock, tmp_path) as (_, owner):
-        user, installer = await person(owner, "ben", Role.USER), await person(owner, "ina", Role.INSTALLER)
+async def test_only_the_owner_who_gave_the_password_just_now(clock: Clock, tmp_path: Path) -> None:
+    async with owned(clock, tmp_path) as (served, owner):
+        before = served.record
+        others = [await person(owner, f"{role.value}-person", role) for role in Role if role is not Role.OWNER]
+        program = owner.another()
+        wish = {"label": "program", "scopes": sorted(SCOPES)}
+        program.bearer = (await owner.post("/api/v1/tokens", wish)).json["key"]
         for path in (PATH, f"{PATH}/renew", f"{PATH}/remove"):
-            assert (await user.post(path, pair() if path == PATH else None)).status == 403
-        assert (await installer.post(f"{PATH}/renew")).status == 200
+            for other in (*others, program):
+                assert (await other.post(path, pair() if path == PATH else None)).status == 403
         await clock.sleep(Rules().fresh_s + 1)
-        said = await installer.post(f"{PATH}/renew")
+        said = await owner.post(f"{PATH}/renew")
         assert (said.status, said.json["reason"]) == (403, "password_needed")
+        assert served.record == before
+
+
+@stepped(start_utc=NOW)
+async def test_what_is_wrong_is_told_to_those_who_are_logged_in(clock: Clock, tmp_path: Path) -> None:
+    async with owned(clock, tmp_path) as (served, owner):
+        served.vault.device.write_bytes(b"noise")
+        await clock.sleep(6.0)
+        assert "device.pem" in (await owner.get(PATH)).json["trouble"]
+        assert "renew --new-key" in (await owner.get(PATH)).json["mend"]
+        assert (await owner.another().get(PATH)).json["trouble"] == ""
+        assert (await owner.post(f"{PATH}/renew")).status == 409
+        mended = await owner.post(f"{PATH}/renew", {"new_key": True})
+        assert (mended.status, mended.json["trouble"]) == (200, "")
 
 
 @stepped

@@ -63,7 +63,7 @@ async def test_it_is_made_on_first_start_and_kept_for_its_user_alone(clock: Cloc
     assert kept.vault.device.stat().st_mode & 0o777 == 0o600
     assert kept.vault.folder.stat().st_mode & 0o777 == 0o700
     assert kept.vault.marker.read_text() == record.key_fingerprint + "\n"
-    assert kept.troubles == []
+    assert kept.troubles == [None]
     again = Kept(clock, tmp_path)
     assert await again.look() == record
     assert again.made == 0
@@ -151,8 +151,8 @@ async def test_a_lost_key_is_no_reason_for_a_new_identity(clock: Clock, tmp_path
     await clock.sleep(86_400)
     assert await kept.look() is None
     assert kept.made == 0
-    assert kept.troubles[0] is not None
-    assert "is missing" in kept.troubles[0].text
+    assert kept.troubles[-1] is not None
+    assert "is missing" in kept.troubles[-1].text
     kept.vault.device.write_bytes(whole)
     assert await kept.look() == record
     assert kept.troubles[-1] is None
@@ -166,8 +166,8 @@ async def test_another_units_key_is_not_taken_for_ours(clock: Clock, tmp_path: P
     (tmp_path / "one/tls/device.pem").write_bytes((tmp_path / "two/tls/device.pem").read_bytes())
     kept = Kept(clock, tmp_path / "one")
     assert await kept.look() is None
-    assert kept.troubles[0] is not None
-    assert "which this unit made" in kept.troubles[0].text
+    assert kept.troubles[-1] is not None
+    assert "which this unit made" in kept.troubles[-1].text
 
 
 @stepped(start_utc=TODAY)
@@ -176,8 +176,8 @@ async def test_what_is_damaged_while_it_runs_stays_shown_with_an_alarm(clock: Cl
     record = await kept.look()
     kept.vault.device.write_bytes(b"noise")
     assert await kept.look() == record
-    assert kept.troubles[0] is not None
-    assert kept.troubles[0].shows
+    assert kept.troubles[-1] is not None
+    assert kept.troubles[-1].shows
 
 
 @stepped(start_utc=TODAY)
@@ -189,7 +189,7 @@ async def test_an_owners_goes_first_and_back_again(clock: Clock, tmp_path: Path)
     kept.vault.keep_owners(joined)
     assert kept.vault.owner.stat().st_mode & 0o777 == 0o600
     assert await kept.look() == record
-    assert kept.troubles == []
+    assert kept.troubles == [None]
     clock.jump_utc(timedelta(days=80).total_seconds())
     await kept.look()
     assert kept.troubles[-1] is not None
@@ -209,8 +209,8 @@ async def test_an_owners_that_is_damaged_is_not_replaced_by_the_units_own(clock:
     kept = Kept(clock, tmp_path)
     kept.vault.keep_owners(b"noise")
     assert await kept.look() is None
-    assert kept.troubles[0] is not None
-    assert "heg certificate remove" in kept.troubles[0].mend
+    assert kept.troubles[-1] is not None
+    assert "heg certificate remove" in kept.troubles[-1].mend
 
 
 @stepped(start_utc=TODAY)
@@ -218,7 +218,7 @@ async def test_what_fails_for_a_passing_reason_is_tried_again(clock: Clock, tmp_
     kept = Kept(clock, tmp_path)
     kept.fault = WorkshopError("no room")
     assert await kept.look() is None
-    assert kept.troubles[0] is not None
+    assert kept.troubles[-1] is not None
     assert not kept.vault.device.exists()
     kept.fault = None
     assert await kept.look() is None  # not at once: each try is a process
@@ -251,7 +251,7 @@ async def test_a_command_at_the_console_is_waited_for(clock: Clock, tmp_path: Pa
     with kept.vault.alone():
         assert await kept.look() is None
     assert kept.made == 0
-    assert kept.troubles[0] is not None
+    assert kept.troubles[-1] is not None
 
 
 @stepped(start_utc=TODAY)
