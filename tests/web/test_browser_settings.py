@@ -120,3 +120,37 @@ def test_an_installer_proposes_and_the_owner_decides(browser: str, tmp_path: Pat
         await anna.sees("Version 2 is in force")
 
     at_a_house(browser, tmp_path, scene)
+
+
+def test_devices_are_tested_renamed_removed_and_added(browser: str, tmp_path: Path) -> None:
+    async def scene(house: House, anna: Visitor) -> None:
+        await anna.goes("Devices")
+        await anna.sees("Solar inverter")
+        await anna.sees("Add a device")
+        card = (
+            "[...document.querySelectorAll('.device-card')].find((one) => one.querySelector('h3').innerText === 'PV')"
+        )
+        address = str(await anna.page.evaluate(f"{card}.querySelector('.facts').innerText.match(/127[^/]*/)[0]"))
+        await anna.page.evaluate(f"{card}.querySelector('details:last-child').open = true")
+        await anna.likes(whole=True)
+        await anna.presses("Test")
+        await anna.sees("pv answered within")
+        await anna.fills(device_name="roof")
+        await anna.presses("Rename")
+        await anna.sees("pv is called roof")
+        await anna.page.until(
+            "[...document.querySelectorAll('.device-card h3')].some((one) => one.innerText === 'Roof')"
+        )
+        await anna.presses("Test, rename, remove")
+        await anna.fills(device_name="meter")
+        await anna.presses("Rename")
+        await anna.sees("no other device")
+        anna.forgives(409)
+        await anna.presses("Remove")
+        await anna.sees("Its history stays")
+        await anna.presses("Leave it")
+        await anna.fills(address="127.0.0.1:1", new_device="attic")
+        await anna.presses("Add")
+        await anna.sees("nothing new answers at 127.0.0.1:1 yet", seconds=40)
+
+    at_a_house(browser, tmp_path, scene)
