@@ -1,6 +1,7 @@
 """Commands of the console on the home network's certificate: fingerprint; certificate show, renew, install, remove.
 
-They work beside a running gateway, which shows what changed to whoever comes some seconds later, and without one.
+They work beside a running gateway, which shows what changed to whoever comes some seconds later, and without one. With
+a `--host`, the certificate is asked for over the API.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from heg.cli.common import drivers, load_config, with_config, with_json
+from heg.cli.common import default_config, drivers, load_config, with_config, with_json
 from heg.cli.console import as_owner_of, folder_of
 from heg.cli.ends import DONE, FAILED, CommandError
+from heg.cli.login_commands import with_password
+from heg.cli.remote import names_host, remote
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -43,7 +46,9 @@ def add_to(add: Add) -> None:
         "install": "show one of yours in its place",
         "remove": "show the unit's own again",
     }
-    parsers = {name: with_json(with_config(actions.add_parser(name, help=text))) for name, text in said.items()}
+    parsers = {name: remote(actions.add_parser(name, help=text, description=text)) for name, text in said.items()}
+    for name in ("renew", "install", "remove"):
+        with_password(parsers[name])
     parsers["renew"].add_argument(
         "--new-key", action="store_true", help="a new identity: every fingerprint that was noted is void"
     )
@@ -88,6 +93,10 @@ def known_fingerprint(loaded: LoadedConfig) -> str | None:
 
 
 def _certificate(options: argparse.Namespace) -> int:
+    if names_host(options):
+        from heg.cli.certificate_remote import certificate
+
+        return certificate(options, _bundle(options) if options.action == "install" else None)
     return _tell(options, _worked(options, _work_of(options)))
 
 
@@ -123,7 +132,8 @@ async def _remove(certificates: Certificates, clock: Clock) -> CertificateRecord
     return await certificates.shown()
 
 
-def _install(options: argparse.Namespace) -> Work:
+def _bundle(options: argparse.Namespace) -> tuple[bytes, bytes]:
+    """Return certificates and key. Raises `CommandError`."""
     from heg.web.tls.requests import LARGEST_BUNDLE_BYTES
 
     def read(path: Path) -> bytes:
@@ -135,9 +145,13 @@ def _install(options: argparse.Namespace) -> Work:
         except OSError as error:
             raise CommandError(FAILED, f"{path}: {error.strerror or error}") from error
 
-    # Before root becomes the gateway's user, who may not read them.
     certificate = read(options.certificate)
-    key = certificate if options.key is None else read(options.key)
+    return certificate, certificate if options.key is None else read(options.key)
+
+
+def _install(options: argparse.Namespace) -> Work:
+    # Before root becomes the gateway's user, who may not read them.
+    certificate, key = _bundle(options)
 
     async def install(certificates: Certificates, clock: Clock) -> CertificateRecord:
         installed = await certificates.install(certificate, key, clock.utc())
@@ -157,7 +171,7 @@ def _worked(options: argparse.Namespace, work: Work) -> CertificateRecord:
     from heg.web.tls.requests import Answer, Ask, BundleError
     from heg.web.tls.vault import Vault, VaultError
 
-    loaded = load_config(options.config, drivers())
+    loaded = load_config(options.config or default_config(), drivers())
     unit = loaded.unit
     state = folder_of(loaded)
 

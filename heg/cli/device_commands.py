@@ -41,7 +41,7 @@ def _describe(command: argparse.ArgumentParser) -> None:
     command.add_argument("--unit", type=int, metavar="ID", help="Modbus unit id")
     command.add_argument("--template", metavar="NAME", help="of a device without SunSpec, such as keba-p30")
     command.add_argument("--max-a", type=float, dest="max_a", metavar="A", help="what its circuit stands a phase")
-    command.add_argument("--phases", type=int, metavar="N")
+    command.add_argument("--phases", type=int, metavar="N", help="how many it is wired to, 1 or 3")
 
 
 def _with_why(command: argparse.ArgumentParser) -> argparse.ArgumentParser:

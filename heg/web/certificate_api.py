@@ -1,9 +1,8 @@
 """The home network's certificate over HTTP: what is shown, and an owner's own in its place."""
 
 from collections.abc import Awaitable
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
-from msgspec import Meta
 from msgspec.structs import replace
 
 from heg.model.records import CertificateRecord
@@ -13,56 +12,17 @@ from heg.web.accounts.chain import Kind, Note
 from heg.web.accounts.desk import AccountsDesk
 from heg.web.accounts.roles import Permission
 from heg.web.asking import DeniedError
-from heg.web.endpoint import Answered, Asked, Call, Endpoint, Nothing, Nowhere, Open, ordering, reading
+from heg.web.certificate_messages import CertificateInfo, CertificateNow, Install, Renew
+from heg.web.endpoint import Answered, Call, Endpoint, Nothing, Nowhere, Open, ordering, reading
 from heg.web.gate import denied_for
 from heg.web.lan import Lan
-from heg.web.messages import Message, iso
+from heg.web.messages import iso
 from heg.web.tls.fingerprints import pinned, shown
 from heg.web.tls.requests import LARGEST_BUNDLE_BYTES, BundleError
 from heg.web.tls.vault import VaultError
 from heg.web.tls.workshop import WorkshopError
 
 _T = TypeVar("_T")
-Pem = Annotated[str, Meta(max_length=LARGEST_BUNDLE_BYTES, description="PEM text")]
-
-
-class CertificateInfo(Message, frozen=True):
-    """A certificate. `sha256` is what browsers show of it, `pin` its key as programs pin it; `own`: the owner's own."""
-
-    sha256: str
-    pin: str
-    names: tuple[str, ...]
-    issuer: str
-    begin_utc: str
-    end_utc: str
-    own: bool
-
-
-class CertificateNow(Message, frozen=True):
-    """What the home network is shown, and by which addresses; null where it is not let in, or `trouble` says why to
-    whoever is logged in.
-
-    `notes` tell what will not be as whoever installed it may expect.
-    """
-
-    certificate: CertificateInfo | None
-    addresses: tuple[str, ...] = ()
-    trouble: str = ""
-    mend: str = ""
-    notes: tuple[str, ...] = ()
-
-
-class Install(Asked, frozen=True):
-    """A certificate with those of its issuers behind it, and its private key without a passphrase."""
-
-    certificates: Pem
-    key: Pem
-
-
-class Renew(Asked, frozen=True):
-    """That the unit's own is to be made anew. `new_key`: a new identity, every fingerprint that was noted is void."""
-
-    new_key: bool = False
 
 
 class CertificateApi:

@@ -1,14 +1,16 @@
 """Spans of time as an address says them: `from` and `to`, with what is meant where they are left out."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta
 
 from heg.model.refusals import Refusal, RefusalCode, RefusedError
-from heg.runtime.clock import Clock
 from heg.web.endpoint import Wanted
 from heg.web.messages import iso
+
+if TYPE_CHECKING:  # what only decodes messages needs no event loop
+    from heg.runtime.clock import Clock
 
 _A_TIME = "a UTC time such as 2026-06-01T12:00:00Z"
 Moment = Annotated[datetime, Meta(tz=True, description=_A_TIME)]
@@ -22,7 +24,7 @@ class Span(Wanted, frozen=True, rename={"since": "from", "until": "to"}):
     until: Moment | None = None
 
 
-def between(span: Span, clock: Clock, default: timedelta) -> tuple[datetime, datetime]:
+def between(span: Span, clock: "Clock", default: timedelta) -> tuple[datetime, datetime]:
     """Return the span's ends in UTC. Raises `RefusedError` for times out of this century or the next."""
     # The minute under way belongs to it: the page's curve ends now.
     until = clock.utc() + timedelta(seconds=1) if span.until is None else _plausible(span.until)

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from heg.cli import main
+from heg.data.store.settings import StoreSettings
+from heg.data.store.store import SqliteStore
 from heg.runtime.clock import Clock
 from heg.runtime.loops import RealTiming, run
 from tests.web.accounts.test_desk import console, desk_in
@@ -96,7 +98,9 @@ def gateway_with_login(folder: Path) -> Iterator[tuple[Served, str]]:
 
     @asynccontextmanager
     async def serve(clock: Clock) -> Any:
-        async with desk_in(folder, clock) as desk, serving(clock, desk=desk) as served:
+        store = SqliteStore(clock, StoreSettings(folder / "store.sqlite"))
+        async with desk_in(folder, clock) as desk, serving(clock, desk=desk, store=store) as served:
+            served.house.tick()
             yield served
 
     with in_thread(serve) as behind:

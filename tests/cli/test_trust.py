@@ -17,7 +17,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.cli.served import Person, gateway_at_home
+from tests.cli.served import PASSWORD, Person, gateway_at_home
+from tests.web.accounts.test_desk import console
 from tests.web.tls.serving import STRANGERS, LanServed
 
 
@@ -45,6 +46,24 @@ def test_whom_nobody_vouches_for_is_asked_nothing_until_a_person_agrees(person: 
     assert (agreed.code, "heg claim-code" in agreed.err) == (77, True), agreed.err
     assert stat.S_IMODE(kept(person).stat().st_mode) == 0o600
     assert person.heg("--host", at_home.https, "status").code == 77, "it is recognised from now on"
+
+
+def test_a_new_key_that_was_ordered_from_here_is_recognised(person: Person, at_home: LanServed, tmp_path: Path) -> None:
+    code = console(tmp_path, at_home.clock).reveal()
+    there = ("--host", at_home.https)
+    claim = ("claim", "--name", "anna", "--code-stdin", "--password-stdin", "--fingerprint", shown(at_home))
+    assert person.heg(*there, *claim, typed=f"{code}\n{PASSWORD}\n").code == 0
+    assert person.heg(*there, "login", "--name", "anna", "--password-stdin", typed=PASSWORD).code == 0
+    told = person.heg(*there, "certificate", "show")
+    assert shown(at_home).removeprefix("SHA256:") in told.out.replace(":", "")
+    before = kept(person).read_text()
+    by_password = ("--name", "anna", "--password-stdin")
+    renewed = person.heg(*there, "certificate", "renew", "--new-key", *by_password, typed=PASSWORD)
+    assert renewed.code == 0, renewed.err
+    assert kept(person).read_text() != before
+    assert person.heg(*there, "certificate", "show").code == 0
+    refused = person.heg(*there, "certificate", "remove", *by_password, typed=PASSWORD)
+    assert (refused.code, "an installed certificate" in refused.err) == (1, True)
 
 
 def test_a_wrong_fingerprint_is_refused_and_not_kept(person: Person, at_home: LanServed) -> None:
