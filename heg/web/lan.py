@@ -125,7 +125,9 @@ class Lan:
         record, own = self._keeper.record, self._machine.names()
         certified = record.names if record is not None and record.own else ()
         four_only = ":" not in self._settings.host
-        typed = [one for one in (*certified, *own.on_a_certificate) if one not in _HERE and "*" not in one]
+        # The unit's id is on the certificate for those who call the machine so; no network knows it by itself.
+        called = (one for one in own.on_a_certificate if one != self._unit)
+        typed = [one for one in (*certified, *called) if one not in _HERE and "*" not in one]
         typed = [one for one in typed if ":" not in one or not four_only]
         hosts = dict.fromkeys(f"[{one}]" if ":" in one else one for one in typed)
         return tuple(f"https://{one}:{self._settings.port}" for one in hosts)

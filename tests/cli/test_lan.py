@@ -89,6 +89,23 @@ def test_it_speaks_the_internets_both_versions_where_it_is_told_to(config: Path)
     assert "::ffff" not in "".join(lines[3:])
 
 
+def test_the_home_network_is_let_in_and_out_while_it_runs(config: Path) -> None:
+    lines = played(
+        config,
+        """
+        listen() { for _ in $(seq 100); do [ "$(ss -ltnH | wc -l)" = $1 ] && break; sleep 0.2; done; }
+        fingerprint=$(heg fingerprint)
+        sed -i 's/^host = .*/host = "127.0.0.1"\\nlogin = true/' "$CONFIG"
+        listen 1; ss -ltnH | wc -l
+        sed -i 's/^host = .*/host = "192.168.77.1"/' "$CONFIG"
+        listen 3; ss -ltnH | awk '{print $4}' | grep -c ^192.168.77.1:
+        phone curl -sk -m 10 -o /dev/null -w '%{http_code}\\n' https://192.168.77.1/ || :
+        [ "$fingerprint" = "$(heg fingerprint)" ] && echo same
+        """,
+    )
+    assert lines == ["1", "2", "200", "same"]
+
+
 def test_a_phone_types_the_name_and_arrives_over_tls(config: Path, port: int) -> None:
     lines = played(
         config,
