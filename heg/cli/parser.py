@@ -20,6 +20,7 @@ from heg.cli import (
     order_commands,
     past_commands,
     people_commands,
+    personal_commands,
     plan_commands,
     rights_commands,
     socket_commands,
@@ -40,7 +41,8 @@ _MODULES = {
     "have something done": (order_commands, cycle_commands),
     "plans and studies": (plan_commands, forecast_commands, studies_commands),
     "people and programs": (login_commands, people_commands),
-    "set it up": (config_commands, device_commands, rights_commands),
+    "what others see, and what is kept": (rights_commands, personal_commands),
+    "set it up": (config_commands, device_commands),
     "on the gateway's own machine": (unit_commands, socket_commands, accounts_commands, certificate_commands),
     "for programs and shells": (api_commands,),
 }

@@ -115,7 +115,7 @@ class RightsKeeper:
             return
         more = f" And {len(found) - _SHOWN} more." if len(found) > _SHOWN else ""
         text = ". ".join(map(str, found[:_SHOWN])) + "." + more if found else "The rules meet every contract again."
-        mend = "Grant it, or end the contract: heg policy, heg contract." if found else ""
+        mend = "Grant it, or end the contract: heg policies, heg contracts." if found else ""
         record = AlarmRecord(bool(found), Severity.WARNING, text, mend)
         if record != self._raised:
             self._raised = record

@@ -3,9 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from datetime import datetime
-from typing import Annotated, Any
-
-from msgspec import Meta
+from typing import Any
 
 from heg.data.door import CommandAnswer, Outcome
 from heg.model.records import ErasureRecord
@@ -14,57 +12,14 @@ from heg.runtime.clock import Clock
 from heg.web.accounts.chain import Kind, Note
 from heg.web.accounts.desk import AccountsDesk, DeskError
 from heg.web.accounts.roles import Permission
-from heg.web.endpoint import Answered, Asked, Call, Download, Endpoint, Nowhere, ordering, reading
+from heg.web.endpoint import Answered, Call, Download, Endpoint, Nowhere, ordering, reading
 from heg.web.endpoint import Nothing as NoBody
 from heg.web.house import Home
-from heg.web.messages import Message
+from heg.web.personal_messages import Confirmation, Erased, Erasure, ErasureOffer, ExportWanted
 from heg.web.rights_messages import changed_by
-from heg.web.spans import Moment, Span
-from heg.web.value_messages import PlaceName
 
 ZIP = "application/zip"
 _ERASING_S = 30.0
-
-
-class ErasureOffer(Message, frozen=True):
-    """What would go, at most, and the word that confirms it once, within `valid_s` seconds."""
-
-    confirm: str
-    valid_s: float
-    what: str
-    rows_at_most: int
-    rollups_at_most: int
-    series: int
-    first: str | None
-    last: str | None
-
-
-class Erased(Message, frozen=True):
-    """`done` false: it goes on, and the variable `erasure` tells when it is done. `rows` is how many values went."""
-
-    done: bool
-    rows: int | None
-    text: str
-
-
-class ExportWanted(Span, frozen=True):
-    """What is to be handed out: of one device ("" is the unit itself), of a span; without them everything."""
-
-    device: PlaceName | None = None
-
-
-class Erasure(Asked, frozen=True):
-    """What is to be erased: of one device ("" is the unit itself), of a span; without them everything."""
-
-    device: PlaceName | None = None
-    since: Moment | None = None
-    until: Moment | None = None
-
-
-class Confirmation(Asked, frozen=True):
-    """The word that was told with what would go."""
-
-    confirm: Annotated[str, Meta(min_length=1, max_length=64, description="the word told by POST /api/v1/erasure")]
 
 
 class PersonalDataApi:

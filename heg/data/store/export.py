@@ -66,6 +66,12 @@ class Archive:
             self.done = not self._steps
         return self._out.take()
 
+    def close(self) -> None:
+        """Let go of what was begun: whoever was reading may have gone."""
+        self._close_entry()
+        self._zip.close()
+        self._out.take()
+
     def _readme(self, _disk: Disk, _connection: sqlite3.Connection, _tail: Sequence[Row]) -> bool:
         one = self._selection
         device = "" if one.device is None else f", of {one.device or 'the unit itself'}"

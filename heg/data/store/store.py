@@ -157,12 +157,15 @@ class SqliteStore:
         """A zip of tables and JSON lines, made piece by piece while it is read: memory stays what a piece takes."""
         await self.flush()
         archive = Archive(selection)
-        while (piece := await self._on_file(functools.partial(self._piece, archive, tuple(self._tail)))) is not None:
-            if piece:
-                yield piece
-            if archive.done:
-                return
-        raise RefusedError(NOT_READY)
+        try:
+            while not archive.done:
+                piece = await self._on_file(functools.partial(self._piece, archive, tuple(self._tail)))
+                if piece is None:
+                    raise RefusedError(NOT_READY)
+                if piece:
+                    yield piece
+        finally:
+            archive.close()
 
     async def estimate(self, selection: Selection) -> Estimate | None:
         """What a selection comes to; None when the disk does not say."""

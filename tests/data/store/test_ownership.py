@@ -101,6 +101,16 @@ async def test_an_owner_gets_everything_whether_flushed_or_not(clock: Clock, tmp
 
 
 @stepped
+async def test_whoever_stops_reading_leaves_nothing_behind(clock: Clock, tmp_path: Path) -> None:
+    async with unit(clock, tmp_path / "store.sqlite", flush_s=5.0) as (_, door):
+        await live(clock, door, 30)
+        pieces = door.export()
+        assert await anext(pieces)
+        await pieces.aclose()
+        assert len(await exported(door)) == 4
+
+
+@stepped
 async def test_everything_is_erased_from_image_file_log_and_copies(clock: Clock, tmp_path: Path) -> None:
     path = tmp_path / "store.sqlite"
     async with unit(clock, path, flush_s=10.0) as (data, door):
