@@ -122,6 +122,11 @@ def test_the_first_visit_claims_with_a_code_and_a_password_that_is_judged_truly(
             await anna.sees("Easily guessed. It holds a word that many choose and a year.")
             await anna.fills(new_password=PASSWORD)
             await anna.sees("Strong.")
+            typed = "document.querySelector('[name=new-password]').type"
+            assert await anna.page.evaluate(typed) == "password"
+            await anna.presses("Show")
+            assert await anna.page.evaluate(typed) == "text"
+            await anna.presses("Hide")
             await anna.presses("Become the owner")
             await anna.sees("This code does not hold")
             assert await anna.page.evaluate("document.activeElement.name") == "code"

@@ -120,3 +120,47 @@ def test_an_installer_proposes_and_the_owner_decides(browser: str, tmp_path: Pat
         await anna.sees("Version 2 is in force")
 
     at_a_house(browser, tmp_path, scene)
+
+
+def test_devices_are_tested_renamed_removed_and_added(browser: str, tmp_path: Path) -> None:
+    async def scene(house: House, anna: Visitor) -> None:
+        await anna.goes("Devices")
+        await anna.sees("Solar inverter")
+        await anna.sees("Add a device")
+        address = await anna.page.evaluate(f"{card('PV')}.querySelector('.facts').innerText.match(/127[^/]*/)[0]")
+        await opened(anna, "PV")
+        await anna.likes(whole=True)
+        await anna.presses("Test")
+        await anna.sees("pv answered within")
+        await anna.fills(device_name="roof")
+        await anna.presses("Rename")
+        await anna.sees("pv is called roof")
+        await opened(anna, "Roof")
+        await anna.fills(device_name="meter")
+        await anna.presses("Rename")
+        await anna.sees("no other device")
+        anna.forgives(409)
+        await anna.presses("Remove")
+        await anna.sees("Its history stays")
+        await anna.presses("Remove")
+        await anna.sees("roof is removed")
+        await anna.page.until(f"{card('Roof')} === undefined")
+        await anna.fills(address=str(address), new_device="attic")
+        await anna.presses("Add")
+        await anna.sees(f"attic answers at {address}")
+        await anna.page.until(f"{card('Attic')} !== undefined")
+        assert "[device.attic]" in (tmp_path / "heg.toml").read_text()
+
+    at_a_house(browser, tmp_path, scene)
+
+
+def card(title: str) -> str:
+    return (
+        f"[...document.querySelectorAll('.device-card')].find((one) => one.querySelector('h3').innerText === {title!r})"
+    )
+
+
+async def opened(visitor: Visitor, title: str) -> None:
+    """Open what can be done with a device."""
+    await visitor.page.until(f"{card(title)} !== undefined")
+    await visitor.page.evaluate(f"{card(title)}.querySelector('details:last-child').open = true")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tests.support.chromium import Page
 from tests.web.test_browser import DESK, PHONE, fits
 
-_SEEN = "(one) => one.offsetParent !== null && !one.closest('[hidden]')"
+_SEEN = "(one) => one.checkVisibility({ visibilityProperty: true })"
 _TOP = "(document.querySelector('dialog[open]') ?? document)"
 
 

@@ -64,7 +64,7 @@ async function send(form: HTMLFormElement, place: HTMLElement, name: string, bod
 }
 
 export function sentence(answer: Answer): string {
-  const said = [answer.text, answer.refusal].filter((piece) => piece);
+  const said = [...new Set([answer.text, answer.refusal])].filter((piece) => piece);
   const start = { done: "Done", partly: "Partly done", refused: "Refused" }[answer.outcome];
   return said.length === 0 ? `${start}.` : `${start}: ${said.join(" – ")}`;
 }

@@ -66,9 +66,14 @@ export async function send<T>(path: string, body: object = {}): Promise<T> {
 }
 
 /** Send the owner's order; the answer is a sentence either way. */
-export async function order(name: string, body: object): Promise<Answer> {
+export function order(name: string, body: object): Promise<Answer> {
+  return orderAt(`/api/v1/commands/${name}`, body);
+}
+
+/** Ask for what answers as an order does. */
+export async function orderAt(path: string, body: object): Promise<Answer> {
   try {
-    const response = await post(`/api/v1/commands/${name}`, body);
+    const response = await post(path, body);
     if (response.status === 401) ended();
     const said = (await response.json()) as Partial<Answer> & Problem;
     if (said.outcome !== undefined) {

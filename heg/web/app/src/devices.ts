@@ -1,7 +1,7 @@
 // The devices: how each is, how old its values are, where it answers; all its newest values when opened.
 
 import { devices as ask } from "./api";
-import { byId, fromTemplate, KeyedList, make, show, text } from "./dom";
+import { byId, fromTemplate, KeyedList, make, nobodyMayLook, show, text } from "./dom";
 import { ago, number } from "./format";
 import type { Device, Reading } from "./model";
 import * as words from "./words";
@@ -42,7 +42,7 @@ export class DevicesView {
 
   private async refresh(): Promise<void> {
     const open = [...this.rows].filter(([, row]) => row.root.open && row.root.isConnected);
-    if (open.length === 0 || this.asking || document.hidden) return;
+    if (open.length === 0 || this.asking || document.hidden || nobodyMayLook()) return;
     this.asking = true;
     try {
       const found = await ask();

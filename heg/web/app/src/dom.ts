@@ -7,6 +7,11 @@ export function byId<E extends Element = HTMLElement>(id: string): E {
   return found as unknown as E;
 }
 
+/** A login is asked for: whatever asks the gateway again and again rests meanwhile. */
+export function nobodyMayLook(): boolean {
+  return document.body.classList.contains("outside");
+}
+
 export function text(element: Element, value: string): void {
   if (element.textContent !== value) element.textContent = value;
 }

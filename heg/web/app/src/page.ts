@@ -41,6 +41,7 @@ export class Page {
   private announced = -ANNOUNCE_MS;
   private version = "";
   private looked = true;
+  private stopped = false;
   private readonly stream = new LiveStream(
     (state) => this.heard(state),
     (link) => this.linked(link),
@@ -51,7 +52,7 @@ export class Page {
 
   start(): void {
     this.stream.start();
-    window.setInterval(() => void this.loadPast(), RELOAD_PAST_MS);
+    window.setInterval(() => this.stopped || void this.loadPast(), RELOAD_PAST_MS);
     byId("hands-off").addEventListener("click", () => void this.toggleHandsOff());
     for (const id of ["look-again", "look-again-first"]) {
       byId(id).addEventListener("click", () => void this.scan(byId<HTMLButtonElement>(id)));
@@ -67,9 +68,13 @@ export class Page {
   /** A new session began: the stream of the one before ends with it. */
   again(): void {
     this.stream.again();
+    if (this.stopped) this.reload();
+    this.stopped = false;
   }
 
+  /** Nobody may look: nothing is asked until `again`. */
   stop(): void {
+    this.stopped = true;
     this.stream.stop();
   }
 
@@ -100,11 +105,14 @@ export class Page {
     const seen = this.state ? ` What you see is from ${this.clock.time(new Date(this.state.time.utc))}, house time.` : "";
     text(byId("banner-lost"), `The connection to the gateway is lost.${seen} The page comes back by itself.`);
     show(byId("banner-lost"), link === "lost");
-    if (back) {
-      void this.loadPast();
-      this.plan.reload();
-      this.week.reload();
-    }
+    if (back) this.reload();
+  }
+
+  /** What was missed meanwhile. */
+  private reload(): void {
+    void this.loadPast();
+    this.plan.reload();
+    this.week.reload();
   }
 
   /** The last hours are there at once; two days take the gateway a while. */

@@ -2,7 +2,7 @@
 // first time one of them is wanted.
 
 import { whenEnded } from "./api";
-import { byId, show, text } from "./dom";
+import { byId, nobodyMayLook, show, text } from "./dom";
 import { HouseClock } from "./format";
 import { Page } from "./page";
 import type { Screens } from "./screens/index";
@@ -65,7 +65,7 @@ export class Shell {
 
   /** Nobody is let in: what was shown waits, out of sight, for the same person to come back. */
   private async outside(session: Session): Promise<void> {
-    if (document.body.classList.contains("outside")) return;
+    if (nobodyMayLook()) return;
     this.page?.stop();
     document.body.classList.add("outside");
     show(byId("nav"), false);
@@ -81,7 +81,7 @@ export class Shell {
       window.location.reload(); // nothing of the one before is left
       return;
     }
-    const back = document.body.classList.contains("outside");
+    const back = nobodyMayLook();
     this.session = session;
     document.body.classList.remove("outside", "asking");
     for (const one of PERMISSIONS) document.body.classList.toggle(`may-${one}`, session.permissions.includes(one));
@@ -113,7 +113,7 @@ export class Shell {
 
   /** Show the screen that the address names; whoever went there is told by the focus where they are. */
   private async go(moved: boolean): Promise<void> {
-    if (this.session === null || document.body.classList.contains("outside")) return;
+    if (this.session === null || nobodyMayLook()) return;
     const screen = screenOf(window.location.hash, this.session);
     const same = screen === this.shown;
     this.shown = screen;

@@ -3,6 +3,7 @@
 import { type Refused, send } from "../api";
 import { text } from "../dom";
 import { askSession, inside, type Session } from "../session";
+import { certificate } from "./certificate";
 import type { Host } from "./index";
 import { card, el, fault, field, form, head, textInput } from "./kit";
 import { currentPassword, newPassword } from "./password";
@@ -53,6 +54,7 @@ function unclaimed(host: Host): HTMLElement {
     head("Become the owner", "This gateway belongs to nobody yet. Whoever has its code becomes the owner; there is no password that it came with."),
     el("section", { class: "card", "aria-label": "Where the code is" }, el("p", {}, "The code: at the gateway's console (a screen, or ssh)"), console_("sudo heg claim-code"), el("p", { class: "quiet" }, "It is good once, and for half an hour.")),
     codeCard(host, "Your code and your password", "Become the owner", true),
+    certificate(),
   );
 }
 
@@ -117,6 +119,7 @@ function login(host: Host): HTMLElement {
     card("Name and password", made.root),
     other("I have a one-time code", "You were invited, or lost your password and were given a code.", () => show(host, code(host))),
     lost(),
+    certificate(),
   );
   if (known) window.setTimeout(() => password.input.focus());
   return found;

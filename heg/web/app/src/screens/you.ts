@@ -2,6 +2,7 @@
 
 import { send } from "../api";
 import type { Session } from "../session";
+import { certificate } from "./certificate";
 import type { Host } from "./index";
 import { card, el, fault, form, head, sure, trouble } from "./kit";
 import { waits } from "./outside";
@@ -23,6 +24,7 @@ export function you(host: Host): HTMLElement {
       el("p", { class: "quiet" }, "Ends every session of yours on every device, this one included; each then asks for your password. For a device that is lost, or that you left logged in."),
       everywhere(host),
     ),
+    certificate(),
   );
 }
 
