@@ -4,11 +4,12 @@ import argparse
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import heg
-from deb.package import SHELLS, Build, build
+from deb.package import QUICKLY, SHELLS, Build, build
 from deb.targets import ARCHITECTURES
 from deb.wheels import all_dependencies, own_wheel
 
@@ -22,6 +23,7 @@ def main() -> int:
     parser.add_argument("architecture", nargs="*", choices=[*names, []], help=f"default: {' '.join(names)}")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "deb", help="default: build/deb")
     parser.add_argument("--package-version", help="default: of heg, with the commit's time unless it is a release")
+    parser.add_argument("--quick", action="store_true", help="packed in a second and less tightly, for trying out")
     options = parser.parse_args()
     epoch_s = _epoch_s()
     os.environ["SOURCE_DATE_EPOCH"] = str(epoch_s)
@@ -31,7 +33,8 @@ def main() -> int:
     for architecture in ARCHITECTURES:
         if architecture.debian in (options.architecture or names):
             wheels = all_dependencies(ROOT, work, architecture)
-            made = build(Build(ROOT, version, epoch_s, architecture, own, wheels, completions), work, options.out)
+            what = Build(ROOT, version, epoch_s, architecture, own, wheels, completions)
+            made = build(replace(what, packed=QUICKLY) if options.quick else what, work, options.out)
             print(f"{made} {made.stat().st_size / 1e6:.1f} MB")
     return 0
 

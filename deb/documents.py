@@ -12,8 +12,10 @@ from deb.parts import Part, texts
 MAINTAINER = "The heg authors <heg@localhost>"
 PAGES = (
     "users/install.md",
+    "users/home-network.md",
     "users/accounts.md",
     "users/configuration.md",
+    "users/changing-the-configuration.md",
     "maintainers/packaging.md",
     "dependencies.md",
 )

@@ -38,6 +38,7 @@ VERSION += 1
 def built(root: Path, out: Path, version: str, architecture: str = "amd64", epoch_s: int | None = None) -> Path:
     """Build the package of a source tree; everything in it bears one time, the commit's unless told."""
     command = [sys.executable, "-m", "deb", architecture, "--out", str(out), "--package-version", version]
+    command += ["--quick"] if "--quick" in (root / "deb/__main__.py").read_text() else []  # the first could not
     if epoch_s is None and not (root / ".git").exists():
         epoch_s = 1_700_000_000
     environment = {} if epoch_s is None else {"SOURCE_DATE_EPOCH": str(epoch_s)}

@@ -23,6 +23,7 @@ from deb.wheels import lay_out, own_wheel
 from heg.cli.common import drivers, load_config
 
 ROOT = Path(__file__).parents[2]
+PROGRAM = ROOT / "deb" / "target" / "make-environment"
 TARGETS = [(architecture, python) for architecture in ARCHITECTURES for python in PYTHONS]
 needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="needs dpkg-deb, of Debian")
 
@@ -197,8 +198,7 @@ def laid(own: Path, tmp_path: Path) -> Path:
 
 
 def made(laid: Path, target: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    program = ROOT / "deb" / "target" / "make-environment"
-    command = [sys.executable, str(program), "--wheels", str(laid), "--target", str(target), *more]
+    command = [sys.executable, str(PROGRAM), "--wheels", str(laid), "--target", str(target), *more]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -244,6 +244,16 @@ def test_where_python_was_exchanged_the_command_says_what_to_do(laid: Path, tmp_
     said = subprocess.run([target / "bin" / "heg"], capture_output=True, text=True, check=False)
     assert said.returncode == 78
     assert "sudo /usr/lib/heg/make-environment && sudo systemctl restart heg" in said.stderr
+
+
+def test_a_full_disk_is_said_and_leaves_what_stood(laid: Path, tmp_path: Path) -> None:
+    target = tmp_path / "venv"
+    assert made(laid, target).returncode == 0
+    command = f"ulimit -f 1; exec {sys.executable} {PROGRAM} --wheels {laid} --target {target}"
+    said = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert said.returncode == 1
+    assert f"{target}.new was not made (it needs about 120 MB); what stood before stands" in said.stderr
+    assert sorted(path.name for path in target.parent.glob("venv*")) == ["venv"]
 
 
 def test_another_python_is_named(laid: Path, tmp_path: Path) -> None:
