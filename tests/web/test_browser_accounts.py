@@ -19,10 +19,12 @@ from heg.web.accounts.desk import AccountsDesk
 from heg.web.accounts.recovery import Recovered, recover
 from heg.web.accounts.rules import Rules
 from heg.web.assets import load_assets
+from heg.web.tls.fingerprints import shown
 from tests.support.chromium import chromium
 from tests.web.accounts.test_desk import now_of
 from tests.web.preview import Preview, console_code, keeping, previewing, timing
-from tests.web.test_browser import NOON, calmly
+from tests.web.test_browser import NOON, PHONE, calmly
+from tests.web.tls.serving import serving_lan
 from tests.web.visitor import Visitor
 
 PASSWORD, ANOTHER = "kettle marble orchid tram", "violin harbour pepper snow"
@@ -326,6 +328,51 @@ def test_a_damaged_file_is_explained_and_the_page_sees_its_recovery(browser: str
 
     (tmp_path / "accounts.sqlite").write_bytes(DAMAGED)
     at_a_gateway(browser, tmp_path, scene)
+
+
+@contextlib.asynccontextmanager
+async def let_go(clock: Clock, port: int) -> AsyncIterator[None]:
+    """Afterwards, wait until a browser that was closed has let go of its connections: it takes its time for TLS."""
+    yield
+    for _ in range(200):
+        if not connected(port):
+            break
+        await clock.sleep(0.05)
+    await clock.sleep(0.05)
+
+
+def connected(port: int) -> bool:
+    """Tell whether somebody is still connected to a port of this machine."""
+    held = ("01", "08")  # established, waiting for our end
+    rows = (row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    return any(row[1].endswith(f":{port:04X}") and row[3] in held for row in rows)
+
+
+def test_a_phone_in_the_home_network_finds_its_gateway_over_tls(browser: str, tmp_path: Path) -> None:
+    async def main(clock: Clock) -> None:
+        async with (
+            keeping(clock, tmp_path) as desk,
+            serving_lan(clock, tmp_path, desk=desk) as served,
+            let_go(clock, served.lan.port),
+            calmly(browser) as page,
+        ):
+            # As somebody who compared the fingerprint and went past the browser's warning.
+            await page.ask("Security.setIgnoreCertificateErrors", ignore=True)
+            await page.size(*PHONE, calm=True)
+            phone = Visitor(page)
+            await phone.opens(f"http://{served.lan.host}:{served.lan.redirect_port}/")
+            await phone.is_at("Become the owner")
+            assert str(await page.evaluate("location.href")).startswith(served.https)
+            await phone.presses("Is it really this gateway?")
+            assert shown(served.record.fingerprint) in await phone.reads(".certificate")
+            await phone.likes()
+            await phone.fills(code=console_code(clock, tmp_path), username="anna", new_password=PASSWORD)
+            await phone.presses("Become the owner")
+            await phone.is_home()
+            await page.until("document.getElementById('link').classList.contains('live')")
+            assert page.complaints == []
+
+    run(main, timing=timing(NOON, 1.0))
 
 
 def test_a_gateway_without_a_login_has_none_of_it_and_the_live_page_stays_light(browser: str) -> None:

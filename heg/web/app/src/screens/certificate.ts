@@ -20,9 +20,9 @@ interface Now {
   mend: string;
 }
 
-/** A card with the certificate's fingerprint; empty where the home network is not let in. */
+/** Folded: who is at the door looks into it when their browser warns. Hidden where the home network is not let in. */
 export function certificate(): HTMLElement {
-  const place = el("section", { class: "card", hidden: true, "aria-label": "Certificate of this gateway" });
+  const place = el("details", { class: "card certificate", hidden: true }, el("summary", {}, "Is it really this gateway?"));
   void ask<Now>("/api/v1/certificate").then(
     (found) => {
       const pieces = told(found);
@@ -35,13 +35,12 @@ export function certificate(): HTMLElement {
 }
 
 function told({ certificate: shown, addresses, trouble, mend }: Now): HTMLElement[] {
-  if (trouble) return [el("h3", {}, "Certificate"), el("p", { class: "fault" }, trouble), el("p", { class: "quiet" }, mend)];
+  if (trouble) return [el("p", { class: "fault" }, `${trouble}.`.replace("..", ".")), el("p", { class: "quiet" }, mend)];
   if (shown === null) return [];
   const end = new Date(shown.end_utc);
   return [
-    el("h3", {}, "Certificate"),
-    el("p", { class: "quiet" }, "Your browser shows the same fingerprint for this page, and so does ", el("code", {}, "heg certificate"), " at the console. Where they differ, somebody stands between."),
+    el("p", {}, "Compare the SHA-256 fingerprint that your browser shows of the certificate with what ", el("code", {}, "sudo heg fingerprint"), " prints at the console. All of it is the same: nobody stands between."),
     el("p", { class: "fingerprint" }, el("code", {}, shown.sha256)),
-    el("p", { class: "quiet small" }, `${shown.own ? "Installed by the owner" : "Made by this gateway"}, good until ${end.toLocaleDateString()}. Addresses: ${addresses.join(", ") || shown.names.join(", ")}.`),
+    el("p", { class: "quiet small" }, `This line alone proves nothing: whoever stood between could write it, too. ${shown.own ? "Installed by the owner" : "Made by this gateway"}, good until ${end.toLocaleDateString()}; addresses: ${addresses.join(", ") || shown.names.join(", ")}.`),
   ];
 }
