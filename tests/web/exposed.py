@@ -32,6 +32,7 @@ from heg.web.accounts.records import Admitted, Client, Issued
 from heg.web.accounts.roles import ROLES, SCOPES, STRANGER_SCOPES, Permission, Role
 from heg.web.accounts.rules import Rules
 from heg.web.accounts.standing import Identity
+from heg.web.budget import Budget
 from heg.web.gate import SESSION_COOKIE, Gate
 from heg.web.listen import open_listener, page_address
 from heg.web.server import WebServer
@@ -157,7 +158,8 @@ async def _serve(clock: Clock, desk: AccountsDesk, askers: Mapping[str, Asker]) 
     paper_plan.publish(house.door, paper_plan.plan_from(slot))
     paper_plan.book(house.door, slot)
     assert allow(data, Rule(0, ENEL, scope=Scope("power.active", "meter", ""))) is None
-    settings = WebSettings(port=0)
+    # Whoever asks thousands of questions is to hear answers, not that they are too many.
+    settings = WebSettings(port=0, budget=Budget(per_s=1e9, burst=1e9))
     with open_listener(settings) as listener:
         web = WebServer(data.admit(CUSTOMER, "web"), clock, HOME, settings, listener, Gate(desk, Doors(data.admit)))
         tasks = [asyncio.create_task(web.run()), asyncio.create_task(_live(clock, house))]
