@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import logging
+from contextlib import aclosing
 
 from aiohttp import web
 
@@ -99,19 +100,26 @@ async def _send(request: web.Request, download: Download, clock: Clock) -> web.S
         "Content-Disposition": f'attachment; filename="{download.file_name}"',
         **_NOBODY_KEEPS,
     }
-    response = web.StreamResponse(headers=headers)
-    await response.prepare(request)
-    try:
-        async for chunk in download.chunks:
-            async with asyncio.timeout(real_span(clock, _SLOW_S)):
-                await response.write(chunk)
-        await response.write_eof()
-    except Exception as error:
-        # What was sent can't be taken back, and it must not look whole: the connection breaks off.
-        logger.warning("download of %s broke off: %r", download.file_name, error)
-        if request.transport is not None:
-            request.transport.abort()
-        raise ConnectionResetError("a download broke off") from error
-    finally:
-        await download.chunks.aclose()
+    async with aclosing(download.chunks) as chunks:
+        # Begun before anything can break: what has not begun does not end either, and would hold what it holds.
+        first = await anext(chunks, b"")
+        response = web.StreamResponse(headers=headers)
+        await response.prepare(request)
+        try:
+            await _write(response, first, clock)
+            async for chunk in chunks:
+                await _write(response, chunk, clock)
+            await response.write_eof()
+        except Exception as error:
+            # What was sent can't be taken back, and it must not look whole: the connection breaks off.
+            level = logging.INFO if isinstance(error, ConnectionError | TimeoutError) else logging.WARNING
+            logger.log(level, "download of %s broke off: %r", download.file_name, error)
+            if request.transport is not None:
+                request.transport.abort()
+            raise ConnectionResetError("a download broke off") from error
     return response
+
+
+async def _write(response: web.StreamResponse, chunk: bytes, clock: Clock) -> None:
+    async with asyncio.timeout(real_span(clock, _SLOW_S)):
+        await response.write(chunk)

@@ -7,7 +7,9 @@ import asyncio
 import contextlib
 import difflib
 import json
+import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import msgspec
@@ -23,6 +25,7 @@ _BODY_WITHIN_S = 10.0
 """Real seconds within which a body is here: who sends a byte a minute holds no handler."""
 _LONGEST_SHOWN = 64
 _LONGEST_VALUE = 4096
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 _S = TypeVar("_S", bound=msgspec.Struct)
 _W = TypeVar("_W", bound=Wanted)
@@ -113,10 +116,15 @@ def _converted(said: Mapping[str, str], type_: type[_S]) -> _S:
     except msgspec.ValidationError as error:
         raise _wrong(error, type_, said) from None
     for field in msgspec.structs.fields(type_):
-        # The library takes the word null for nothing; whoever wrote it meant something else, or a fault of theirs.
-        if field.encode_name in said and getattr(found, field.name) is None:
-            raise _bad(field.encode_name, described(field.type), _short(said[field.encode_name]))
+        text = said.get(field.encode_name)
+        if text is not None and _was_guessed(text, getattr(found, field.name)):
+            raise _bad(field.encode_name, described(field.type), _short(text))
     return found
+
+
+def _was_guessed(text: str, value: object) -> bool:
+    """Tell what the library takes for more than it says: the word null for nothing, a bare number for a time."""
+    return value is None or (isinstance(value, datetime) and _DATE.match(text) is None)
 
 
 def _wrong(error: msgspec.ValidationError, type_: type[msgspec.Struct], said: Mapping[str, str] = {}) -> DeniedError:

@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from heg.data.interface import DataInterface
+from heg.data.store.settings import StoreSettings
+from heg.data.store.store import SqliteStore
 from heg.model.policy import CUSTOMER, Stakeholder
 from heg.model.policy import Role as StakeholderRole
 from heg.model.rights import Rule, Scope
@@ -87,7 +89,7 @@ def exposed() -> Iterator[Exposed]:
 async def _expose(clock: Clock) -> None:
     with tempfile.TemporaryDirectory() as folder:
         async with _desk(clock, Path(folder)) as desk:
-            await _serve(clock, desk, await _askers(clock, Path(folder), desk))
+            await _serve(clock, Path(folder), desk, await _askers(clock, Path(folder), desk))
 
 
 @contextlib.asynccontextmanager
@@ -149,8 +151,9 @@ def _sorted(permissions: frozenset[Permission]) -> tuple[str, ...]:
     return tuple(sorted(map(str, permissions)))
 
 
-async def _serve(clock: Clock, desk: AccountsDesk, askers: Mapping[str, Asker]) -> None:
-    data = DataInterface(clock, HOME.unit)
+async def _serve(clock: Clock, folder: Path, desk: AccountsDesk, askers: Mapping[str, Asker]) -> None:
+    data = DataInterface(clock, HOME.unit, SqliteStore(clock, StoreSettings(folder / "store.sqlite")))
+    await data.open()
     house = PaperHouse(data, clock)
     house.attach()
     house.remember(hours=6)
@@ -162,7 +165,7 @@ async def _serve(clock: Clock, desk: AccountsDesk, askers: Mapping[str, Asker]) 
     settings = WebSettings(port=0, budget=Budget(per_s=1e9, burst=1e9))
     with open_listener(settings) as listener:
         web = WebServer(data.admit(CUSTOMER, "web"), clock, HOME, settings, listener, Gate(desk, Doors(data.admit)))
-        tasks = [asyncio.create_task(web.run()), asyncio.create_task(_live(clock, house))]
+        tasks = [asyncio.create_task(work) for work in (data.run(), web.run(), _live(clock, house))]
         said = {"address": page_address(listener), "askers": {name: asdict(one) for name, one in askers.items()}}
         sys.stdout.write(json.dumps(said) + "\n")
         sys.stdout.flush()

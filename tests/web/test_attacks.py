@@ -6,17 +6,23 @@ import json
 import logging
 import re
 import socket
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
+from heg.model.refusals import Refusal, RefusalCode, RefusedError
 from heg.runtime.clock import Clock
+from heg.web.accounts.roles import Permission
 from heg.web.budget import Budget
 from heg.web.connection import LARGEST_HEAD_BYTES
-from heg.web.endpoint import Method, Open
+from heg.web.endpoint import Answered, Download, Method, Nowhere, Open, Table, reading
 from heg.web.gate import SESSION_COOKIE
 from heg.web.guard import HEADERS
+from heg.web.listen import open_listener, page_address
+from heg.web.settings import WebSettings
 from tests.support.stepped import stepped
 from tests.web.serving import ORDER_HEADERS, Served, serving
 from tests.web.test_login import COOKIES, PASSWORD, Browser, owned
@@ -382,6 +388,50 @@ async def test_who_hangs_up_in_the_middle_leaves_no_log(clock: Clock, caplog: py
                 await clock.sleep(0.1)
             assert (await served.get("/api/v1/state")).status == 200
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+@stepped
+async def test_a_download_ends_with_whoever_waits_for_it_and_one_that_cannot_begin_is_refused(clock: Clock) -> None:
+    """Whatever it holds is given back; nobody is sent the beginning of what will not come."""
+    ended: list[str] = []
+
+    async def chunks() -> AsyncGenerator[bytes, None]:
+        try:
+            while True:
+                yield b"x" * 100_000
+        finally:
+            ended.append("ended")
+
+    async def refused() -> AsyncGenerator[bytes, None]:
+        raise RefusedError(Refusal(RefusalCode.NOT_READY, "a store", "none"))
+        yield b""
+
+    async def handler(_call: Any) -> Answered:
+        return Download(chunks(), "text/csv", "x.csv")
+
+    async def refuser(_call: Any) -> Answered:
+        return Download(refused(), "text/csv", "x.csv")
+
+    async with serving(clock) as served:
+        pass
+    endless = reading("/endless", Permission.READ, "without end", handler, "text/csv", Nowhere)
+    never = reading("/never", Permission.READ, "not even begun", refuser, "text/csv", Nowhere)
+    served.web.table = Table(served.web.table.rows, (endless, never))
+    with open_listener(WebSettings(port=0)) as listener:
+        served.web._listener = listener
+        running = asyncio.create_task(served.web.run())
+        request = b"GET /endless HTTP/1.1\r\n" + HOST + b"\r\n"
+        for waits_s in (0.0, 1.0):
+            _reader, writer = await asyncio.open_connection("127.0.0.1", listener.getsockname()[1])
+            writer.write(request)
+            await clock.sleep(waits_s)
+            writer.close()
+            await clock.sleep(1.0)
+        async with aiohttp.ClientSession() as session, session.get(f"{page_address(listener)}/never") as said:
+            assert (said.status, (await said.json(content_type=None))["reason"]) == (503, "not_ready")
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert ended == ["ended"] * 2
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "identity", "gzip, gzip"])

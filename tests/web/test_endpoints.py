@@ -73,9 +73,15 @@ async def test_a_parameter_nobody_knows_is_refused_with_a_hint(clock: Clock) -> 
 
 
 @stepped
-async def test_the_word_null_is_no_way_to_leave_something_out(clock: Clock) -> None:
+async def test_the_word_null_is_not_nothing_and_a_number_no_time(clock: Clock) -> None:
     async with serving(clock) as served:
-        for path in ("/api/v1/energy?to=null", "/api/v1/savings?from=NULL", "/api/v1/history?variable=soc&to=null"):
+        for path in (
+            "/api/v1/energy?to=null",
+            "/api/v1/savings?from=NULL",
+            "/api/v1/history?variable=soc&to=null",
+            "/api/v1/energy?to=0.5",
+            "/api/v1/savings?from=1790000000",
+        ):
             said = await served.get(path)
             assert (said.status, said.json["reason"]) == (400, "bad_request"), path
 
