@@ -455,7 +455,7 @@ _RESOURCES = (
         Span(seconds=10.0),
         "what was in force last stays in force: at a start it is taken from its copy in the unit's folder",
         "when the file can be used again, or is put back by a roll-back",
-        "heg.unit.configuring",
+        "heg.unit.file_alarm",
         "configuration-damaged",
     ),
     LossRow(

@@ -7,7 +7,7 @@ file, which is the source, and records what it finds.
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 
 from heg.config.changes import changes
 from heg.config.editing import edited
@@ -15,21 +15,18 @@ from heg.config.reader import ConfigError, LoadedConfig
 from heg.data.door import CommandAnswer, Door, Outcome
 from heg.model.edits import Edit, EditError
 from heg.model.instance import Location
-from heg.model.losses import loss
-from heg.model.records import AlarmRecord, ConfigurationDraft, Severity
 from heg.model.refusals import Refusal, RefusalCode
 from heg.runtime.clock import Clock, ClockMode
-from heg.unit.configuring_words import Wish, faulty, not_theirs, stale, wish_of
+from heg.unit.configuring_words import Wish, draft_of, faulty, not_theirs, refused, stale, wish_of
 from heg.unit.effects import Effects
+from heg.unit.file_alarm import FileAlarm
 from heg.unit.force import InForce
-from heg.unit.source import Source, digest_of, faults_of
+from heg.unit.source import Source, faults_of
 from heg.unit.trial import Trial
 from heg.unit.versions import Versions
 
 logger = logging.getLogger(__name__)
 
-DAMAGED = loss("configuration-damaged")
-DRAFTS = ("check", "apply", "proposal")
 LOOK_EVERY_S = 2.0
 _ANSWERED_S = 1.0
 """Real seconds until an answer is out, and the page it came through may restart."""
@@ -48,8 +45,9 @@ class Configuration:
         self._trial = Trial(door, clock, here)
         self._changing = asyncio.Lock()
         self._wake = asyncio.Event()
+        self._busy: set[asyncio.Future[CommandAnswer]] = set()
         self._finish_at_s: float | None = None
-        self._alarmed = ""
+        self._alarm = FileAlarm(door, here, source.path)
         self._recorded = False
 
     @property
@@ -80,16 +78,28 @@ class Configuration:
         finally:
             for receipt in answering:
                 self._door.unsubscribe(receipt.request)
+            if self._busy:
+                await asyncio.wait(self._busy)
+
+    async def whole(self, change: Awaitable[CommandAnswer]) -> CommandAnswer:
+        """Make a change to its end, whoever stops waiting for the answer: half of one is nobody's wish."""
+        job = asyncio.ensure_future(change)
+        self._busy.add(job)
+        job.add_done_callback(self._busy.discard)
+        return await asyncio.shield(job)
 
     async def edit(self, edits: Sequence[Edit], who: str, why: str) -> CommandAnswer:
         """Change single keys of the text in force and put it into force."""
+        return await self.whole(self._edit(edits, who, why))
+
+    async def _edit(self, edits: Sequence[Edit], who: str, why: str) -> CommandAnswer:
         async with self._changing:
             if (refusal := await self._file_refusal()) is not None:
                 return refusal
             try:
                 wanted = self._source.parse(edited(self._now.text, edits))
             except EditError as error:
-                return _refused(Refusal(RefusalCode.CONFLICT, "a file that can be changed by key", str(error)))
+                return refused(Refusal(RefusalCode.CONFLICT, "a file that can be changed by key", str(error)))
             except ConfigError as error:
                 return faulty(error)
             return await self._take(wanted, "applied", who, why)
@@ -121,11 +131,11 @@ class Configuration:
         try:
             text = await self._source.read()
             if text == self._now.text:
-                self._alarm("")
+                self._alarm.over()
                 return CommandAnswer(Outcome.DONE, "The file says what is in force.")
             wanted = self._source.parse(text)
         except ConfigError as error:
-            self._alarm(str(error))
+            self._alarm.raised(str(error))
             return faulty(error)
         return await self._take(wanted, "by hand", "", "", write=False)
 
@@ -146,9 +156,9 @@ class Configuration:
 
     async def _check(self, _place: Location, arguments: Mapping[str, object]) -> CommandAnswer:
         wish = wish_of(arguments)
-        draft = self._draft(wish)
+        draft = draft_of(self._door, self._here, wish)
         if isinstance(draft, Refusal):
-            return _refused(draft)
+            return refused(draft)
         try:
             wanted = self._source.parse(draft)
         except ConfigError as error:
@@ -158,9 +168,14 @@ class Configuration:
 
     async def _apply(self, _place: Location, arguments: Mapping[str, object]) -> CommandAnswer:
         wish = wish_of(arguments)
-        draft = self._draft(wish)  # before anything is awaited: the next one may be somebody else's
+        draft = draft_of(
+            self._door, self._here, wish
+        )  # before anything is awaited: the next one may be somebody else's
         if isinstance(draft, Refusal) or isinstance(wish, Refusal):
-            return _refused(draft if isinstance(draft, Refusal) else wish)  # type: ignore[arg-type]
+            return refused(draft if isinstance(draft, Refusal) else wish)  # type: ignore[arg-type]
+        return await self.whole(self._apply_draft(draft, wish))
+
+    async def _apply_draft(self, draft: str, wish: Wish) -> CommandAnswer:
         async with self._changing:
             if (refusal := self._base_refusal(wish) or await self._file_refusal()) is not None:
                 return refusal
@@ -174,12 +189,13 @@ class Configuration:
 
     async def _roll_back(self, _place: Location, arguments: Mapping[str, object]) -> CommandAnswer:
         wish = wish_of(arguments)
-        if isinstance(wish, Refusal):
-            return _refused(wish)
+        return refused(wish) if isinstance(wish, Refusal) else await self.whole(self._go_back(wish))
+
+    async def _go_back(self, wish: Wish) -> CommandAnswer:
         async with self._changing:
             newest = self._versions.newest()
             if newest is None:
-                return _refused(Refusal(RefusalCode.NOT_READY, "a version in force", "none yet"))
+                return refused(Refusal(RefusalCode.NOT_READY, "a version in force", "none yet"))
             by_hand = await self._file_refusal()
             # Without a number it takes back what was done last: a faulty change by hand, or the newest version.
             number = wish.version or (newest.version if by_hand is not None else newest.version - 1)
@@ -187,7 +203,7 @@ class Configuration:
             if earlier is None:
                 kept = self._versions.numbers()
                 came = f"{number}; kept are {', '.join(map(str, kept[-12:]))}"
-                return _refused(Refusal(RefusalCode.OUT_OF_RANGE, "a version that is kept", came))
+                return refused(Refusal(RefusalCode.OUT_OF_RANGE, "a version that is kept", came))
             try:
                 wanted = self._source.parse(earlier.toml)
             except ConfigError as error:
@@ -198,6 +214,9 @@ class Configuration:
             return await self._take(wanted, "rolled back", wish.who, why, always_write=by_hand is not None)
 
     async def _reload(self, _place: Location, _arguments: Mapping[str, object]) -> CommandAnswer:
+        return await self.whole(self._look_now())
+
+    async def _look_now(self) -> CommandAnswer:
         async with self._changing:
             await self._source.changed(at_once=True)
             return await self._by_hand()
@@ -215,9 +234,9 @@ class Configuration:
             except OSError as error:
                 mend = f"let the gateway's user write {self._source.path} and its folder"
                 came = error.strerror or str(error)
-                return _refused(Refusal(RefusalCode.NOT_READY, f"{self._source.path} to be written", came, mend))
+                return refused(Refusal(RefusalCode.NOT_READY, f"{self._source.path} to be written", came, mend))
         if wanted.text == self._now.text:  # the file alone had to be put back
-            self._alarm("")
+            self._alarm.over()
             return CommandAnswer(Outcome.DONE, "The file says what is in force again.", detail=self._versioned())
         detail = self._detail(wanted, self._force.effects(wanted))
         said = await self._force.put(wanted)
@@ -226,7 +245,7 @@ class Configuration:
         if isinstance(record, Refusal):
             logger.error("the configuration in force was not recorded: %s", record)
         await self._keep(wanted.text)
-        self._alarm("")
+        self._alarm.over()
         self._finish_at_s = self._clock.monotonic_s() + _ANSWERED_S * self._pace()
         self._wake.set()
         self._trial.begin(self._version(), (*said.restarts, *said.begins))
@@ -239,20 +258,6 @@ class Configuration:
             await self._source.keep(text)
         except OSError as error:
             logger.error("no copy of the configuration in force could be kept: %s", error)
-
-    def _draft(self, wish: Wish | Refusal) -> str | Refusal:
-        """The proposed text, if it is the one that the command means."""
-        if isinstance(wish, Refusal):
-            return wish
-        if wish.draft not in DRAFTS:
-            return Refusal(RefusalCode.OUT_OF_RANGE, f"draft as one of {', '.join(DRAFTS)}", wish.draft[:40])
-        instance = self._door.latest("configuration.draft", Location(self._here.unit, "", wish.draft))
-        draft = instance.value if instance is not None else None
-        if not isinstance(draft, ConfigurationDraft):
-            return Refusal(RefusalCode.NOT_READY, "a proposed text in configuration.draft", "none")
-        if wish.digest != digest_of(draft.toml):
-            return Refusal(RefusalCode.CONFLICT, "the digest (sha256) of configuration.draft", wish.digest[:64])
-        return draft.toml
 
     def _base_refusal(self, wish: Wish) -> CommandAnswer | None:
         """Who changes what others have changed meanwhile is shown what that was."""
@@ -294,25 +299,6 @@ class Configuration:
         newest = self._versions.newest()
         return newest.version if newest is not None else 0
 
-    def _alarm(self, faults: str) -> None:
-        if faults == self._alarmed:
-            return
-        place = Location(self._here.unit, "", DAMAGED.id)
-        mend = f"mend {self._source.path}, or take the change back: heg config rollback"
-        if faults:
-            logger.error("the configuration's file cannot be used; what was in force stays so:\n%s", faults)
-            text = f"The configuration's file cannot be used: {faults[:600]}. {DAMAGED.in_force}"
-            self._door.write("alarm", place, AlarmRecord(True, Severity.WARNING, text, mend))
-        else:
-            self._door.write(
-                "alarm", place, AlarmRecord(False, Severity.INFO, "the configuration's file is good again")
-            )
-        self._alarmed = faults
-
     def _pace(self) -> float:
         """House seconds of a real one: people and files keep real time."""
         return max(1.0, self._clock.speed) if self._clock.mode is ClockMode.SCALED else 1.0
-
-
-def _refused(refusal: Refusal) -> CommandAnswer:
-    return CommandAnswer(Outcome.REFUSED, str(refusal), refusal)

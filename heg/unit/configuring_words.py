@@ -1,15 +1,17 @@
-"""What a command of the configuration says, and the answers that refuse one. Pure."""
+"""What a command of the configuration says, and the answers that refuse one."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from heg.config.changes import Change
 from heg.config.reader import ConfigError
-from heg.data.door import CommandAnswer, Outcome
-from heg.model.records import ConfigurationRecord
+from heg.data.door import CommandAnswer, Door, Outcome
+from heg.model.instance import Location
+from heg.model.records import ConfigurationDraft, ConfigurationRecord
 from heg.model.refusals import Refusal, RefusalCode
-from heg.unit.source import faults_of
+from heg.unit.source import digest_of, faults_of
 
+DRAFTS = ("check", "apply", "proposal")
 _LONGEST = 400
 
 
@@ -58,6 +60,26 @@ def wish_of(arguments: Mapping[str, object]) -> Wish | Refusal:
                 return Refusal(RefusalCode.TOO_LARGE, f"{key} on one line of at most {_LONGEST} letters")
             said[_KEYS[key]] = value
     return Wish(**said)  # type: ignore[arg-type]  # each key was checked above
+
+
+def draft_of(door: Door, here: Location, wish: Wish | Refusal) -> str | Refusal:
+    """Return the proposed text, if it is the one that a command means."""
+    if isinstance(wish, Refusal):
+        return wish
+    if wish.draft not in DRAFTS:
+        return Refusal(RefusalCode.OUT_OF_RANGE, f"draft as one of {', '.join(DRAFTS)}", wish.draft[:40])
+    instance = door.latest("configuration.draft", Location(here.unit, "", wish.draft))
+    draft = instance.value if instance is not None else None
+    if not isinstance(draft, ConfigurationDraft):
+        return Refusal(RefusalCode.NOT_READY, "a proposed text in configuration.draft", "none")
+    if wish.digest != digest_of(draft.toml):
+        return Refusal(RefusalCode.CONFLICT, "the digest (sha256) of configuration.draft", wish.digest[:64])
+    return draft.toml
+
+
+def refused(refusal: Refusal) -> CommandAnswer:
+    """Return the answer that refuses."""
+    return CommandAnswer(Outcome.REFUSED, str(refusal), refusal)
 
 
 def faulty(error: ConfigError) -> CommandAnswer:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from heg.control.room import ControlRoom
-from heg.data.door import CommandAnswer, Door, Outcome
+from heg.data.door import CommandAnswer, CommandHandler, Door, Outcome
 from heg.devices.contract import FEED, DriverSpec, NewDevice
 from heg.devices.manager import DeviceManager
 from heg.model.catalogue import CATALOGUE, Kind
@@ -50,7 +50,7 @@ class DeviceDesk:
         answering = (
             self._door.answer("command.device.add", here, self._add),
             self._door.answer("command.device.rename", anywhere, self._rename),
-            self._door.answer("command.device.remove", anywhere, self._remove),
+            self._door.answer("command.device.remove", anywhere, self._whole(self._remove)),
             self._door.answer("command.device.test", anywhere, self._test),
         )
         try:
@@ -58,6 +58,12 @@ class DeviceDesk:
         finally:
             for receipt in answering:
                 self._door.unsubscribe(receipt.request)
+
+    def _whole(self, handler: CommandHandler) -> CommandHandler:
+        async def to_its_end(place: Location, arguments: Mapping[str, object]) -> CommandAnswer:
+            return await self._configuration.whole(handler(place, arguments))
+
+        return to_its_end
 
     # Adding
 

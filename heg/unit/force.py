@@ -18,6 +18,9 @@ from heg.unit.site import Site
 
 logger = logging.getLogger(__name__)
 
+CHANGES = ("device-desk", "configuration")
+"""The tasks that change the configuration, the one that stands on the other first."""
+
 
 class InForce:
     """Starts the parts and exchanges them. `parts` gives what a configuration wants, in the order of starting."""
@@ -86,6 +89,12 @@ class InForce:
             await self._end(name)
         for name in (*exchanged.renewed, *exchanged.begun):
             self._begin(wanted[name])
+
+    async def close(self) -> None:
+        """Change nothing any more: a change that is being made is made to its end."""
+        for name in CHANGES:
+            if name in self._running:
+                await self._end(name)
 
     def health(self, tasks: Iterable[str]) -> Iterator[TaskHealth]:
         """Tell how some tasks are."""

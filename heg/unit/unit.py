@@ -129,6 +129,7 @@ class Unit:
         """Release, flush, close; afterwards no task, file or connection of ours is left."""
         self._site.service_manager.stopping()
         logger.info("stopping")
+        await self._force.close()
         # Before anything else ends: giving devices back needs their drivers and the running cycle.
         if not await self.control.close():
             logger.error("not every device could be given back; the next start releases what is still journalled")

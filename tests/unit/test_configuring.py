@@ -260,6 +260,35 @@ async def test_versions_outlive_a_restart(clock: Clock, tmp_path: Path) -> None:
         assert "max_import_kw = 5.5" in owner.file.read_text()
 
 
+@stepped
+async def test_a_change_is_made_to_its_end_whoever_stops_waiting(clock: Clock, tmp_path: Path) -> None:
+    async with an_owner(clock, tmp_path) as owner:
+        base = owner.in_force
+        text = edited(base.toml, [Put(("modbus", "slow_interval_s"), 7.0)])
+        owner.door.write("configuration.draft", Location("demo", "", "apply"), ConfigurationDraft(text))
+        wish = {"draft": "apply", "digest": digest_of(text), "base": base.version}
+        owner.house.rig.battery.slows_down(0.5)  # giving it back takes longer than the asker's patience
+        answer = await owner.door.command("command.configuration.apply", DEMO, wish, timeout_s=0.2)
+        assert answer.refusal is not None
+        assert answer.refusal.code is RefusalCode.TIMEOUT
+        await clock.sleep(10)
+        assert owner.in_force.version == 2
+        await owner.house.until(lambda: owner.house.battery.state == "confirmed")
+
+
+@stepped
+async def test_the_unit_ends_in_order_in_the_middle_of_a_change(clock: Clock, tmp_path: Path) -> None:
+    async with a_house(clock, tmp_path) as house:
+        await house.until(lambda: house.battery.state == "confirmed")
+        owner = Owner(house, tmp_path, clock)
+        house.rig.battery.slows_down(0.5)
+        asking = asyncio.ensure_future(owner.apply(Put(("modbus", "slow_interval_s"), 7.0)))
+        await clock.sleep(0.2)
+        assert not asking.done()
+    assert (await asking).outcome is Outcome.DONE
+    assert house.rig.battery.shown("704.WSetEna") == 0
+
+
 def write(file: Path, text: str) -> None:
     """As an editor does it: the file's own time moves, whatever the house's clock does."""
     file.write_text(text)
