@@ -86,9 +86,11 @@ class AccessControl:
         if grant.min_delay_s <= 0:
             return None
         # All places nobody has written share one delay: made-up places must not fill the memory.
-        # By name: a service that is admitted anew has had its look already.
-        key = (who.stakeholder, who.service, access.variable, access.location if access.written else None, right)
-        last_s = self._last.get(key)
+        # By name: a service that is admitted anew has had its look already. A series that has just begun, perhaps by
+        # the access before, is counted with those that had not.
+        nowhere = (who.stakeholder, who.service, access.variable, None, right)
+        key = (*nowhere[:3], access.location, right) if access.written else nowhere
+        last_s = self._last.get(key, self._last.get(nowhere))
         if last_s is not None and now_s - last_s < grant.min_delay_s:
             wait_s = grant.min_delay_s - (now_s - last_s)
             return Refusal(

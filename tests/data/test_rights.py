@@ -267,3 +267,24 @@ async def test_rules_survive_a_restart_and_hold_from_the_first_moment(clock: Clo
     assert refused is not None
     assert refused.code is RefusalCode.CONFLICT
     await data.close()
+
+
+@stepped
+async def test_a_service_that_is_admitted_anew_has_had_its_look(clock: Clock) -> None:
+    data = DataInterface(clock, "home")
+    data.admit(CUSTOMER, "driver").write("power.active", METER, 1.0)
+    assert allow(data, Rule(0, NORTH, scope=METERED, min_delay_s=900.0)) is None
+    assert sees(data.admit(NORTH, "token"))
+    assert not sees(data.admit(NORTH, "token"))
+    assert sees(data.admit(NORTH, "another"))
+
+
+@stepped
+async def test_rules_cannot_be_changed_before_it_is_known_what_holds(clock: Clock, tmp_path: Path) -> None:
+    data = DataInterface(clock, "home", SqliteStore(clock, StoreSettings(tmp_path / "store.sqlite")))
+    refused = allow(data, Rule(0, NORTH))
+    assert refused is not None
+    assert refused.code is RefusalCode.NOT_READY
+    await data.open(None)
+    assert allow(data, Rule(0, NORTH)) is None
+    await data.close()
