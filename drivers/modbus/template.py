@@ -13,7 +13,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from heg.model.catalogue import CATALOGUE, Kind
+from heg.model.catalogue import CATALOGUE
+from heg.model.instance import Kind
 
 _TYPES = {"uint16": 1, "int16": 1, "uint32": 2, "int32": 2, "uint64": 4, "float32": 2}
 _CONNECTIONS = CATALOGUE["state.connection"].states

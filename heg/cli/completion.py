@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 _MADE = "# Printed by: heg completion {name}"
@@ -12,10 +12,11 @@ _MADE = "# Printed by: heg completion {name}"
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What may be said at one place: some words, a file, or anything."""
+    """What may be said at one place: some words, a file, or anything. `name` as the help writes it."""
 
     words: tuple[str, ...] = ()
     file: bool = False
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +60,10 @@ def tree(parser: argparse.ArgumentParser, path: tuple[str, ...] = (), text: str 
             children = {name: tree(one, (*path, name), texts[name]) for name, one in action.choices.items()}
         elif action.option_strings:
             takes = None if action.nargs == 0 else _value(action)
-            options.append(Option(tuple(action.option_strings), takes, _plain(action.help)))
+            options.append(Option(tuple(action.option_strings), takes, (action.help or "").replace("%%", "%")))
         else:
-            places.append(_value(action))
-    return Node(path, _plain(text), tuple(options), tuple(places), children)
+            places.append(replace(_value(action), name=_written(action)))
+    return Node(path, text, tuple(options), tuple(places), children)
 
 
 def _value(action: argparse.Action) -> Value:
@@ -75,10 +76,15 @@ def _value(action: argparse.Action) -> Value:
     return Value(file=action.type is Path or "FILE" in (action.metavar or ""))
 
 
-def _plain(text: str | None) -> str:
-    """Return a help text as any shell's quotes and zsh's brackets bear it."""
-    first = (text or "").partition(";")[0].replace("%%", "%")
-    return "".join(letter if letter not in "'\"[]:`$\\" else " " for letter in first).strip()
+def _written(action: argparse.Action) -> str:
+    name = str(action.metavar or ("|".join(map(str, action.choices)) if action.choices else action.dest.upper()))
+    return f"[{name}]" if action.nargs == "?" else name
+
+
+def _plain(text: str) -> str:
+    """Return the first of a help text as any shell's quotes and zsh's brackets bear it."""
+    first = text.partition(";")[0].partition(":")[0].replace("'", "\N{RIGHT SINGLE QUOTATION MARK}")
+    return "".join(letter if letter not in '"[]`$\\' else " " for letter in first).strip()
 
 
 def _bash(whole: Node) -> Iterator[str]:
@@ -165,7 +171,7 @@ def _zsh(whole: Node) -> Iterator[str]:
         if node.children:
             yield "    case $state in"
             yield "        word) local -a several=("
-            yield from (f"            '{name}:{child.text}'" for name, child in node.children.items())
+            yield from (f"            '{name}:{_plain(child.text)}'" for name, child in node.children.items())
             yield "            ); _describe command several ;;"
             yield "        rest) case $words[1] in"
             yield from (f"            {name}) {_zsh_name(child)} ;;" for name, child in node.children.items())
@@ -182,8 +188,8 @@ def _zsh_name(node: Node) -> str:
 
 def _zsh_option(option: Option, flag: str) -> str:
     if option.takes is None:
-        return f"'{flag}[{option.text}]'"
-    return f"'{flag}[{option.text}]: :{_zsh_value(option.takes)}'"
+        return f"'{flag}[{_plain(option.text)}]'"
+    return f"'{flag}[{_plain(option.text)}]: :{_zsh_value(option.takes)}'"
 
 
 def _zsh_value(value: Value) -> str:
@@ -205,7 +211,7 @@ def _fish_node(node: Node) -> Iterator[str]:
         names = " ".join(node.children)
         at = "; and ".join((*here, f"not __fish_seen_subcommand_from {names}"))
         for name, child in node.children.items():
-            yield f"complete -c heg -n '{at}' -a {name} -d '{child.text}'"
+            yield f"complete -c heg -n '{at}' -a {name} -d '{_plain(child.text)}'"
     else:
         at = "; and ".join(here)
         for place in node.places:
@@ -215,7 +221,7 @@ def _fish_node(node: Node) -> Iterator[str]:
                 yield f"complete -c heg -n '{at}' -a '{' '.join(place.words)}'"
     for option in node.options:
         where = f" -n '{at}'" if node.path else ""
-        yield f"complete -c heg{where} {_fish_flags(option)}{_fish_takes(option.takes)} -d '{option.text}'"
+        yield f"complete -c heg{where} {_fish_flags(option)}{_fish_takes(option.takes)} -d '{_plain(option.text)}'"
 
 
 def _fish_flags(option: Option) -> str:

@@ -79,6 +79,15 @@ class Add:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands; what it parses has `command`, to be called with it."""
+    return _built()[0]
+
+
+def sections() -> dict[str, list[str]]:
+    """Return the names of the commands under each heading of the help."""
+    return {heading: [name for name, _ in add.listed] for heading, add in _built()[1].items()}
+
+
+def _built() -> tuple[argparse.ArgumentParser, dict[str, Add]]:
     whole = argparse.ArgumentParser(
         prog="heg",
         usage="heg [-h] [--version] [--host ADDRESS[:PORT]] COMMAND ...",
@@ -94,7 +103,7 @@ def parser() -> argparse.ArgumentParser:
             module.add_to(add)
     whole.description = f"{_ABOUT}\n\n{_listed(headings)}\n\nWhat a command takes: heg COMMAND --help"
     whole.epilog = EXIT_CODES
-    return whole
+    return whole, headings
 
 
 def _listed(headings: dict[str, Add]) -> str:

@@ -32,8 +32,8 @@ from heg.data.rights import RightsKeeper
 from heg.data.selection import Selection, of_now
 from heg.data.subscriptions import EventSubscription, PeriodicKey, Switchboard, deliver
 from heg.data.validation import checked_value, location_refusal, time_refusal
-from heg.model.catalogue import CATALOGUE, Durability, Kind, Variable
-from heg.model.instance import ANY, ANYWHERE, Instance, Location, Quality
+from heg.model.catalogue import CATALOGUE, Durability, Variable
+from heg.model.instance import ANY, ANYWHERE, Instance, Kind, Location, Quality
 from heg.model.policy import CUSTOMER, Policy, Right
 from heg.model.records import DeviceRecord, DeviceStatus
 from heg.model.refusals import Refusal, RefusalCode, RefusedError

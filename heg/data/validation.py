@@ -8,8 +8,8 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from heg.data.encoding import EncodingError, encode
-from heg.model.catalogue import Kind, Variable
-from heg.model.instance import ANY, Location
+from heg.model.catalogue import Variable
+from heg.model.instance import ANY, Kind, Location
 from heg.model.refusals import Refusal, RefusalCode
 
 TEXT_LIMIT = 512

@@ -15,9 +15,9 @@ from heg.devices.contract import Actuator, DeviceInfo, GridSupportActuator
 from heg.devices.counting import Books, Counted
 from heg.devices.limits import AgeLimits
 from heg.model.capabilities import MeterCapability, ProducerCapability
-from heg.model.catalogue import CATALOGUE, Kind
+from heg.model.catalogue import CATALOGUE
 from heg.model.counters import CounterEvent
-from heg.model.instance import Location, Quality
+from heg.model.instance import Kind, Location, Quality
 from heg.model.losses import LossRow, loss
 from heg.model.records import AlarmRecord, DeviceRecord, DeviceStatus, Severity
 from heg.model.refusals import Refusal, RefusalCode

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from heg.model.books import BillingRecord, OpenBooks
 from heg.model.cycles import CycleRecord
 from heg.model.envelope import Envelope
+from heg.model.instance import Kind
 from heg.model.leases import Claim, LeaseRecord
 from heg.model.plan import Plan, Week
 from heg.model.records import (
@@ -30,17 +31,6 @@ from heg.model.records import (
 from heg.model.rights import ContractBook, PolicyBook
 from heg.model.slots import Profile
 from heg.model.tariff import TariffTerms
-
-
-class Kind(StrEnum):
-    """The kinds of instance (DESIGN.md, The door)."""
-
-    SCALAR = "scalar"
-    COUNTER = "counter"
-    STATE = "state"
-    PROFILE = "profile"
-    RECORD = "record"
-    COMMAND = "command"
 
 
 class Durability(StrEnum):

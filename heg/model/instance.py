@@ -10,6 +10,17 @@ from heg.model.policy import CUSTOMER, OWNER_ONLY, Policy, Stakeholder
 ANY = "*"
 
 
+class Kind(StrEnum):
+    """The kinds of instance (DESIGN.md, The door)."""
+
+    SCALAR = "scalar"
+    COUNTER = "counter"
+    STATE = "state"
+    PROFILE = "profile"
+    RECORD = "record"
+    COMMAND = "command"
+
+
 class Quality(StrEnum):
     """How far a value may be believed (spec field-protocols.md, What every driver owes)."""
 

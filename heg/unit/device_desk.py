@@ -9,9 +9,9 @@ from heg.control.room import ControlRoom
 from heg.data.door import CommandAnswer, CommandHandler, Door, Outcome
 from heg.devices.contract import FEED, DriverSpec, NewDevice
 from heg.devices.manager import DeviceManager
-from heg.model.catalogue import CATALOGUE, Kind
+from heg.model.catalogue import CATALOGUE
 from heg.model.edits import Append, Discard, Drop, Edit, Put, Rename
-from heg.model.instance import ANY, Instance, Location, Quality
+from heg.model.instance import ANY, Instance, Kind, Location, Quality
 from heg.model.records import DeviceRecord, DeviceStatus
 from heg.model.refusals import Refusal, RefusalCode
 from heg.runtime.clock import Clock

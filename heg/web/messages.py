@@ -9,8 +9,7 @@ from typing import Any
 
 import msgspec
 
-from heg.model.catalogue import Kind
-from heg.model.instance import Quality
+from heg.model.instance import Kind, Quality
 
 Value = float | str | bool | dict[str, Any] | list[Any] | None
 """A value as JSON has it; records and profiles are objects."""

@@ -4,8 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from heg.model.catalogue import Kind
-from heg.model.instance import Quality
+from heg.model.instance import Kind, Quality
 from heg.web.messages import Message, Value
 
 _PLACE_NAME = r"^[A-Za-z0-9._/*-]*$"

@@ -15,6 +15,7 @@ import pytest
 from heg.cli.completion import tree
 from heg.cli.parser import parser
 from heg.runtime.clock import Clock
+from tests.cli.command_page import PAGE, page
 from tests.cli.served import plain_gateway
 from tests.support.stepped import run_stepped
 from tests.web.endpoints_page import with_login
@@ -22,9 +23,6 @@ from tests.web.endpoints_page import with_login
 CLI = Path(__file__).parents[2] / "heg" / "cli"
 WITHOUT_A_COMMAND = {
     "/healthz": "for those who watch the service; heg health tells more",
-    "/api/v1/export": "heg api /api/v1/export > house.zip",
-    "/api/v1/erasure": "heg api POST, in two steps",
-    "/api/v1/erasure/confirm": "heg api POST, in two steps",
 }
 _PLACE = re.compile(r"\\{[^}]*\\}|\{[^}]*\}")
 
@@ -51,6 +49,10 @@ def test_each_endpoint_is_reached_by_a_command(tmp_path: Path) -> None:
     offered = {path for path in run_stepped(paths) if path not in WITHOUT_A_COMMAND}
     missing = {path for path in offered if _PLACE.sub("{}", path) not in told_paths()}
     assert not missing, f"give each a command (heg/cli/remote.py says how), or a reason above: {sorted(missing)}"
+
+
+def test_the_page_lists_every_command() -> None:
+    assert PAGE.read_text() == page(), "print it anew: python -m tests.cli.command_page"
 
 
 def test_each_command_says_what_it_does_and_takes() -> None:

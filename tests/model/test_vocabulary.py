@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heg.model.capabilities import Capability
-from heg.model.catalogue import CATALOGUE, Durability, Kind, page
-from heg.model.instance import ANY, Instance, Location, Quality
+from heg.model.catalogue import CATALOGUE, Durability, page
+from heg.model.instance import ANY, Instance, Kind, Location, Quality
 from heg.model.leases import Claimant
 from heg.model.policy import ANY_SERVICE, CUSTOMER, Grant, Policy, Right, Role, Stakeholder
 from heg.model.refusals import Refusal, RefusalCode

@@ -5,8 +5,8 @@ import msgspec
 from heg.data.commands import CommandRecord
 from heg.data.encoding import EncodingError, decode, to_plain
 from heg.data.store.frames import Row, Value, stored_number, to_ms
-from heg.model.catalogue import CATALOGUE, Durability, Kind
-from heg.model.instance import Instance
+from heg.model.catalogue import CATALOGUE, Durability
+from heg.model.instance import Instance, Kind
 
 
 def row_of(instance: Instance, record: bytes | None, series: int) -> Row:

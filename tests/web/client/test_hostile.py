@@ -171,6 +171,21 @@ def test_waiting_is_told_and_nothing_steers_the_terminal() -> None:
     assert str(refused).isprintable()
 
 
+def test_a_sessions_new_key_is_kept_and_used() -> None:
+    said = response(
+        b'{"outcome": "done", "text": ""}', more="Set-Cookie: __Host-heg-session=heg_s_new; Secure; Path=/\r\n"
+    )
+    kept: list[Secret] = []
+    with answering(said) as gateway:
+        by_session = Gateway(gateway.line, Key(Secret("heg_s_old"), is_session=True), kept.append)
+        by_session.post("/api/v1/commands/scan", Answer)
+        by_token = Gateway(gateway.line, Key(Secret("heg_t_token")), kept.append)
+        by_token.post("/api/v1/commands/scan", Answer)
+    assert [one.reveal() for one in kept] == ["heg_s_new"]
+    assert by_session.key is not None
+    assert by_session.key.secret.reveal() == "heg_s_new"
+
+
 def test_a_refused_order_is_an_answer() -> None:
     body = b'{"outcome": "refused", "text": "no"}'
     with answering(response(body, status="409 No")) as gateway:
