@@ -6,6 +6,7 @@ Claim, login, wrong password, lock-out and recovery, people, keys, log, a viewer
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -236,6 +237,11 @@ def test_keys_people_and_the_log_have_their_screens(browser: str, tmp_path: Path
             await anna.sees("each as it was written.")
             await anna.sees("ilse invited as installer")
             await anna.likes()
+            with sqlite3.connect(tmp_path / "accounts.sqlite") as other:
+                other.execute("UPDATE audit SET who = 'nobody' WHERE seq = 3")
+            other.close()
+            await anna.presses("Verify again")
+            await anna.sees("The first that is not what was written is line 3.")
             for screen, shown in (("Devices", "Newest values"), ("You", "What you may do")):
                 await anna.goes(screen)
                 await anna.sees(shown)

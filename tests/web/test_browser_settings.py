@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from heg.model.instance import Location
+from heg.model.policy import CUSTOMER
+from heg.model.records import ConfigurationRecord
 from heg.runtime.clock import Clock
 from heg.runtime.loops import run
 from heg.web.assets import load_assets
@@ -118,8 +121,36 @@ def test_an_installer_proposes_and_the_owner_decides(browser: str, tmp_path: Pat
         await anna.likes()
         await anna.presses("Put into force")
         await anna.sees("Version 2 is in force")
+        # While she changes something, somebody changes the file by hand: neither is lost.
+        await writes(anna, "max_import_kw = 17", "max_import_kw = 12")
+        await anna.presses("Check")
+        await anna.sees("[contract] max_import_kw = 12.0, was 17.0")
+        file = tmp_path / "heg.toml"
+        file.write_text(file.read_text().replace("max_a_per_phase = 25", "max_a_per_phase = 20"))
+        await until_version(house, anna, 3)
+        await anna.presses("Put into force")
+        await anna.sees("Version 3 came into force meanwhile: [contract] max_a_per_phase = 20.0, was 25.0.")
+        anna.forgives(409)
+        await anna.presses("Check")
+        await anna.sees("[contract] max_a_per_phase = 25.0, was 20.0")
+        await writes(anna, "max_a_per_phase = 25", "max_a_per_phase = 20")
+        await anna.presses("Check")
+        await anna.sees("1 change")
+        await anna.presses("Put into force")
+        await anna.sees("Version 4 is in force")
 
     at_a_house(browser, tmp_path, scene)
+
+
+async def until_version(house: House, visitor: Visitor, version: int) -> None:
+    """Wait until a version is in force; the file is looked at every two seconds."""
+    door = house.data.admit(CUSTOMER, "test")
+    for _ in range(200):
+        found = door.latest("configuration", Location("demo"))
+        if found is not None and isinstance(found.value, ConfigurationRecord) and found.value.version == version:
+            return
+        await visitor.page.rest(0.1)
+    raise AssertionError(f"version {version} never came into force")
 
 
 def test_devices_are_tested_renamed_removed_and_added(browser: str, tmp_path: Path) -> None:

@@ -83,8 +83,8 @@ function value(reading: Reading): string {
   if (reading.value === null) return "–";
   if (typeof reading.value !== "number") return String(reading.value) || "none";
   // A share has unit 1 in the catalogue; people read percent.
-  if (["soc", "soh"].includes(reading.variable)) return `${number(reading.value * 100)} %`;
-  return reading.unit === "1" ? number(reading.value) : `${number(reading.value)} ${UNITS[reading.unit] ?? reading.unit}`;
+  if (["soc", "soh"].includes(reading.variable)) return `${number(reading.value * 100)}\u00a0%`;
+  return reading.unit === "1" ? number(reading.value) : `${number(reading.value)}\u00a0${UNITS[reading.unit] ?? reading.unit}`;
 }
 
 const UNITS: Record<string, string> = { degC: "°C", "W/m2": "W/m²" };

@@ -40,7 +40,12 @@ function told({ certificate: shown, addresses, trouble, mend }: Now): HTMLElemen
   const end = new Date(shown.end_utc);
   return [
     el("p", {}, "Compare the SHA-256 fingerprint that your browser shows of the certificate with what ", el("code", {}, "sudo heg fingerprint"), " prints at the console. All of it is the same: nobody stands between."),
-    el("p", { class: "fingerprint" }, el("code", {}, shown.sha256)),
+    el("p", { class: "fingerprint" }, el("code", {}, ...pairs(shown.sha256))),
     el("p", { class: "quiet small" }, `This line alone proves nothing: whoever stood between could write it, too. ${shown.own ? "Installed by the owner" : "Made by this gateway"}, good until ${end.toLocaleDateString()}; addresses: ${addresses.join(", ") || shown.names.join(", ")}.`),
   ];
+}
+
+/** Broken between two bytes where a line ends, never within one. */
+function pairs(fingerprint: string): (string | HTMLElement)[] {
+  return fingerprint.split(":").flatMap((pair, index) => (index === 0 ? [pair] : [":", el("wbr"), pair]));
 }

@@ -57,8 +57,9 @@ export function configuration(host: Host): HTMLElement {
   const place = el("div", { class: "cards whole" });
   const history = el("div", { class: "rows" });
   const said = el("p", { class: "said", role: "status" });
-  const load = (told = ""): Promise<void> => {
+  const load: Load = (told = "", wrong = false) => {
     text(said, told);
+    said.className = wrong ? "fault" : "said";
     void fill(host, history, () => ask<{ versions: Version[] }>(`${PATH}/versions`), ({ versions }) => versions.map((one, index) => row(host, one, index === 0, load)));
     return fill(host, place, () => ask<Configured>(PATH), (found) => shown(host, found, load));
   };
@@ -79,7 +80,7 @@ function full(title: string, ...children: Parameters<typeof card>[1][]): HTMLEle
   return made;
 }
 
-type Load = (told?: string) => Promise<void>;
+type Load = (told?: string, wrong?: boolean) => Promise<void>;
 
 function shown(host: Host, { configuration: now, proposal }: Configured, load: Load): HTMLElement[] {
   if (now === null) return [full("The file", el("p", {}, "No configuration is in force yet. It appears here when the gateway has started."))];
@@ -121,7 +122,7 @@ function editor(host: Host, now: Version & { toml: string }, toml: string, base:
 function about(host: Host, now: Version, base: number): string {
   const since = new Date(now.since_utc);
   const made = `Version ${now.version}, in force since ${host.clock().day(since)}, ${host.clock().time(since)}${now.who ? `, by ${now.who}` : ""}.`;
-  return base === now.version ? made : `${made} What you see is yours, begun from version ${base}.`;
+  return base === now.version && kept === null ? made : `${made} What you see is yours${base === now.version ? "" : `, begun from version ${base}`}, and not in force.`;
 }
 
 /** What a text is worth: its faults at their keys, or what changes and what restarts. */
@@ -190,9 +191,18 @@ function force(toml: string, base: number, load: Load, fault: HTMLElement, area:
   // Within the form that checks: Enter checks again, only its own button puts into force.
   apply.type = "button";
   apply.addEventListener("click", () => void busy(apply, fault, async () => {
-    const said = await send<Verdict>(`${PATH}/apply`, { toml, base, message: message() });
-    kept = null;
-    await load(said.text);
+    try {
+      const said = await send<Verdict>(`${PATH}/apply`, { toml, base, message: message() });
+      kept = null;
+      await load(said.text);
+    } catch (error) {
+      const refused = refusedVerdict(error);
+      if (refused === null || refused.version === null || refused.version === base) throw error;
+      // Somebody was faster. What was typed stays; checked again, it is compared with what is in force now.
+      kept = { base: refused.version, toml };
+      const what = refused.changes.length > 0 ? `: ${refused.changes.join("; ")}` : "";
+      await load(`Version ${refused.version} came into force meanwhile${what}. What you see is yours; Check shows how it differs from that.`, true);
+    }
   }, area));
   propose.addEventListener("click", () => void busy(propose, fault, async () => {
     await send<Verdict>(`${PATH}/propose`, { toml, message: message() });
@@ -267,10 +277,9 @@ async function busy(button: HTMLButtonElement, fault: HTMLElement, work: () => P
   try {
     await work();
   } catch (error) {
-    if (error instanceof Refused && "outcome" in error.said) {
-      const verdict = error.said as unknown as Verdict;
-      const changed = verdict.changes.length > 0 ? ` Changed meanwhile: ${verdict.changes.join("; ")}.` : "";
-      text(fault, `${say.capital(verdict.refusal ?? verdict.text)}.${changed}`.replace(/\.\./g, "."));
+    const verdict = refusedVerdict(error);
+    if (verdict !== null) {
+      text(fault, `${say.capital(verdict.refusal ?? verdict.text)}.`.replace("..", "."));
       const box = fault.parentElement?.querySelector(".verdict-box");
       if (verdict.faults.length > 0) box?.replaceChildren(...told(verdict, area));
     } else {
@@ -279,4 +288,9 @@ async function busy(button: HTMLButtonElement, fault: HTMLElement, work: () => P
   } finally {
     button.disabled = false;
   }
+}
+
+/** The verdict that a refusal brings, where it brings one. */
+function refusedVerdict(error: unknown): Verdict | null {
+  return error instanceof Refused && "outcome" in error.said ? (error.said as unknown as Verdict) : null;
 }

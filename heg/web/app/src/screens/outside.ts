@@ -9,7 +9,6 @@ import { card, el, fault, field, form, head, textInput } from "./kit";
 import { currentPassword, newPassword } from "./password";
 import * as say from "./say";
 
-type Way = "login" | "code";
 const LOOK_MS = 2000;
 
 /** Shows what the gateway asks of strangers; `host.entered` hears of a login. */
@@ -145,8 +144,8 @@ function lost(): HTMLElement {
   );
 }
 
-function other(title: string, about: string, go: (way: Way) => void): HTMLElement {
-  return el("section", { class: "card other-way", "aria-label": title }, el("p", { class: "quiet" }, about), el("button", { class: "button plain", type: "button", click: () => go("code") }, title));
+function other(title: string, about: string, go: () => void): HTMLElement {
+  return el("section", { class: "card other-way", "aria-label": title }, el("p", { class: "quiet" }, about), el("button", { class: "button plain", type: "button", click: go }, title));
 }
 
 function console_(words: string): HTMLElement {
