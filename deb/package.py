@@ -12,7 +12,7 @@ from pathlib import Path
 from deb import documents
 from deb.documents import MAINTAINER
 from deb.parts import of_page, of_wheels
-from deb.targets import Architecture
+from deb.targets import PYTHONS, Architecture
 from deb.wheels import lay_out
 
 APP = Path("heg/web/app")
@@ -93,7 +93,7 @@ def _files(what: Build, tree: Path) -> None:
         units / "70-heg.rules": "usr/lib/udev/rules.d/70-heg.rules",
         units / "heg.service.d/restart-steps.conf": "usr/share/heg/restart-steps.conf",
         ours / "heg.toml": "usr/share/heg/heg.toml",
-        ours / "ssh.nft": "etc/heg-firewall.d/ssh.nft",
+        ours / "ssh.nft": "usr/share/heg/ssh.nft",
         ours / "lintian-overrides": "usr/share/lintian/overrides/heg",
     }.items():
         _put(source, tree / target)
@@ -114,9 +114,9 @@ def _control(what: Build, tree: Path) -> None:
     ours, control = what.root / "deb" / "target", tree / "DEBIAN"
     size_kib = sum(-(-path.stat().st_size // 1024) for path in tree.rglob("*") if path.is_file())
     control.mkdir()
-    for name in ("postinst", "prerm", "postrm", "triggers"):
+    for name in ("postinst", "prerm", "postrm"):
         _put(ours / name, control / name)
-    (control / "conffiles").write_text("/etc/heg-firewall.d/ssh.nft\n")
+    (control / "triggers").write_text("".join(f"interest-noawait {path}\n" for path in _beneath(what.architecture)))
     text = _CONTROL.format(
         version=what.version,
         maintainer=MAINTAINER,
@@ -128,8 +128,16 @@ def _control(what: Build, tree: Path) -> None:
     (control / "md5sums").write_text(_md5sums(tree))
 
 
+def _beneath(architecture: Architecture) -> list[str]:
+    """Name the files of Debian's whose exchange the running gateway must take up: its Python, and its TLS."""
+    return [
+        *("/usr/bin/python3", *(f"/usr/bin/python{python.version}" for python in PYTHONS)),
+        f"/usr/lib/{architecture.machine}-linux-gnu/libssl.so.3",
+    ]
+
+
 def _md5sums(tree: Path) -> str:
-    """What `dpkg --verify` holds the installed files against; conffiles dpkg knows by itself."""
+    """What `dpkg --verify` holds the installed files against."""
     files = sorted(path for path in (tree / "usr").rglob("*") if path.is_file())
     sums = (
         (hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest(), path.relative_to(tree)) for path in files

@@ -63,6 +63,14 @@ def test_a_new_python_of_the_same_release_is_taken_up(bare: tuple[Machine, str])
     assert (machine.root / ENVIRONMENT).stat().st_ino == made
 
 
+def test_a_mended_openssl_is_taken_up(bare: tuple[Machine, str]) -> None:
+    machine, _ = bare
+    before = machine.property("heg.service", "MainPID")
+    package = machine.says("dpkg", "-S", "/usr/lib/x86_64-linux-gnu/libssl.so.3").partition(":")[0]
+    machine.says("apt-get", "install", "-y", "--reinstall", package, online=True, limit_s=900)
+    restarted(machine, before)
+
+
 def test_debian_12_becomes_debian_13(bare: tuple[Machine, str]) -> None:
     machine, _ = bare
     if of_release(machine) != "bookworm":

@@ -44,6 +44,7 @@ class House:
 
     machine: Machine
     on_phone: list[str]
+    newer: str
 
     def phone_says(self, *command: object) -> str:
         said = subprocess.run(
@@ -63,13 +64,13 @@ def house(
 ) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("claimed")
     root = fresh_root(request.param, folder)
-    package = brought(packages[0], root)
+    package, newer = (brought(one, root) for one in packages)
     with booted(root, folder / "console.log") as machine, phone(machine) as on_phone:
         told = machine.says("dpkg", "-i", package)
         assert f"https://{HOME}1:8463" in told
         serves(machine)
         machine.says("systemd-run", "--unit=other", "python3", "-m", "http.server", "9000")
-        yield House(machine, on_phone)
+        yield House(machine, on_phone, newer)
 
 
 def test_the_firewall_leaves_what_the_table_names(house: House) -> None:
@@ -164,3 +165,19 @@ def test_nothing_secret_is_in_the_journal_or_open_to_others(house: House) -> Non
     journal = house.machine.says("journalctl", "-b", "-u", "heg.service")
     assert PASSWORD not in journal
     assert {oct(path.stat().st_mode & 0o007) for path in state_files(house.machine)} == {"0o0"}
+
+
+def test_an_upgrade_makes_the_firewall_anew(house: House) -> None:
+    """Rules of the owner's stay, a door that the owner closed stays closed."""
+    machine = house.machine
+    (machine.root / "etc/heg-firewall.d/ssh.nft").unlink()
+    (machine.root / "etc/heg-firewall.d/own.nft").write_text("tcp dport 9000 accept\n")
+    machine.says("dpkg", "-i", house.newer)
+    serves(machine)
+    wait_until(lambda: house.reaches(8463) == "open", "the home network is let in")
+    assert {port: house.reaches(port) for port in (443, 9000, 8462)} == {
+        443: "open",
+        9000: "open",
+        8462: "TimeoutError",
+    }
+    assert "dport 22 " not in machine.says("nft", "list", "table", "inet", "heg")

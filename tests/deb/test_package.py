@@ -126,6 +126,16 @@ def test_every_installed_file_has_its_sum(own: Path, tmp_path: Path) -> None:
 
 
 @needs_dpkg
+def test_an_upgrade_asks_nothing_and_the_gateway_follows_debian(own: Path, tmp_path: Path) -> None:
+    """No conffile, so no question; what Debian mends beneath the gateway restarts it."""
+    root = unpacked(packed(own, tmp_path), tmp_path / "unpacked")
+    assert not (root / "DEBIAN/conffiles").exists()
+    assert not (root / "etc").exists()
+    watched = {line.split()[1] for line in (root / "DEBIAN/triggers").read_text().splitlines()}
+    assert {"/usr/bin/python3", "/usr/bin/python3.13", "/usr/lib/x86_64-linux-gnu/libssl.so.3"} <= watched
+
+
+@needs_dpkg
 def test_it_begins_with_the_login_on(own: Path, tmp_path: Path) -> None:
     """The configuration of the package is one that the gateway takes, and nobody gets in without a login."""
     config = unpacked(packed(own, tmp_path), tmp_path / "unpacked") / "usr/share/heg/heg.toml"
