@@ -80,6 +80,11 @@ class ErasureDesk:
         self._running: asyncio.Task[None] | None = None
         processor.answer_itself("command.erase", here, self.answer)
 
+    def rename(self, devices: Mapping[str, str]) -> None:
+        """Devices get other names: what was proposed by an old one must not take away what has it now."""
+        if self._proposed is not None:
+            self._proposed = replace(self._proposed, selection=self._proposed.selection.renamed(devices))
+
     async def answer(self, _place: Location, arguments: Mapping[str, object]) -> CommandAnswer:
         """Tell what would go, or erase it."""
         try:

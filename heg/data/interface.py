@@ -56,6 +56,7 @@ class DataInterface:
     def rename_devices(self, devices: Mapping[str, str]) -> None:
         """Give devices other names, all at once; history and rules go with them. Repeating it changes nothing."""
         self._processor.rename_devices(devices)
+        self._erasures.rename(devices)
 
     def refusals(self) -> dict[RefusalCode, int]:
         """Return how often each code was refused since the start."""

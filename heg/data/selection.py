@@ -1,6 +1,7 @@
 """What of an owner's data is meant, to be handed out or to be erased: all of it, of a device, of a span of time."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from heg.model.instance import Instance, Location
@@ -38,6 +39,10 @@ class Selection:
     def always(self) -> bool:
         """True where no time bounds it."""
         return self.since is None and self.until is None
+
+    def renamed(self, devices: Mapping[str, str]) -> "Selection":
+        """Return the same selection after devices were given other names."""
+        return self if self.device is None else replace(self, device=devices.get(self.device, self.device))
 
     def names(self, owner: Stakeholder, location: Location) -> bool:
         """Tell whether a series belongs to it, at some time."""

@@ -25,13 +25,19 @@ _MINUTE_MS = 60_000
 
 
 class Scope(msgspec.Struct, frozen=True):
-    """What is under way, as the file notes it: whose, where, from and until (ms), and the last frame there was."""
+    """What is under way, as the file notes it: whose, where, from and until (ms), and the last frame there was.
+
+    Which series are meant stands by number: a device that is renamed meanwhile is erased all the same, and one that
+    takes its name is not. `alone`: no other series was there.
+    """
 
     owner: str
     device: str | None
     from_ms: int
     until_ms: int
     last_frame: int
+    series: tuple[int, ...]
+    alone: bool
 
     @property
     def always(self) -> bool:
@@ -75,7 +81,9 @@ def under_way(connection: sqlite3.Connection) -> "Eraser | None":
 def begin(disk: Disk, connection: sqlite3.Connection, selection: Selection) -> "Eraser":
     """Note what is to go; take it out of everything but the frames and roll-ups, which the steps come to."""
     (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM frame").fetchone()
-    scope = Scope(str(selection.owner), selection.device, *_span(selection), last)
+    ids = _ids(disk, selection)
+    alone = len(ids) == len(disk.names)
+    scope = Scope(str(selection.owner), selection.device, *_span(selection), last, tuple(sorted(ids)), alone)
     eraser = Eraser(scope)
     connection.execute("PRAGMA secure_delete = ON").fetchall()
     with transaction(connection):
@@ -98,7 +106,7 @@ class Eraser:
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
         self.rows = 0
-        self._owner = parse_owner(scope.owner)
+        self._ids = frozenset(scope.series)
         self._frame = 0
         self._rollup = -1
 
@@ -108,14 +116,11 @@ class Eraser:
         scope = self.scope
         since = None if scope.from_ms <= -_FAR_MS else from_ms(scope.from_ms)
         until = None if scope.until_ms >= _FAR_MS else from_ms(scope.until_ms)
-        return Selection(self._owner, scope.device, since, until)
+        return Selection(parse_owner(scope.owner), scope.device, since, until)
 
     def takes(self, disk: Disk, series: int, time_ms: int) -> bool:
         """Tell whether a row goes. A number without a name is from a damaged row, or its name has gone before."""
-        if not self.scope.from_ms <= time_ms < self.scope.until_ms:
-            return False
-        name = disk.names.name(series)
-        return name is None or (name.owner == self._owner and self.scope.device in (None, name.location.device))
+        return self.scope.from_ms <= time_ms < self.scope.until_ms and self._names(disk, series)
 
     def without(self, disk: Disk, level: Level, one: Open) -> Open:
         """Return an open bucket without what goes: a bucket that is touched loses the whole of a series."""
@@ -197,11 +202,10 @@ class Eraser:
         return self.scope.from_ms < start_ms + level.span_ms and start_ms < self.scope.until_ms
 
     def _names(self, disk: Disk, series: int) -> bool:
-        name = disk.names.name(series)
-        return name is None or (name.owner == self._owner and self.scope.device in (None, name.location.device))
+        return series in self._ids or disk.names.name(series) is None
 
     def _all_mine(self, disk: Disk) -> bool:
-        return self.scope.device is None and disk.names.all_owned_by(self._owner)
+        return self.scope.alone and len(disk.names) == len(self._ids)
 
     def _forget_names(self, disk: Disk, connection: sqlite3.Connection) -> None:
         if not self.scope.always:
@@ -213,7 +217,7 @@ class Eraser:
             borne.update(one for (one,) in connection.execute(f"SELECT series FROM {table}"))  # noqa: S608
         for one in disk.open_buckets.values():
             borne.update(one.bucket)
-        gone = _ids(disk, self.selection) - borne
+        gone = {one for one in self._ids if disk.names.name(one) is not None} - borne
         connection.executemany("DELETE FROM series WHERE id = ?", [(one,) for one in gone])
         disk.names.forget(gone)
 

@@ -29,6 +29,9 @@ class Dictionary:
         self._unsaved: set[int] = set()
         self._moved: set[int] = set()
 
+    def __len__(self) -> int:
+        return len(self._names)
+
     def id_of(self, instance: Instance) -> int:
         """Return the number of an instance's series, a new one if it is new; takes note of its policy."""
         name = SeriesName(instance.variable, instance.location, instance.owner, instance.source)
@@ -82,10 +85,6 @@ class Dictionary:
             self._put(series, free, self._policies[series])
         self._unsaved |= moved.keys()
         self._moved |= moved.keys()
-
-    def all_owned_by(self, owner: Stakeholder) -> bool:
-        """Tell whether every series is this owner's."""
-        return all(name.owner == owner for name in self._ids)
 
     def save(self, connection: sqlite3.Connection) -> None:
         """Write what is unsaved, inside the caller's transaction."""

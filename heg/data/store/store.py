@@ -53,6 +53,7 @@ class SqliteStore:
         self._committing: asyncio.Future[DiskHealth] | None = None
         self._renaming: asyncio.Future[DiskHealth] | None = None
         self._retention: RetentionClock | None = None
+        self._selected: Selection | None = None
         self._health = DiskHealth()
         self._open = False
         self._closed = False
@@ -86,6 +87,8 @@ class SqliteStore:
         if self._closed:
             return
         self._tail = [(under_new_name(instance, unit, devices), record) for instance, record in self._tail]
+        if self._selected is not None:
+            self._selected = self._selected.renamed(devices)
         batch = [(under_new_name(instance, unit, devices), record) for instance, record in self._urgent]
         self._urgent = []
         rename = functools.partial(self._disk.rename, batch, unit, dict(devices), self._label_ms())
@@ -177,7 +180,12 @@ class SqliteStore:
 
         What was begun goes on with `resume()` after a crash.
         """
-        if (await self.flush()).state is not DiskState.GOOD:
+        self._selected = selection
+        flushed = await self.flush()
+        # A device may have been given another name meanwhile.
+        selection = selection if self._selected is None else self._selected
+        self._selected = None
+        if flushed.state is not DiskState.GOOD:
             return None
         stays = [e for e in self._tail if not selection.takes(e[0]) or e[0].variable in STAYS]
         self._tail, kept = stays, {id(one[0]) for one in stays}

@@ -1,5 +1,6 @@
 """What belongs to an owner: handed out whole, and erased so that it is truly gone."""
 
+import asyncio
 import csv
 import io
 import json
@@ -259,6 +260,35 @@ async def test_a_crash_only_delays_it(
         await clock.sleep(1)
         assert await raw_values(clock, door, "power.active", SAUNA) == []
     assert not anywhere(b"sauna", tmp_path / "cut")
+
+
+@pytest.mark.parametrize("pause_s", [0.0, 0.0001, 0.001])
+@stepped
+async def test_a_device_that_is_renamed_meanwhile_is_erased_and_who_takes_its_name_is_not(
+    clock: Clock, tmp_path: Path, pause_s: float
+) -> None:
+    async with unit(clock, tmp_path / "store.sqlite", flush_s=2.0) as (data, door):
+        await live(clock, door, 200)
+        await live(clock, door, 60, METER)
+        erasing = asyncio.create_task(data.erase(Selection(CUSTOMER, "secret-sauna")))
+        await clock.sleep(pause_s)
+        data.rename_devices({"secret-sauna": "bath", "meter": "secret-sauna"})
+        assert await erasing is not None
+        assert await raw_values(clock, door, "power.active", Location("home", "bath")) == []
+        assert len(await raw_values(clock, door, "power.active", SAUNA)) == 60
+
+
+@stepped
+async def test_what_was_told_is_what_goes_whatever_its_name_is_by_then(clock: Clock, tmp_path: Path) -> None:
+    async with unit(clock, tmp_path / "store.sqlite") as (data, door):
+        await live(clock, door, 5)
+        await live(clock, door, 5, METER)
+        told = await door.command("command.erase", HOME, {"by": "anna", "device": "secret-sauna"})
+        assert told.detail is not None
+        data.rename_devices({"secret-sauna": "bath", "meter": "secret-sauna"})
+        await door.command("command.erase", HOME, {"by": "anna", "confirm": told.detail["confirm"]})
+        assert await raw_values(clock, door, "power.active", Location("home", "bath")) == []
+        assert len(await raw_values(clock, door, "power.active", SAUNA)) == 5
 
 
 @stepped
