@@ -16,6 +16,7 @@ import pytest
 from heg.runtime.clock import Clock
 from heg.runtime.loops import run
 from heg.runtime.secrets import Secret
+from heg.web.accounts.chain import Kind, Note
 from heg.web.accounts.desk import AccountsDesk
 from heg.web.accounts.recovery import Recovered, recover
 from heg.web.accounts.rules import Rules
@@ -233,8 +234,13 @@ def test_keys_people_and_the_log_have_their_screens(browser: str, tmp_path: Path
             await anna.presses("Revoke")
             await anna.sees("No program holds a key.")
             assert gateway.desk.who(Secret(key)) is None
+            for number in range(60):
+                await gateway.desk.note(Note(Kind.EVIDENCE, "unit", "", "noted", f"limit {number}"))
             await anna.goes("Log")
             await anna.sees("each as it was written.")
+            await anna.sees("limit 59")
+            assert "ilse invited" not in await anna.reads(".log")
+            await anna.presses("Older lines")
             await anna.sees("ilse invited as installer")
             await anna.likes()
             with sqlite3.connect(tmp_path / "accounts.sqlite") as other:

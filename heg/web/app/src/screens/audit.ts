@@ -46,7 +46,7 @@ export function audit(host: Host): HTMLElement {
     const shown = lines.filter((line) => line.seq < before).slice(-PAGE);
     list.append(...shown.reverse().map((line) => entry(host, line)));
     oldest = shown.at(-1)?.seq ?? 0;
-    older.hidden = oldest <= 1 || shown.length === 0;
+    older.hidden = oldest <= 1 || shown.length < PAGE;
   };
   const verify = (): Promise<void> =>
     fill(host, verdict, () => ask<Verdict>("/api/v1/audit/verdict"), (found) => {
