@@ -1,9 +1,11 @@
 """What goes on while somebody looks: the live picture, and new instances as they come (server-sent events)."""
 
 import asyncio
+import contextlib
 import logging
 import socket
-from collections.abc import AsyncGenerator
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterator
 
 import msgspec
 from aiohttp import web
@@ -15,7 +17,7 @@ from heg.runtime.clock import Clock
 from heg.web.accounts.roles import Permission
 from heg.web.asking import DeniedError
 from heg.web.endpoint import Answered, Call, Endpoint, Nothing, Nowhere, Wanted, reading
-from heg.web.gate import Gate, denied_for
+from heg.web.gate import Gate, asker_of, denied_for
 from heg.web.guard import Denied, Fault
 from heg.web.house import Home
 from heg.web.messages import Problem, encode
@@ -51,6 +53,7 @@ class LiveApi:
         self._gate = gate
         self._snapshot = Snapshot(door, clock, home)
         self._watching: set[Subscription] = set()
+        self._held: Counter[str] = Counter()
         self._stream = self._new_stream()
 
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -87,30 +90,30 @@ class LiveApi:
 
     async def _events(self, call: Call[Nowhere, Nothing]) -> Answered:
         stream = self._stream
-        viewer = None if self._full() else stream.join()
-        if viewer is None:
-            raise self._no_room()
-        try:
-            return await self._show(call.request, _frames(viewer))
-        finally:
-            stream.leave(viewer)
+        with self._share(call.request):
+            viewer = stream.join()
+            if viewer is None:
+                raise self._no_room(self._settings.clients)
+            try:
+                return await self._show(call.request, _frames(viewer))
+            finally:
+                stream.leave(viewer)
 
     async def _instances(self, call: Call[Watched, Nothing]) -> Answered:
         wanted = call.wanted
         if not may_see(call, wanted.variable):
             raise DeniedError(denied_for(more_needed(wanted.variable)))
-        if self._full():
-            raise self._no_room()
         place = Location(self._home.unit, wanted.device, wanted.part)
-        told = call.door.event(wanted.variable, place, mailbox=MailboxKind.CONFLATING, size=_MAILBOX)
-        if told.receipt.refusal is not None:
-            raise RefusedError(told.receipt.refusal)
-        self._watching.add(told)
-        try:
-            return await self._show(call.request, self._told(call, told))
-        finally:
-            self._watching.discard(told)
-            told.close()
+        with self._share(call.request):
+            told = call.door.event(wanted.variable, place, mailbox=MailboxKind.CONFLATING, size=_MAILBOX)
+            if told.receipt.refusal is not None:
+                raise RefusedError(told.receipt.refusal)
+            self._watching.add(told)
+            try:
+                return await self._show(call.request, self._told(call, told))
+            finally:
+                self._watching.discard(told)
+                told.close()
 
     async def _told(self, call: Call[Watched, Nothing], told: Subscription) -> AsyncGenerator[bytes, None]:
         coming = aiter(told)
@@ -149,8 +152,20 @@ class LiveApi:
             await frames.aclose()
         return response
 
-    def _full(self) -> bool:
-        return self.viewers >= self._settings.clients
+    @contextlib.contextmanager
+    def _share(self, request: web.Request) -> Iterator[None]:
+        """Hold a stream's room: behind a login, no session and no token has more than half of it."""
+        asker, most = asker_of(request), self._settings.clients
+        mine = most if self._gate is None else most - most // 2
+        if self.viewers >= most or self._held[asker] >= mine:
+            raise self._no_room(mine)
+        self._held[asker] += 1
+        try:
+            yield
+        finally:
+            self._held[asker] -= 1
+            if self._held[asker] <= 0:
+                del self._held[asker]
 
     def _new_stream(self) -> Stream:
         return Stream(
@@ -161,8 +176,8 @@ class LiveApi:
             room=self._settings.clients,
         )
 
-    def _no_room(self) -> DeniedError:
-        expected = f"at most {self._settings.clients} open live pages"
+    def _no_room(self, most: int) -> DeniedError:
+        expected = f"at most {most} open live pages"
         problem = Problem(reason=Fault.TOO_MANY, expected=expected, mend="close a page that is not needed")
         return DeniedError(Denied(503, Fault.TOO_MANY, problem))
 

@@ -66,6 +66,7 @@ class Exposed:
 
     address: str
     askers: Mapping[str, Asker]
+    pid: int
 
 
 @contextlib.contextmanager
@@ -79,7 +80,7 @@ def exposed() -> Iterator[Exposed]:
     try:
         said = json.loads(process.stdout.readline())
         askers = {name: Asker(**one) for name, one in said["askers"].items()}
-        yield Exposed(said["address"], askers)
+        yield Exposed(said["address"], askers, process.pid)
     finally:
         process.stdin.close()
         process.wait(20)

@@ -1,6 +1,7 @@
 """What strangers send: malformed, smuggled, forged, oversized, slow. Each ends in a counted refusal, and in no log."""
 
 import asyncio
+import contextlib
 import gzip
 import json
 import logging
@@ -538,6 +539,21 @@ async def test_who_asks_in_a_wild_loop_is_told_to_wait_and_nobody_else(clock: Cl
         assert int(said.headers["Retry-After"]) >= 1
         assert (await owner.get("/api/v1/state")).status == 200
         assert 'reason="too_often"' in (await owner.get("/metrics")).text
+
+
+@stepped
+async def test_one_key_does_not_hold_all_streams(clock: Clock, tmp_path: Path) -> None:
+    async with owned(clock, tmp_path, clients=4) as owner, contextlib.AsyncExitStack() as stack:
+        issued = await owner.post("/api/v1/tokens", {"label": "greedy", "scopes": ["read"]})
+        address, greedy = owner.served.address, {"Authorization": f"Bearer {issued.json['key']}"}
+        mine = {COOKIES: "; ".join(f"{name}={value}" for name, value in owner.cookies.items())}
+        statuses = []
+        for path in ("/api/v1/events", "/api/v1/latest/events?variable=soc", "/api/v1/events"):
+            stream = await stack.enter_async_context(owner.served.session.get(address + path, headers=greedy))
+            statuses.append(stream.status)
+        assert statuses == [200, 200, 503]
+        stream = await stack.enter_async_context(owner.served.session.get(address + "/api/v1/events", headers=mine))
+        assert stream.status == 200
 
 
 @stepped

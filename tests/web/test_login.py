@@ -62,9 +62,9 @@ class Browser:
 
 
 @asynccontextmanager
-async def owned(clock: Clock, folder: Path) -> AsyncIterator[Browser]:
+async def owned(clock: Clock, folder: Path, **settings: Any) -> AsyncIterator[Browser]:
     """A claimed gateway with its owner in front of it."""
-    async with desk_in(folder, clock) as desk, serving(clock, desk=desk) as served:
+    async with desk_in(folder, clock) as desk, serving(clock, desk=desk, **settings) as served:
         browser = Browser(served, desk)
         said = await browser.post(
             "/api/v1/claim", {"code": console(folder, clock).reveal(), "name": "anna", "password": PASSWORD}
