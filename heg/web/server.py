@@ -193,7 +193,9 @@ class WebServer:
     def _over_budget(self, request: web.Request) -> Denied | None:
         if self._gate is not None:
             self._gate.meet(request)
-        wait_s = self._budgets.wait_s(asker_of(request), self._clock.real_s())
+        # Real seconds where real time passes; a rig that steps an hour within a second asks as often as it steps.
+        now_s = self._clock.monotonic_s() / real_span(self._clock, 1.0)
+        wait_s = self._budgets.wait_s(asker_of(request), now_s)
         if wait_s <= 0.0:
             return None
         budget = self._settings.budget
