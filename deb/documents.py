@@ -14,6 +14,7 @@ PAGES = (
     "users/install.md",
     "users/home-network.md",
     "users/accounts.md",
+    "users/command-line.md",
     "users/configuration.md",
     "users/changing-the-configuration.md",
     "maintainers/packaging.md",

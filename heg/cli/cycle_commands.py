@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from heg.cli.house import House
     from heg.cli.parser import Add
+    from heg.cli.zones import Local
     from heg.web.plan_messages import PlannedCycle, PlanState
 
 
@@ -51,17 +52,17 @@ def _cycle(options: argparse.Namespace) -> int:
     return ordered(options, "cycle", order)
 
 
-def _listed(told: PlanState, _house: House) -> Iterable[str]:
-    return cycle_lines(() if told.plan is None else told.plan.cycles)
+def _listed(told: PlanState, house: House) -> Iterable[str]:
+    return cycle_lines(() if told.plan is None else told.plan.cycles, house.local)
 
 
-def cycle_lines(cycles: Iterable[PlannedCycle]) -> Iterable[str]:
+def cycle_lines(cycles: Iterable[PlannedCycle], local: Local) -> Iterable[str]:
     """Tell the cycles for people."""
     none = True
     for one in cycles:
         none = False
-        planned = f"{one.start_utc} to {one.end_utc}" if one.start_utc else "no room yet"
-        window = f"within {one.earliest_utc} to {one.latest_utc}"
+        planned = f"{local(one.start_utc)} to {local(one.end_utc)}" if one.start_utc else "no room yet"
+        window = f"within {local(one.earliest_utc)} to {local(one.latest_utc)}"
         yield f"{one.name}: {one.state}, {planned}, {one.energy_kwh:g} kWh ({window})"
     if none:
         yield "no cycle is wanted: heg cycle NAME"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from heg.cli.ends import DONE, FAILED
 from heg.cli.remote import ask, put, remote, shown
 from heg.cli.words import in_columns, number, say
+from heg.cli.zones import Local, in_zone
 
 if TYPE_CHECKING:
     import argparse
@@ -111,9 +112,11 @@ def _health_lines(health: Health) -> Iterable[str]:
 
 
 def status_lines(state: State) -> Iterable[str]:
-    """Tell the state for people."""
+    """Tell the state for people, in the house's own time."""
+    local = in_zone(state.time.zone)
     speed = f" ({state.time.speed:g} times real time)" if state.time.mode == "scaled" and state.time.speed else ""
-    yield f"unit {state.unit}, heg {state.version}, {state.time.utc}{speed}: {'good' if state.healthy else 'NOT GOOD'}"
+    well = "good" if state.healthy else "NOT GOOD"
+    yield f"unit {state.unit}, heg {state.version}, {local(state.time.utc)}{speed}: {well}"
     power = state.power
     named = (("grid", power.grid_kw), ("house", power.house_kw), ("pv", power.pv_kw), ("battery", power.battery_kw))
     yield "  ".join(
@@ -121,7 +124,7 @@ def status_lines(state: State) -> Iterable[str]:
     )
     for storage in state.storages:
         yield f"{storage.device}: charged {'?' if storage.soc.value is None else f'{100 * storage.soc.value:.1f} %'}"
-    yield from (_car_line(car) for car in state.vehicles if car.plugged)
+    yield from (_car_line(car, local) for car in state.vehicles if car.plugged)
     if state.hands_off:
         yield "hands off: the owner keeps everything released"
     for actuator in state.actuators:
@@ -129,24 +132,24 @@ def status_lines(state: State) -> Iterable[str]:
         held = f"{actuator.regime}{set_to}, {actuator.state}" if actuator.held else "released"
         yield f"{actuator.device}: {held}: {actuator.reason_text} (by {actuator.owner})"
     if state.plan is not None:
-        yield from plan_lines(state.plan)
+        yield from plan_lines(state.plan, local)
     for alarm in state.alarms:
         yield f"{alarm.severity}: {alarm.place}: {alarm.text}" + (f"; {alarm.mend}" if alarm.mend else "")
 
 
-def _car_line(car: VehicleNow) -> str:
+def _car_line(car: VehicleNow, local: Local) -> str:
     if car.soc is None:
         full = "how full its car is was not said (heg plug-in)"
     else:
         full = f"car {100 * car.soc:.0f} % full, give or take {100 * car.soc_uncertainty:.0f}"
     target = "" if car.target_soc is None else f"; to {100 * car.target_soc:.0f} %"
-    return f"{car.charger}: {full}{target}{f' by {car.departure_utc}' if car.departure_utc else ''}"
+    return f"{car.charger}: {full}{target}{f' by {local(car.departure_utc)}' if car.departure_utc else ''}"
 
 
-def plan_lines(plan: PlanNow) -> Iterable[str]:
+def plan_lines(plan: PlanNow, local: Local) -> Iterable[str]:
     """Tell the plan for people."""
     what = plan.storage or plan.vehicle
-    then = "" if what is None or what.next is None else f"; {what.next.regime} from {what.next.at_utc}"
+    then = "" if what is None or what.next is None else f"; {what.next.regime} from {local(what.next.at_utc)}"
     now = "" if what is None else f": {what.regime}{then}"
     yield f"plan {plan.status}, {plan.age_s} s old{now}; energy costs {plan.prices.import_now:.3f} EUR/kWh"
     if plan.lacks:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
 from heg.cli.ends import CommandError
+from heg.cli.zones import shown_in, zone_named
 
 if TYPE_CHECKING:
     from heg.web.client.gateway import Gateway
@@ -26,13 +27,7 @@ class House:
 
     def local(self, utc: str | None) -> str:
         """Return a moment of the API as the house's clock shows it, "-" for none."""
-        if not utc:
-            return "-"
-        try:
-            moment = datetime.fromisoformat(utc)
-        except ValueError:
-            return utc
-        return f"{moment.astimezone(self.zone):%Y-%m-%d %H:%M}"
+        return shown_in(self.zone, utc) if utc else "-"
 
     @property
     def zone(self) -> tzinfo:
@@ -44,15 +39,15 @@ class House:
         if text is None:
             return None
         said = text.strip().lower()
-        if (before := _BEFORE.fullmatch(said)) is not None:
-            return self._now() - timedelta(**{_UNITS[before[2]]: int(before[1])})
-        if said in ("now", "today", "yesterday"):
-            return self._day(said)
         try:
+            if (before := _BEFORE.fullmatch(said)) is not None:
+                return self._now() - timedelta(**{_UNITS[before[2]]: int(before[1])})
+            if said in ("now", "today", "yesterday"):
+                return self._day(said)
             moment = datetime.fromisoformat(text.strip())
-        except ValueError:
+            return (moment.replace(tzinfo=self.zone) if moment.tzinfo is None else moment).astimezone(UTC)
+        except (ValueError, OverflowError):
             raise CommandError(2, f"{option}: expected {_EXPECTED}, came {text[:40]!r}") from None
-        return (moment.replace(tzinfo=self.zone) if moment.tzinfo is None else moment).astimezone(UTC)
 
     def _day(self, said: str) -> datetime:
         now = self._now()
@@ -73,13 +68,11 @@ class House:
         return self._said
 
     def _asked(self) -> tuple[tzinfo, datetime | None]:
-        from zoneinfo import ZoneInfo
-
         from heg.web.client.faults import GatewayError
         from heg.web.messages import State
 
         try:
             time: HouseTime = self._gateway.get("/api/v1/state", State).message.time
-            return ZoneInfo(time.zone), datetime.fromisoformat(time.utc)
-        except (GatewayError, ValueError, KeyError, OSError):
+            return zone_named(time.zone), datetime.fromisoformat(time.utc)
+        except (GatewayError, ValueError):
             return UTC, None  # whoever may not see the house's picture sees UTC

@@ -71,7 +71,7 @@ def _plan_lines(told: PlanState, house: House) -> Iterable[str]:
         if storage is not None:
             yield f"{name}:"
             yield from _decisions(plan, storage, house)
-    yield from cycle_lines(plan.cycles) if plan.cycles else ()
+    yield from cycle_lines(plan.cycles, house.local) if plan.cycles else ()
     yield from (f"planned without {lack.code}: {lack.text} {lack.mend}".rstrip() for lack in plan.lacks)
 
 

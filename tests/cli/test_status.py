@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from heg.cli.gateway_commands import plan_lines
+from heg.cli.zones import in_zone
 from heg.web.messages import Decision, Expected, Lack, NextChange, PlanNow, PriceOutlook
 
 
@@ -35,7 +36,13 @@ def test_the_plan_is_two_lines_of_which_the_second_says_what_it_lacks() -> None:
         expected=Expected(hours=24.0, demand_kwh=9.0, production_kwh=0.0),
         lacks=(Lack(code="co2_missing", text="It counts as nothing.", mend="configure a feed"),),
     )
-    assert list(plan_lines(plan)) == [
-        "plan degraded, 61 s old: charge; balance from 2024-08-09T13:00:00Z; energy costs 0.100 EUR/kWh",
+    assert list(plan_lines(plan, in_zone("Europe/Berlin"))) == [
+        "plan degraded, 61 s old: charge; balance from 2024-08-09 15:00; energy costs 0.100 EUR/kWh",
         "planned without: co2_missing: It counts as nothing.",
     ]
+
+
+def test_a_zone_or_a_moment_that_is_none_is_borne() -> None:
+    assert in_zone("Nowhere/Land")("2024-08-09T13:00:00Z") == "2024-08-09 13:00"
+    assert in_zone("../etc/passwd")("0001-01-01T00:00:00+14:00").startswith("0001")
+    assert in_zone("Europe/Berlin")("some day") == "some day"

@@ -293,7 +293,7 @@ async def test_a_house_plans_what_is_asked_for_tells_when_and_knows_it_after_a_r
             [before] = await told(house)
             assert (before["state"], before["energy_kwh"]) in [("waiting", 0.925), ("running", 0.925)]
             assert before["start_utc"] != ""
-            [line] = cycle_lines(msgspec.convert([before], list[PlannedCycle]))
+            [line] = cycle_lines(msgspec.convert([before], list[PlannedCycle]), str)
             planned = f"{before['start_utc']} to {before['end_utc']}"
             assert line.startswith(f"dishes: {before['state']}, {planned}, 0.925 kWh")
         async with a_gateway(rig, clock, tmp_path, sections=sections) as house:

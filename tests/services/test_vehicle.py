@@ -42,7 +42,7 @@ async def test_said_and_metered_is_what_the_car_has(clock: Clock, tmp_path: Path
         assert answer["detail"]["departure_utc"] == "2026-03-01T06:30:00Z"
         _, body = await house.view.ask("GET", "/api/v1/state")
         lines = list(status_lines(msgspec.json.decode(body, type=State)))
-        assert "charger: car 40 % full, give or take 5; to 80 % by 2026-03-01T06:30:00Z" in lines
+        assert "charger: car 40 % full, give or take 5; to 80 % by 2026-03-01 07:30" in lines
         await house.after(3600)
         assert await known_soc(house) == pytest.approx(house.rig.charger.soc, abs=0.01)
         assert house.rig.charger.soc > 0.55
