@@ -9,7 +9,6 @@ from dataclasses import replace
 
 from heg.data.door import CommandAnswer, Door, Outcome
 from heg.devices.contract import (
-    FEED,
     Actuator,
     AttachedActuator,
     DeviceHandle,
@@ -21,6 +20,7 @@ from heg.devices.contract import (
 )
 from heg.devices.device import ManagedDevice, Surroundings, write_lost_alarm
 from heg.devices.limits import AgeLimits
+from heg.devices.memory import DeviceMemory
 from heg.devices.names import check_names, choose_name, renames, settings_for
 from heg.devices.narrowing import narrowed
 from heg.devices.side import DriverSide
@@ -68,12 +68,9 @@ class DeviceManager:
         self._most_devices = most_devices
         self._time_zone = time_zone
         self._devices: dict[str, ManagedDevice] = {}
-        self._before: dict[str, DeviceRecord] = {}
-        self._awaited: set[str] = set()
+        self._memory = DeviceMemory(self._around, _LOST)
         self._scans: dict[str, ScanHook] = {}
         self._drivers: dict[str, str] = {}
-        self._started_s = clock.monotonic_s()
-        self._remembered = False
 
     @property
     def clock(self) -> Clock:
@@ -158,15 +155,13 @@ class DeviceManager:
         """Old and new names of the devices that these entries call otherwise than they are called."""
         if self._rename is None:
             return {}
-        records = (one.value for one in self._around.door.latest_all("device", Location(self._around.unit, ANY)))
-        known = [(one.identity, one.serial, one.name) for one in records if isinstance(one, DeviceRecord)]
+        known = [(one.identity, one.serial, one.name) for one in self._memory.records()]
         attached = {device.name: identity for identity, device in self._devices.items()}
         return renames(known, owners, attached)
 
     def record_of(self, name: str) -> DeviceRecord | None:
         """What is known of a device, attached now or ever."""
-        found = self._around.door.latest("device", Location(self._around.unit, name))
-        return found.value if found is not None and isinstance(found.value, DeviceRecord) else None
+        return self._memory.record_of(name)
 
     def entry_of(self, record: DeviceRecord) -> OwnerSettings:
         """The owner's entry that means a device; empty when there is none."""
@@ -178,15 +173,10 @@ class DeviceManager:
 
     def remove(self, record: DeviceRecord) -> None:
         """The owner takes a device out: nothing is asked of it or waited for any more, its history and name stay."""
-        self._awaited.discard(record.identity)
         if (device := self._devices.get(record.identity)) is not None:
             device.detach("removed by its owner")
-            return
-        gone = replace(record, status=DeviceStatus.REMOVED, detail="removed by its owner")
-        self._before[record.identity] = gone
-        self._around.door.write("device", Location(self._around.unit, record.name), gone)
-        text = f"{record.name} was removed"
-        write_lost_alarm(self._around, record.name, AlarmRecord(active=False, severity=Severity.INFO, text=text))
+        else:
+            self._memory.removed(record)
 
     def _call_as_owners_do(self) -> None:
         """A device that its owner calls otherwise takes its history along, whoever changed the file and when.
@@ -200,10 +190,7 @@ class DeviceManager:
         for device in self._devices.values():
             if device.name in wished:
                 device.rename(wished[device.name])
-        self._before = {
-            identity: replace(record, name=wished.get(record.name, record.name))
-            for identity, record in self._before.items()
-        }
+        self._memory.renamed(wished)
 
     def driver_ended(self, driver: str) -> None:
         """A driver is not configured any more: its devices are let go, their names stay kept for them."""
@@ -234,7 +221,7 @@ class DeviceManager:
         now_s = self.clock.monotonic_s()
         for device in tuple(self._devices.values()):
             device.check(now_s)
-        self._give_up_waiting(now_s)
+        self._memory.give_up_waiting(now_s)
 
     def _as_actuator(self, device: ManagedDevice) -> AttachedActuator | None:
         capability = _controllable(device.info.capabilities)
@@ -243,14 +230,11 @@ class DeviceManager:
         return AttachedActuator(device.name, capability, device.actuator, device.info, device.present, device.support)
 
     def _name_for(self, info: DeviceInfo) -> str:
-        before = {identity: record.name for identity, record in self._before.items()}
-        return choose_name(info, self._owners, before, {device.name for device in self._devices.values()})
+        in_use = {device.name for device in self._devices.values()}
+        return choose_name(info, self._owners, self._memory.names(), in_use)
 
     def _welcome(self, device: ManagedDevice) -> None:
-        identity = device.info.identity
-        before = self._before.get(identity)
-        self._awaited.discard(identity)
-        self._before[identity] = DeviceRecord(device.name, "", "", "", "", "", "", DeviceStatus.ATTACHED)
+        before = self._memory.met(device.info.identity, device.name)
         logger.info(
             "%s is attached: %s %s at %s", device.name, device.info.maker, device.info.model, device.info.address
         )
@@ -268,36 +252,9 @@ class DeviceManager:
         self._devices.pop(identity, None)
 
     def _remember(self) -> None:
-        """Read the device records of earlier runs: a known identity keeps its name, a known device is awaited.
-
-        Once, and not before the first use: by then the data interface has read what the last run left.
-        """
-        if self._remembered:
-            return
-        self._remembered = True
-        self._started_s = self.clock.monotonic_s()
-        self._call_as_owners_do()
-        for instance in self._around.door.latest_all("device", Location(self._around.unit, ANY, ANY)):
-            record = instance.value
-            if isinstance(record, DeviceRecord) and record.identity:
-                self._before[record.identity] = record
-                # A feed is there because it is configured: nobody has to look for one that is not any more.
-                if record.status is not DeviceStatus.REMOVED and record.protocol != FEED:
-                    self._awaited.add(record.identity)
-
-    def _give_up_waiting(self, now_s: float) -> None:
-        """A device of the last run that did not come back in time is lost, though no driver has met it in this one."""
-        stated_s = _LOST.max_age.at(self._around.timings) if _LOST.max_age is not None else 0.0
-        limit_s = max(stated_s, self._around.limits.lost_after_s(0.0))
-        if not self._awaited or now_s - self._started_s <= limit_s:
-            return
-        for identity in self._awaited:
-            record = self._before[identity]
-            text = f"{record.name} has not been found within {limit_s:g} s of the start"
-            self._before[identity] = lost = replace(record, status=DeviceStatus.LOST, detail=f"lost: {text}")
-            self._around.door.write("device", Location(self._around.unit, record.name), lost)
-            write_lost_alarm(self._around, record.name, AlarmRecord(active=True, severity=Severity.ALARM, text=text))
-        self._awaited.clear()
+        if self._memory.due():
+            self._call_as_owners_do()
+            self._memory.recall()
 
     async def _scan(self, _location: Location, _arguments: Mapping[str, object]) -> CommandAnswer:
         if not self._scans:

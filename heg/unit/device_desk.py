@@ -159,6 +159,9 @@ class DeviceDesk:
             return _refused(record)
         if isinstance(said, Refusal):
             return _refused(said)
+        if record.protocol == FEED:
+            mend = "take its section out of the configuration"
+            return _refused(Refusal(RefusalCode.UNSUPPORTED, "a device", f"{record.name}, which [feeds] tells", mend))
         edits = self._edits_to_remove(record)
         identity = frozenset({record.identity})
         detail: Mapping[str, object] = {}
@@ -176,7 +179,7 @@ class DeviceDesk:
         text = f"{record.name} is removed; its history stays, and its name is kept for it."
         if any(not isinstance(edit, Drop) for edit in edits):
             return CommandAnswer(Outcome.DONE, text, detail=detail)
-        where = f"where it was found ({record.address}) is still looked at: it comes back when it answers there"
+        where = f"where it was found ({record.address}) is still looked at: the driver's next start finds it again"
         return CommandAnswer(Outcome.PARTLY, f"{text} But {where}.", detail=detail)
 
     def _edits_to_remove(self, record: DeviceRecord) -> tuple[Edit, ...]:

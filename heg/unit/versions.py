@@ -35,7 +35,8 @@ class Versions:
         """Write the next version; or say why it was not taken."""
         before = self.newest()
         differs = () if before is None else tuple(map(str, changes(before.toml, text)))
-        version = 1 if before is None else before.version + 1
+        # Also beyond what is kept: a store that opened late may know more versions than were known so far.
+        version = 1 + max(self.numbers(), default=0 if before is None else before.version)
         record = ConfigurationRecord(version, text, how, who, why, differs[:_MOST_CHANGES])
         for place in (self._slot(version), self._here):
             receipt = self._door.write("configuration", place, record)

@@ -69,8 +69,8 @@ class Bus:
 class World:
     """A gateway with one driver, and its file."""
 
-    def __init__(self, unit: Unit, file: Path, clock: Clock, built: list[BusSection]) -> None:
-        self.unit, self.file, self.clock, self.built = unit, file, clock, built
+    def __init__(self, unit: Unit, file: Path, clock: Clock, built: list[BusSection], port: int) -> None:
+        self.unit, self.file, self.clock, self.built, self.port = unit, file, clock, built, port
         self.door: Door = unit.data.admit(CUSTOMER, "test")
 
     @property
@@ -116,7 +116,7 @@ async def a_world(clock: Clock, folder: Path, text: str = FIRST) -> AsyncIterato
         running = asyncio.ensure_future(unit.run(stop))
         await clock.sleep(1)
         try:
-            yield World(unit, path, clock, built)
+            yield World(unit, path, clock, built, listener.getsockname()[1])
         finally:
             stop.set()
             assert await running

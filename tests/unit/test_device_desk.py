@@ -113,3 +113,17 @@ async def test_a_device_is_added_under_a_name_and_one_that_is_not_there_is_looke
         assert "127.0.0.1:1" in owner.file.read_text()
         for wrong in ({"protocol": "feeds", "address": "x"}, {"protocol": "modbus", "address": "10.0.0.0/8"}, {}):
             assert (await ask(owner, "add", **wrong)).outcome is Outcome.REFUSED
+
+
+@stepped
+async def test_a_feed_is_no_device_to_be_taken_out(clock: Clock, tmp_path: Path) -> None:
+    async with an_owner(clock, tmp_path, feeds={"tariff": {"template": "two-band"}}) as owner:
+        await owner.house.until(lambda: "tariff" in owner.house.state["devices"])
+        refused = await ask(owner, "remove", "tariff")
+        assert refused.outcome is Outcome.REFUSED
+        assert "[feeds]" in refused.text
+        assert (await ask(owner, "test", "tariff")).outcome is Outcome.DONE
+        assert (await ask(owner, "rename", "tariff", name="prices")).outcome is Outcome.DONE
+        await owner.house.until(lambda: "prices" in owner.house.state["devices"])
+        await owner.house.after(seconds=20)
+        assert owner.house.state["devices"]["prices"]["status"] == "attached"
