@@ -52,11 +52,12 @@ def renames(
         mine = settings_for(identity, serial, entries)
         if mine.name and mine.name != name:
             wished[name], whose[name] = mine.name, identity
+    asked = list(wished.values())
+    wished = {old: new for old, new in wished.items() if asked.count(new) == 1}
     while stuck := [old for old, new in wished.items() if _in_use(new, whose[old], attached) and new not in wished]:
         for old in stuck:
             del wished[old]
-    twice = [new for new in wished.values() if list(wished.values()).count(new) > 1]
-    return {old: new for old, new in wished.items() if new not in twice}
+    return wished
 
 
 def _in_use(name: str, identity: str, attached: Mapping[str, str]) -> bool:
