@@ -8,7 +8,8 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from heg.data.access import Access, AccessControl, Principal, owner_of_new
+from heg.data.access import Principal, owner_of_new
+from heg.data.checks import Checks, variable_refusal
 from heg.data.commands import CommandDesk, CommandRecord, Registration, checked_arguments, refused
 from heg.data.door import (
     Answer,
@@ -33,8 +34,8 @@ from heg.data.selection import Selection, of_now
 from heg.data.subscriptions import EventSubscription, PeriodicKey, Switchboard, deliver
 from heg.data.validation import checked_value, location_refusal, time_refusal
 from heg.model.catalogue import CATALOGUE, Durability, Variable
-from heg.model.instance import ANY, ANYWHERE, Instance, Kind, Location, Quality
-from heg.model.policy import CUSTOMER, Policy, Right
+from heg.model.instance import ANYWHERE, Instance, Kind, Location, Quality
+from heg.model.policy import CUSTOMER, Policy
 from heg.model.records import DeviceRecord, DeviceStatus
 from heg.model.refusals import Refusal, RefusalCode, RefusedError
 from heg.model.renaming import renamed
@@ -58,19 +59,17 @@ class RequestProcessor:
         self._clock = clock
         self._unit = unit
         self._store = store
-        self._admitted: set[Principal] = set()
-        self._itself = self.admit(Principal(CUSTOMER, "data"))
-        self._access = AccessControl()
         self._switchboard = Switchboard()
         self._desk = CommandDesk()
         self.rights = RightsKeeper(unit, clock.utc, self.write_itself)
+        self._checks = Checks(clock.monotonic_s, self.image, self.rights, self._switchboard)
+        self._itself = self.admit(Principal(CUSTOMER, "data"))
         self._requests = itertools.count(1)
         self._sequence = itertools.count(1)
 
     def admit(self, who: Principal) -> Principal:
         """Know this principal from now on."""
-        self._admitted.add(who)
-        return who
+        return self._checks.admit(who)
 
     def close(self) -> None:
         """End all subscriptions."""
@@ -89,7 +88,7 @@ class RequestProcessor:
         """See `Door.write`."""
         request = next(self._requests)
         entry = CATALOGUE.get(variable)
-        refusal = self._principal_refusal(who) or _variable_refusal(entry, variable)
+        refusal = self._checks.principal(who) or variable_refusal(entry, variable)
         if refusal is None and entry is not None:
             if entry.kind is Kind.COMMAND:
                 refusal = Refusal(RefusalCode.WRONG_KIND, f"command() for {variable}", "write()")
@@ -99,14 +98,14 @@ class RequestProcessor:
 
     def latest(self, who: Principal, variable: str, location: Location) -> Instance | None:
         """See `Door.latest`."""
-        if (refusal := self._read_refusal(who, variable, location)) is not None:
+        if (refusal := self._checks.reading(who, variable, location)) is not None:
             raise RefusedError(self.refusals.count(refusal))
         series = self.image.find(variable, location)
         return None if series is None else series.newest
 
     def latest_all(self, who: Principal, variable: str, pattern: Location) -> tuple[Instance, ...]:
         """See `Door.latest_all`."""
-        refusal = self._principal_refusal(who) or _variable_refusal(CATALOGUE.get(variable), variable)
+        refusal = self._checks.principal(who) or variable_refusal(CATALOGUE.get(variable), variable)
         if refusal is not None:
             raise RefusedError(self.refusals.count(refusal))
         return tuple(self._readable_under(who, variable, pattern))
@@ -116,7 +115,7 @@ class RequestProcessor:
     ) -> Answer:
         """See `Door.query`."""
         request = next(self._requests)
-        if (refusal := self._read_refusal(who, variable, location)) is not None:
+        if (refusal := self._checks.reading(who, variable, location)) is not None:
             return Answer(request, refusal=self.refusals.count(refusal))
         if function is Function.NEWEST:
             series = self.image.find(variable, location)
@@ -140,12 +139,12 @@ class RequestProcessor:
         limit: int,
     ) -> HistoryPage:
         """See `Door.history`."""
-        refusal = self._history_refusal(who, variable, location, start, end, resolution, following=cursor is not None)
+        refusal = self._checks.history(who, variable, location, start, end, resolution, following=cursor is not None)
         if refusal is not None:
             return HistoryPage((), refusal=self.refusals.count(refusal))
         bounded = max(1, min(limit, PAGE_LIMIT))
         utc_start, utc_end = start.astimezone(UTC), end.astimezone(UTC)
-        if self._delay_s(who, variable, location):
+        if self._checks.delay_s(who, variable, location):
             # The running bucket changes with every value: page after page of it would give away what the delay hides.
             utc_end = max(utc_start, min(utc_end, bucket_start(self._clock.utc(), SPAN[resolution])))
         page = await self._store.history(
@@ -165,7 +164,7 @@ class RequestProcessor:
         size: int,
     ) -> Subscription:
         """See `Door.event`."""
-        receipt = self._receipt(next(self._requests), self._subscription_refusal(who, variable, pattern))
+        receipt = self._receipt(next(self._requests), self._checks.subscribing(who, variable, pattern))
         mailbox = Mailbox(receipt, kind, size, self._switchboard.forget)
         if receipt.accepted:
             self._switchboard.add_event(EventSubscription(who, variable, pattern, condition, mailbox))
@@ -173,7 +172,7 @@ class RequestProcessor:
 
     def periodic(self, who: Principal, variable: str, pattern: Location, period_s: float) -> Subscription:
         """See `Door.periodic`."""
-        refusal = self._subscription_refusal(who, variable, pattern)
+        refusal = self._checks.subscribing(who, variable, pattern)
         if refusal is None and not SHORTEST_PERIOD_S <= period_s < float("inf"):
             expected = f"a period of at least {SHORTEST_PERIOD_S:g} s"
             refusal = Refusal(RefusalCode.OUT_OF_RANGE, expected, f"{period_s:g}")
@@ -186,13 +185,13 @@ class RequestProcessor:
             receipt, max(period_s, SHORTEST_PERIOD_S), self._clock.monotonic_s, newest, self._switchboard.forget
         )
         if receipt.accepted:
-            owner = self._access_of(who, variable, pattern).owner
+            owner = self._checks.owner_of(who, variable, pattern)
             self._switchboard.add_periodic(PeriodicKey(who, variable, owner), mailbox)
         return mailbox
 
     def unsubscribe(self, who: Principal, request: int) -> Receipt:
         """See `Door.unsubscribe`; also ends the answering of a command."""
-        refusal = self._principal_refusal(who)
+        refusal = self._checks.principal(who)
         if refusal is None and not (self._switchboard.close(request, who) or self._desk.withdraw(request, who)):
             refusal = Refusal(RefusalCode.UNKNOWN_SUBSCRIPTION, "an open subscription of this service", str(request))
         return self._receipt(next(self._requests), refusal)
@@ -203,7 +202,7 @@ class RequestProcessor:
         """See `Door.command`. Request and answer are instances of the command's variable, committed at once."""
         request = next(self._requests)
         text = checked_arguments(arguments)
-        refusal = self._command_refusal(who, variable, location) or (text if isinstance(text, Refusal) else None)
+        refusal = self._checks.commanding(who, variable, location) or (text if isinstance(text, Refusal) else None)
         if refusal is not None:
             return refused(self.refusals.count(refusal))
         record = CommandRecord(request, str(who.stakeholder), who.service, str(text))
@@ -221,14 +220,14 @@ class RequestProcessor:
     def answer(self, who: Principal, variable: str, pattern: Location, handler: CommandHandler) -> Receipt:
         """See `Door.answer`."""
         request = next(self._requests)
-        refusal = self._command_refusal(who, variable, pattern, pattern=True)
+        refusal = self._checks.commanding(who, variable, pattern, pattern=True)
         if refusal is None:
             refusal = self._desk.register(Registration(request, who, variable, pattern, handler))
         return self._receipt(request, refusal)
 
     def export(self, who: Principal, selection: Selection) -> AsyncGenerator[bytes, None]:
         """See `Door.export`."""
-        refusal = self._principal_refusal(who)
+        refusal = self._checks.principal(who)
         if refusal is None and (selection.since or selection.until):
             refusal = _span_refusal(selection.since, selection.until)
         if refusal is not None:
@@ -300,102 +299,6 @@ class RequestProcessor:
         """Answer a command on the unit's own behalf."""
         return self.answer(self._itself, variable, location, handler)
 
-    # -- checks
-
-    def _principal_refusal(self, who: Principal) -> Refusal | None:
-        if who in self._admitted:
-            return None
-        return Refusal(RefusalCode.UNKNOWN_PRINCIPAL, "a handle made by this interface", str(who)[:100])
-
-    def _read_refusal(self, who: Principal, variable: str, location: Location) -> Refusal | None:
-        refusal = (
-            self._principal_refusal(who)
-            or _variable_refusal(CATALOGUE.get(variable), variable)
-            or location_refusal(location)
-        )
-        if refusal is not None:
-            return refusal
-        access = self._access_of(who, variable, location)
-        return self._access.refusal(who, access, Right.READ, self._clock.monotonic_s())
-
-    def _history_refusal(
-        self,
-        who: Principal,
-        variable: str,
-        location: Location,
-        start: datetime,
-        end: datetime,
-        resolution: Resolution,
-        *,
-        following: bool,
-    ) -> Refusal | None:
-        if start.tzinfo is None or end.tzinfo is None or end < start:
-            return Refusal(RefusalCode.BAD_TIME, "start <= end, both with zone", f"{start} to {end}")
-        refusal = (
-            self._principal_refusal(who)
-            or _variable_refusal(CATALOGUE.get(variable), variable)
-            or location_refusal(location)
-        )
-        if refusal is not None:
-            return refusal
-        delay_s = self._delay_s(who, variable, location)
-        if delay_s and not _coarse_enough(resolution, delay_s):
-            # Otherwise one access a quarter of an hour would still hand out every second of it.
-            expected = f"a resolution of at least {delay_s:g} s for {variable}"
-            return Refusal(RefusalCode.NOT_GRANTED, expected, str(resolution), "ask for a coarser resolution")
-        if following and delay_s is not None:
-            return None  # the next page is still the same access
-        return self._read_refusal(who, variable, location)
-
-    def _delay_s(self, who: Principal, variable: str, location: Location) -> float | None:
-        return self._access.min_delay_s(who, self._access_of(who, variable, location), Right.READ)
-
-    def _subscription_refusal(self, who: Principal, variable: str, pattern: Location) -> Refusal | None:
-        refusal = self._principal_refusal(who)
-        if refusal is None and variable != ANY:
-            refusal = _variable_refusal(CATALOGUE.get(variable), variable)
-        refusal = refusal or location_refusal(pattern, pattern=True)
-        if refusal is not None:
-            return refusal
-        if not self._switchboard.room_for(who):
-            return Refusal(RefusalCode.TOO_LARGE, "fewer open subscriptions", str(who), "unsubscribe some")
-        if variable == ANY or ANY in (pattern.unit, pattern.device, pattern.part):
-            return None  # what is not granted is left out, instance by instance
-        access = self._access_of(who, variable, pattern)
-        if self._access.min_delay_s(who, access, Right.READ) is not None:
-            return None
-        return self._access.refusal(who, access, Right.READ, self._clock.monotonic_s())
-
-    def _command_refusal(
-        self, who: Principal, variable: str, location: Location, *, pattern: bool = False
-    ) -> Refusal | None:
-        entry = CATALOGUE.get(variable)
-        refusal = (
-            self._principal_refusal(who)
-            or _variable_refusal(entry, variable)
-            or location_refusal(location, pattern=pattern)
-        )
-        if refusal is not None:
-            return refusal
-        if entry is None or entry.kind is not Kind.COMMAND:
-            return Refusal(RefusalCode.WRONG_KIND, "a command", variable)
-        access = self._access_of(who, variable, location)
-        return self._access.refusal(who, access, Right.WRITE, self._clock.monotonic_s())
-
-    def _access_of(self, who: Principal, variable: str, location: Location) -> Access:
-        series = self.image.find(variable, location)
-        if series is not None:
-            return self._access_to(series)
-        owner = CUSTOMER if variable == ANY else owner_of_new(who.stakeholder, variable)
-        return Access(variable, location, owner, self.rights.of_new(variable, location), written=False)
-
-    def _access_to(self, series: Series) -> Access:
-        return Access(series.variable.id, series.location, series.owner, self.rights.in_force(series))
-
-    def _still_may_read(self, who: Principal, instance: Instance) -> bool:
-        access = self._access_of(who, instance.variable, instance.location)
-        return self._access.min_delay_s(who, access, Right.READ) is not None
-
     # -- the write itself
 
     def _checked_write(
@@ -416,7 +319,7 @@ class RequestProcessor:
             series = Series(variable, location, owner_of_new(who.stakeholder, variable.id))
         if time is not None and (refusal := time_refusal(time, now)) is not None:
             return refusal
-        if (refusal := self._access.refusal(who, self._access_to(series), Right.WRITE, now_s)) is not None:
+        if (refusal := self._checks.writing(who, series)) is not None:
             return refusal
         checked = checked_value(variable, value)
         if isinstance(checked, Refusal):
@@ -475,19 +378,17 @@ class RequestProcessor:
             series.last_record = record
         if not late and self.rights.take(instance.value):
             # What waits to be read was allowed when it came; from now on the new rules hold.
-            self._switchboard.purge(self._still_may_read)
-        now_s = self._clock.monotonic_s()
+            self._switchboard.purge(self._checks.still_may_read)
         for subscription in self._switchboard.waiting_for(instance, late=late):
-            if self._access.refusal(subscription.who, self._access_to(series), Right.READ, now_s) is None:
+            if self._checks.may_look(subscription.who, series):
                 deliver(subscription, instance)
 
     def _readable_under(self, who: Principal, variable: str, pattern: Location) -> list[Instance]:
-        now_s = self._clock.monotonic_s()
         chosen = []
         for series in self.image.under(variable, pattern):
             if series.newest is None:
                 continue
-            if self._access.refusal(who, self._access_to(series), Right.READ, now_s) is None:
+            if self._checks.may_look(who, series):
                 chosen.append(series.newest)
         return chosen
 
@@ -526,13 +427,3 @@ def _is_later(left: Instance, known: Instance) -> bool:
     if isinstance(versions[0], int) and isinstance(versions[1], int):
         return versions[0] > versions[1]
     return left.time > known.time
-
-
-def _variable_refusal(entry: Variable | None, variable: str) -> Refusal | None:
-    if entry is not None:
-        return None
-    return Refusal(RefusalCode.UNKNOWN_VARIABLE, "a variable of the catalogue", repr(variable)[:60])
-
-
-def _coarse_enough(resolution: Resolution, delay_s: float) -> bool:
-    return resolution in SPAN and SPAN[resolution].total_seconds() >= delay_s
