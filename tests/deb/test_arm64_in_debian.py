@@ -1,9 +1,10 @@
-"""The package for arm64 on an arm64 Debian 13, run by an emulator: installed, whole, the solver solving."""
+"""The package for arm64 on arm64 Debians, run by an emulator: installed, whole, the solver solving."""
 
 from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -25,13 +26,16 @@ print(platform.machine(), *sorted(names))
 
 
 @pytest.fixture(scope="module")
-def arm(tmp_path_factory: pytest.TempPathFactory) -> Arm:
-    if why := why_not():
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built(ROOT, tmp_path_factory.mktemp("arm"), "0.0.1", "arm64")
+
+
+@pytest.fixture(scope="module", params=["trixie", "bookworm"])
+def arm(request: pytest.FixtureRequest, package: Path, tmp_path_factory: pytest.TempPathFactory) -> Arm:
+    if why := why_not(request.param):
         pytest.skip(why)
-    folder = tmp_path_factory.mktemp("arm")
-    there = fresh_arm(folder)
-    package = brought(built(ROOT, folder, "0.0.1", "arm64"), there.root)
-    there.says("dpkg", "-i", package)
+    there = fresh_arm(request.param, tmp_path_factory.mktemp("arm"))
+    there.says("dpkg", "-i", brought(package, there.root))
     return there
 
 

@@ -143,6 +143,11 @@ def test_it_is_let_to_the_serial_lines_of_its_configuration_only(installed: Inst
     wait_until(lambda: not has("ttyS"), "the line is allowed no more")
 
 
+def test_little_of_the_running_service_is_exposed(installed: Installed) -> None:
+    """As it stands there, with what was set at run time; `tests/project/test_service.py` judges the files."""
+    installed.machine.says("systemd-analyze", "--no-pager", "security", "--threshold=20", "heg.service")
+
+
 def test_the_firewall_is_made_from_the_table(installed: Installed) -> None:
     machine = installed.machine
     machine.says("systemctl", "enable", "--now", "heg-firewall.service", "heg-firewall.path")
@@ -173,6 +178,16 @@ def test_the_watchdog_bites_a_gateway_that_hangs(installed: Installed) -> None:
     assert machine.property("heg.service", "MainPID") != pid
     shutil.rmtree(folder)
     machine.says("systemctl", "daemon-reload")
+
+
+def test_removed_and_installed_again_it_goes_on(installed: Installed) -> None:
+    machine = installed.machine
+    begun = (machine.root / "var/lib/heg/accounts.key").read_bytes()
+    machine.says("dpkg", "--remove", "heg")
+    machine.says("dpkg", "-i", installed.newer)
+    serves(machine)
+    assert machine.says("systemctl", "is-enabled", "heg.service", "heg-firewall.service") == "enabled\nenabled"
+    assert (machine.root / "var/lib/heg/accounts.key").read_bytes() == begun
 
 
 def test_removed_it_keeps_the_data_and_purged_it_leaves_no_trace(installed: Installed) -> None:

@@ -55,6 +55,12 @@ def test_the_gateway_is_let_to_no_device_by_its_unit_alone() -> None:
     assert "\nDeviceAllow" not in unit
 
 
+def test_the_gateway_waits_for_neither_network_nor_time() -> None:
+    """After a power cut the router takes minutes, and perhaps never comes back."""
+    lines = [line for line in (UNITS / "heg.service").read_text().splitlines() if not line.startswith("#")]
+    assert not any("network-online" in line or "time-sync" in line for line in lines)
+
+
 def test_the_watchdog_is_the_processs_own_and_steps_are_apart() -> None:
     unit = (UNITS / "heg.service").read_text()
     assert {"Type=notify", "NotifyAccess=main", "WatchdogSec=30", "Restart=always"} <= set(unit.splitlines())

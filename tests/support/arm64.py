@@ -16,7 +16,6 @@ from tests.support.processes import wait_until
 
 PACKAGES = ("systemd", "python3", "libstdc++6", "tzdata", "ca-certificates")
 _EMULATOR = CACHE / "qemu/usr/bin/qemu-aarch64-static"
-_ARCHIVE = CACHE / "trixie-arm64.tar"
 _KIND = (
     r":qemu-aarch64:M::\x7f\x45\x4c\x46\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00"
     r":\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff:"
@@ -32,15 +31,15 @@ exec "$@"
 """
 
 
-def why_not() -> str | None:
-    """What is missing to run one here; None when nothing is."""
+def why_not(release: str) -> str | None:
+    """What is missing to run a release here; None when nothing is."""
     if os.geteuid() != 0:
         return "needs root"
     if not Path("/proc/sys/fs/binfmt_misc").is_dir():
         return "needs a kernel with binfmt_misc"
     if emulated(["true"]).returncode != 0:
         return "this kernel lets no user namespace register an emulator (Linux 6.7 or newer does)"
-    if _ARCHIVE.exists() and _EMULATOR.exists():
+    if _archive(release).exists() and _EMULATOR.exists():
         return None
     if missing := [name for name in ("mmdebstrap", "apt-get", "dpkg") if shutil.which(name) is None]:
         return f"needs {', '.join(missing)}"
@@ -81,17 +80,22 @@ class Arm:
         return said.stdout.strip()
 
 
-def fresh_arm(folder: Path) -> Arm:
+def fresh_arm(release: str, folder: Path) -> Arm:
     """Return a system that nobody has touched."""
     if not _EMULATOR.exists():
         home = _EMULATOR.parents[2]
         home.mkdir(parents=True, exist_ok=True)
         subprocess.run(["apt-get", "download", "qemu-user-static"], cwd=home, check=True, capture_output=True)
         subprocess.run(["dpkg", "-x", *home.glob("qemu-user-static_*.deb"), home], check=True)
-    if not _ARCHIVE.exists():
-        part = _ARCHIVE.with_suffix(".part")
+    archive = _archive(release)
+    if not archive.exists():
+        part = archive.with_suffix(".part")
         make = ["mmdebstrap", "--arch=arm64", "--mode=root", "--variant=minbase", "--format=tar", "--skip=check/qemu"]
-        said = emulated([*make, f"--include={','.join(PACKAGES)}", "trixie", str(part), MIRROR], limit_s=3000.0)
+        said = emulated([*make, f"--include={','.join(PACKAGES)}", release, str(part), MIRROR], limit_s=3000.0)
         assert said.returncode == 0, said.stderr
-        part.rename(_ARCHIVE)
-    return Arm(fresh_root("trixie", folder, PACKAGES, "arm64"))
+        part.rename(archive)
+    return Arm(fresh_root(release, folder, PACKAGES, "arm64"))
+
+
+def _archive(release: str) -> Path:
+    return CACHE / f"{release}-arm64.tar"
