@@ -65,15 +65,20 @@ async def words(page: Page, part: str) -> str:
 async def fits(page: Page, width: int, height: int, *, dark: bool, rest_s: float = 0.3) -> None:
     await page.size(width, height, dark=dark, calm=True)
     await page.rest(rest_s)
-    wide = await page.evaluate(
+    assert await too_wide(page) == []
+    if AXE.is_file():
+        assert await violations(page) == []
+
+
+async def too_wide(page: Page) -> list[Any]:
+    """What stands out of the page to the right."""
+    found = await page.evaluate(
         "[...document.querySelectorAll('main *, nav *, dialog *')]"
         ".filter((one) => !one.closest('.scroll, .hush, svg, pre') &&"
         " one.getBoundingClientRect().right > document.documentElement.clientWidth + 1)"
         ".map((one) => one.outerHTML.slice(0, 90))"
     )
-    assert wide == []
-    if AXE.is_file():
-        assert await violations(page) == []
+    return list(found)
 
 
 async def violations(page: Page) -> list[Any]:

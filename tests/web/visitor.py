@@ -6,9 +6,11 @@ import json
 from dataclasses import dataclass
 
 from tests.support.chromium import Page
-from tests.web.test_browser import DESK, PHONE, fits
+from tests.web.test_browser import DESK, PHONE, fits, too_wide
 
 _SEEN = "(one) => one.checkVisibility({ visibilityProperty: true })"
+_BETWEEN = (320, 641, 980)
+"""The smallest phone (the live page's tables ask for 360), and where the page changes its form."""
 _TOP = "(document.querySelector('dialog[open]') ?? document)"
 
 
@@ -76,6 +78,11 @@ class Visitor:
         """It fits on phone and desktop, and axe-core finds nothing, light and dark; `whole` tries each with each."""
         for size, dark in ((DESK, False), (PHONE, True), *(((PHONE, False), (DESK, True)) if whole else ())):
             await fits(self.page, *size, dark=dark, rest_s=0.05)
+        live = not await self.page.evaluate("document.getElementById('main').hidden")
+        for width in _BETWEEN[live:]:
+            await self.page.size(width, 800, calm=True)
+            wide = await too_wide(self.page)
+            assert wide == [], (width, wide)
         await self.page.size(*DESK, calm=True)
 
     def forgives(self, *statuses: int) -> None:

@@ -2,7 +2,7 @@
 
 import { ask } from "../api";
 import type { Host } from "./index";
-import { card, el, head, trouble } from "./kit";
+import { el, head, trouble, wide } from "./kit";
 import { fill } from "./load";
 import * as say from "./say";
 
@@ -60,7 +60,7 @@ export function audit(host: Host): HTMLElement {
     "div",
     { class: "cards" },
     head("Log", "Logins, refusals, orders, changes of people and settings, and every change of the connection's limits."),
-    card(
+    wide(
       "Is it what was written?",
       verdict,
       el(
@@ -71,7 +71,7 @@ export function audit(host: Host): HTMLElement {
       ),
       said,
     ),
-    card("Newest first", list, el("p", {}, older)),
+    wide("Newest first", list, el("p", {}, older)),
   );
 }
 

@@ -3,7 +3,7 @@
 import { ask, Refused, send } from "../api";
 import { text } from "../dom";
 import type { Host } from "./index";
-import { card, el, field, head, sure, textInput, trouble } from "./kit";
+import { el, field, head, sure, textInput, trouble, wide } from "./kit";
 import { fill } from "./load";
 import * as say from "./say";
 import { lineOf, spanOf } from "./toml";
@@ -70,20 +70,14 @@ export function configuration(host: Host): HTMLElement {
     head("Settings", "One file says what this gateway does. It is checked before anything changes, and what it does not touch goes on."),
     said,
     place,
-    el("div", { class: "cards whole" }, full("Versions", history)),
+    el("div", { class: "cards whole" }, wide("Versions", history)),
   );
-}
-
-function full(title: string, ...children: Parameters<typeof card>[1][]): HTMLElement {
-  const made = card(title, ...children);
-  made.classList.add("full");
-  return made;
 }
 
 type Load = (told?: string, wrong?: boolean) => Promise<void>;
 
 function shown(host: Host, { configuration: now, proposal }: Configured, load: Load): HTMLElement[] {
-  if (now === null) return [full("The file", el("p", {}, "No configuration is in force yet. It appears here when the gateway has started."))];
+  if (now === null) return [wide("The file", el("p", {}, "No configuration is in force yet. It appears here when the gateway has started."))];
   if (kept !== null && kept.toml === now.toml) kept = null;
   const pieces = [editor(host, now, kept?.toml ?? now.toml, kept?.base ?? now.version, load)];
   if (proposal !== null) pieces.unshift(proposed(now, proposal, load));
@@ -116,7 +110,7 @@ function editor(host: Host, now: Version & { toml: string }, toml: string, base:
       verdict.replaceChildren(...told(judged, area), ...(judged.outcome === "refused" || judged.changes.length === 0 ? [] : [force(sent, base, load, fault, area)]));
     });
   });
-  return full("The file", form);
+  return wide("The file", form);
 }
 
 function about(host: Host, now: Version, base: number): string {
@@ -227,7 +221,7 @@ function proposed(now: Version, proposal: Proposal, load: Load): HTMLElement {
     kept = { base: now.version, toml: proposal.toml };
     void load();
   });
-  return full("A proposal", el("p", {}, `${proposal.who || "Somebody"} proposes a change${proposal.why ? `: ${proposal.why}` : "."}`), place, el("div", { class: "row" }, apply, look, take), fault);
+  return wide("A proposal", el("p", {}, `${proposal.who || "Somebody"} proposes a change${proposal.why ? `: ${proposal.why}` : "."}`), place, el("div", { class: "row" }, apply, look, take), fault);
 }
 
 function row(host: Host, one: Version, newest: boolean, load: Load): HTMLElement {

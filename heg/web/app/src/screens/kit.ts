@@ -144,6 +144,13 @@ export function card(title: string, ...children: Child[]): HTMLElement {
   return el("section", { class: "card", "aria-labelledby": id }, el("h3", { id }, title), ...children);
 }
 
+/** A card over the whole width. */
+export function wide(title: string, ...children: Child[]): HTMLElement {
+  const made = card(title, ...children);
+  made.classList.add("full");
+  return made;
+}
+
 /** A text that is shown this once, with a button that copies it. */
 export function once(label: string, value: string, help: string): HTMLElement {
   const said = el("span", { role: "status", class: "quiet" });
