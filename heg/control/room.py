@@ -15,20 +15,18 @@ from heg.control.budget import DAY_S, WriteMeter
 from heg.control.claims import ClaimBook
 from heg.control.cycle import Cycle
 from heg.control.deciding import Outcome
+from heg.control.device_terms import budget_of, rules_for
 from heg.control.hand import Hand
 from heg.control.journal import LeaseJournal
 from heg.control.journal_format import Condition, HeldLease, Journalled
-from heg.control.lease_terms import LeaseRules
 from heg.control.leases import Phase
 from heg.control.notices import Notices
 from heg.control.orders import OrderDesk
 from heg.control.pace import next_start_s
 from heg.control.settings import ControlSettings
 from heg.control.snapshot import Known, Snapshot
-from heg.control.verdict import Tolerance
 from heg.data.door import Door
 from heg.devices.contract import AttachedActuator, DeviceRegistry
-from heg.model.capabilities import ProducerCapability, StorageCapability, VehicleCapability, WriteBudget
 from heg.model.instance import Location
 from heg.model.leases import Reason, ReasonCode
 from heg.model.losses import loss
@@ -39,7 +37,6 @@ logger = logging.getLogger(__name__)
 
 _JOURNAL_AGAIN_S = 60.0
 _DOUBT_S = 600.0
-_WHOLE_PERCENT = 0.01
 _JOURNAL_CORRUPT = loss("journal-corrupt")
 _HANDS_OFF = Reason(ReasonCode.HANDS_OFF, "The owner has taken the hands off: the device is left to itself.")
 _GONE = Reason(ReasonCode.RELEASED, "The device is no longer attached.")
@@ -269,7 +266,7 @@ class ControlRoom:
             one.name,
             one.actuator,
             self._write_meter(one, inherited),
-            rules=_rules_for(one, self._settings.rules),
+            rules=rules_for(one, self._settings.rules),
             settings=self._settings.hand,
             journal=self._journal,
             clock=self._clock,
@@ -283,31 +280,9 @@ class ControlRoom:
         day, today = max((day, today), self._written.get(one.info.identity, (0, 0)))
         if day != int(self._clock.utc().timestamp() // DAY_S):
             day, today = 0, 0
-        return WriteMeter(_budget_of(one), now_s=self._clock.monotonic_s(), day=day, today=today)
+        return WriteMeter(budget_of(one), now_s=self._clock.monotonic_s(), day=day, today=today)
 
 
 def _task(hand: Hand) -> str:
     """Two devices may follow each other under one name: the identity tells their tasks apart."""
     return f"hand.{hand.name}.{zlib.crc32(hand.identity.encode()):08x}"
-
-
-def _rules_for(one: AttachedActuator, rules: LeaseRules) -> LeaseRules:
-    """Many devices are commanded in whole percent of their rated power: what is read back lies that far off.
-
-    A charger's current is whole: half a step off is the same, a whole one is somebody else's.
-    """
-    match one.capability:
-        case StorageCapability() | VehicleCapability() as movable:
-            largest_kw = max(-movable.min_rate_kw, movable.max_rate_kw)
-        case ProducerCapability() as producer:
-            largest_kw = producer.rated_kw
-        case _:
-            return rules
-    step_kw = one.capability.step_kw / 2 if isinstance(one.capability, VehicleCapability) else 0.0
-    return replace(rules, tolerance=Tolerance(max(rules.tolerance.kw, _WHOLE_PERCENT * largest_kw, step_kw)))
-
-
-def _budget_of(one: AttachedActuator) -> WriteBudget:
-    if isinstance(one.capability, StorageCapability | VehicleCapability):
-        return one.capability.writes
-    return WriteBudget()

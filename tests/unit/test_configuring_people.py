@@ -81,3 +81,24 @@ async def test_who_may_not_configure_sees_and_changes_nothing(clock: Clock, tmp_
             for variable in ("configuration", "configuration.draft"):
                 assert (await browser.get(f"/api/v1/latest?variable={variable}")).status == 403
         assert world.record.version == 1
+
+
+@stepped
+async def test_the_login_is_turned_on_and_off_while_the_gateway_runs(clock: Clock, tmp_path: Path) -> None:
+    async with (
+        a_world(clock, tmp_path) as world,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session,
+    ):
+        before: Any = Before(f"http://127.0.0.1:{world.port}", session)
+        nobody: Any = None
+        browser = Browser(before, nobody)
+        assert (await browser.get(PATH)).status == 200
+        for login, status in ((True, 401), (False, 200), (True, 401)):
+            text = FIRST + f"\n[web]\nlogin = {str(login).lower()}\n"
+            world.by_hand(text)
+            await clock.sleep(8)
+            assert world.record.toml == text
+            assert (await browser.get(PATH)).status == status
+        code = console(tmp_path, clock).reveal()
+        said = await browser.post("/api/v1/claim", {"code": code, "name": "anna", "password": PASSWORD})
+        assert said.status == 200, said.text
