@@ -62,6 +62,7 @@ class Lan:
         self._keeper = CertificateKeeper(
             clock, self.certificates, on_change=self._tell_certificate, on_trouble=self._tell_trouble
         )
+        self._way_in: TlsDoor | None = None
         self.refused: Counter[str] = Counter()
         expected = "a Host header that names this gateway (its host name, HOST.local or its address)"
         mend = "a name of your own: [web] names in heg.toml"
@@ -88,21 +89,32 @@ class Lan:
         asked, record = read_host(host), self._keeper.record
         return asked is not None and record is not None and record.own and bears(record, asked.name)
 
-    async def run(self, factory: Callable[[], asyncio.Protocol], held: Callable[[], Iterable[str]]) -> None:
-        """Serve; `factory` makes what speaks HTTP with whoever was let in, `held` names the peers still there."""
+    async def run(
+        self, factory: Callable[[], asyncio.Protocol], held: Callable[[], Iterable[asyncio.BaseProtocol]]
+    ) -> None:
+        """Serve; `factory` makes what speaks HTTP with whoever was let in, `held` are those still connected."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._keeper.run())
             tasks.create_task(self._serve(factory, held))
             tasks.create_task(self._redirect())
 
-    async def _serve(self, factory: Callable[[], asyncio.Protocol], held: Callable[[], Iterable[str]]) -> None:
+    async def let_go(self) -> None:
+        """Close what still says goodbye, after `run` has ended and so has what the factory made."""
+        if self._way_in is not None:
+            self._way_in.let_go()
+            await self._clock.sleep(0)  # closing takes a turn of the loop
+
+    async def _serve(
+        self, factory: Callable[[], asyncio.Protocol], held: Callable[[], Iterable[asyncio.BaseProtocol]]
+    ) -> None:
         context = await self._keeper.context()
         settings = self._settings
         place = Place(settings.host, settings.port, "tls_port", "the home network has no page")
         with await self._patience.opened(place) as listener:
             logger.info("the page for the home network: %s", " ".join(self.addresses()))
             room = Room(settings.connections, settings.connections_each)
-            await TlsDoor(self._clock, room, factory, held, self.refused).run(listener, context)
+            self._way_in = TlsDoor(self._clock, room, factory, held, self.refused)
+            await self._way_in.run(listener, context)
 
     async def _redirect(self) -> None:
         settings = self._settings

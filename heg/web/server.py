@@ -5,7 +5,7 @@ import contextlib
 import logging
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
 
 from aiohttp import web
@@ -88,7 +88,7 @@ class WebServer:
             tasks.create_task(self._live.run())
             if self._lan is not None:
                 server = _made(runner)
-                tasks.create_task(self._lan.run(lambda: self._speaking(server), lambda: _peers(server, secure=True)))
+                tasks.create_task(self._lan.run(lambda: self._speaking(server), lambda: server.connections))
 
     def _table(self) -> Table:
         """Every endpoint. Who adds one adds a row to one of these."""
@@ -120,6 +120,8 @@ class WebServer:
             shutdown_timeout=real_span(self._clock, _GOODBYE_S),
         )
         async with contextlib.AsyncExitStack() as stack:
+            if self._lan is not None:
+                stack.push_async_callback(self._lan.let_go)
             stack.push_async_callback(runner.cleanup)
             await runner.setup()
             stack.callback(self._live.close)
@@ -133,7 +135,7 @@ class WebServer:
     def _connection(self, runner: web.AppRunner) -> asyncio.Protocol:
         server = _made(runner)
         # Counted for themselves: strangers on the home network leave the console its room.
-        if sum(1 for _ in _peers(server, secure=False)) >= self._settings.connections:
+        if sum(map(_is_plain, server.connections)) >= self._settings.connections:
             self._refused[Fault.TOO_MANY] += 1
             return _Busy()
         return self._speaking(server)
@@ -257,12 +259,9 @@ def _made(runner: web.AppRunner) -> web.Server:
     return server
 
 
-def _peers(server: web.Server, *, secure: bool) -> Iterator[str]:
-    """Name the addresses of those who are connected, over TLS or without."""
-    for one in server.connections:
-        transport = one.transport
-        if transport is not None and (transport.get_extra_info("sslcontext") is not None) is secure:
-            yield str((transport.get_extra_info("peername") or ("",))[0])
+def _is_plain(one: web.RequestHandler) -> bool:
+    transport = one.transport
+    return transport is not None and transport.get_extra_info("sslcontext") is None
 
 
 class _Busy(asyncio.Protocol):

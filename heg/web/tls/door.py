@@ -10,6 +10,7 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from heg.runtime.clock import Clock
 from heg.web.stream import real_span
@@ -28,9 +29,10 @@ REFUSED_HANDSHAKE = "tls_handshake"
 
 
 class TlsDoor:
-    """`run()` lets in until cancelled; then no handshake goes on. Who was let in belongs to the factory's owner.
+    """`run()` lets in until cancelled; then no handshake goes on. Who was let in belongs to the factory's owner, who
+    ends them; `let_go` closes those that still say goodbye.
 
-    `held` names the peers' addresses of all who were let in and are still there; `refused` counts by reason.
+    `held` are the protocols of the factory that still have a connection; `refused` counts by reason.
     """
 
     def __init__(
@@ -38,7 +40,7 @@ class TlsDoor:
         clock: Clock,
         room: Room,
         factory: Callable[[], asyncio.Protocol],
-        held: Callable[[], Iterable[str]],
+        held: Callable[[], Iterable[asyncio.BaseProtocol]],
         refused: Counter[str],
     ) -> None:
         self._clock = clock
@@ -47,35 +49,58 @@ class TlsDoor:
         self._held = held
         self._refused = refused
         self._greeted: dict[asyncio.Task[None], str] = {}
+        self._rest: asyncio.TimerHandle | None = None
+        self._inside: dict[asyncio.BaseProtocol, tuple[str, asyncio.BaseTransport]] = {}
 
     async def run(self, listener: socket.socket, context: ssl.SSLContext) -> None:
         """Let in whoever comes to the listener, which is the caller's and does not block."""
         loop = asyncio.get_running_loop()
+        # Not `sock_accept`: cancelled at the moment of a connection it would lose it, open.
+        loop.add_reader(listener, self._accept, listener, context)
         try:
-            while True:
-                try:
-                    connection, peer = await loop.sock_accept(listener)
-                except OSError as error:  # no more descriptors, or the peer is gone again
-                    logger.warning("no connection could be taken: %s", error)
-                    await self._clock.sleep(real_span(self._clock, _BREATH_S))
-                    continue
-                self._admit(connection, str(peer[0]), context)
+            await loop.create_future()
         finally:
+            loop.remove_reader(listener)
+            if self._rest is not None:
+                self._rest.cancel()
             await self._end_handshakes()
 
+    def _accept(self, listener: socket.socket, context: ssl.SSLContext) -> None:
+        try:
+            connection, peer = listener.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return  # gone again
+        except OSError as error:  # no more descriptors
+            logger.warning("no connection could be taken: %s", error)
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(listener)
+            rest_s = real_span(self._clock, _BREATH_S)
+            self._rest = loop.call_later(rest_s, loop.add_reader, listener, self._accept, listener, context)
+            return
+        connection.setblocking(False)
+        self._admit(connection, str(peer[0]), context)
+
     def _admit(self, connection: socket.socket, address: str, context: ssl.SSLContext) -> None:
-        if not self._room.has_room(address, (*self._held(), *self._greeted.values())):
+        held = set(self._held())
+        self._inside = {protocol: one for protocol, one in self._inside.items() if protocol in held}
+        taken = [*(inside for inside, _ in self._inside.values()), *self._greeted.values()]
+        if not self._room.has_room(address, taken):
             self._refused[REFUSED_ROOM] += 1
             connection.close()
             return
-        greeting = asyncio.ensure_future(self._greet(connection, context))
+        greeting = asyncio.ensure_future(self._greet(connection, address, context))
         self._greeted[greeting] = address
-        greeting.add_done_callback(self._greeted.pop)
+        greeting.add_done_callback(partial(self._over, connection))
 
-    async def _greet(self, connection: socket.socket, context: ssl.SSLContext) -> None:
+    def _over(self, connection: socket.socket, greeting: asyncio.Task[None]) -> None:
+        del self._greeted[greeting]
+        if greeting.cancelled():  # perhaps before it began
+            connection.close()
+
+    async def _greet(self, connection: socket.socket, address: str, context: ssl.SSLContext) -> None:
         loop = asyncio.get_running_loop()
         try:
-            await loop.connect_accepted_socket(
+            transport, protocol = await loop.connect_accepted_socket(
                 self._factory,
                 connection,
                 ssl=context,
@@ -84,9 +109,15 @@ class TlsDoor:
             )
         except (OSError, TimeoutError):
             self._refused[REFUSED_HANDSHAKE] += 1
-        except asyncio.CancelledError:
-            connection.close()
-            raise
+        else:
+            self._inside[protocol] = address, transport
+
+    def let_go(self) -> None:
+        """Close at once whatever is left: a goodbye over TLS waits for its answer."""
+        for _, transport in self._inside.values():
+            if isinstance(transport, asyncio.WriteTransport):
+                transport.abort()
+        self._inside.clear()
 
     async def _end_handshakes(self) -> None:
         going = list(self._greeted)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import hashlib
+import resource
+import socket
 import ssl
 from pathlib import Path
 
@@ -195,3 +198,52 @@ async def test_a_slow_request_over_tls_is_let_go(clock: Clock, tmp_path: Path) -
         assert ended.done()
         assert clock.monotonic_s() - began_s < 60
         writer.close()
+
+
+@stepped(start_utc=NOW)
+async def test_whoever_comes_at_its_end_leaves_nothing_open(clock: Clock, tmp_path: Path) -> None:
+    for turns in range(6):
+        async with serving_lan(clock, tmp_path) as served:
+            sockets = [socket.create_connection((served.lan.host, served.lan.port)) for _ in range(3)]
+            for _ in range(turns):
+                await clock.sleep(0)
+        for one in sockets:
+            one.close()
+    gc.collect()
+
+
+def descriptors() -> int:
+    """How many this process has open now."""
+    return len(list(Path("/proc/self/fd").iterdir())) - 1
+
+
+@stepped(start_utc=NOW)
+async def test_without_descriptors_it_rests_and_goes_on(clock: Clock, tmp_path: Path, caplog) -> None:
+    async with serving_lan(clock, tmp_path) as served:
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with socket.create_connection((served.lan.host, served.lan.port)):
+            soft = descriptors()
+            before = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft - 1, hard))
+            try:
+                await clock.sleep(0.1)
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, before)
+            assert "no connection could be taken" in caplog.text
+            assert len(caplog.records) < 3
+        await clock.sleep(2.0)
+        assert (await shake(served))[0] == "TLSv1.3"
+
+
+@stepped(start_utc=NOW)
+async def test_it_ends_at_once_though_somebody_does_not_say_goodbye(clock: Clock, tmp_path: Path) -> None:
+    async with serving_lan(clock, tmp_path) as served:
+        _, reader, writer = await served.connect()
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: home\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        # From now on it neither reads nor answers: as a phone that has left the house.
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        began_s = clock.monotonic_s()
+    assert clock.monotonic_s() - began_s < 1.0
+    writer.transport.abort()
+    await clock.sleep(0)
