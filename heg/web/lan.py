@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
+from aiohttp import web
+
 from heg.data.door import Door
 from heg.model.instance import Location
 from heg.model.losses import loss
@@ -90,7 +92,7 @@ class Lan:
         return asked is not None and record is not None and record.own and bears(record, asked.name)
 
     async def run(
-        self, factory: Callable[[], asyncio.Protocol], held: Callable[[], Iterable[asyncio.BaseProtocol]]
+        self, factory: Callable[[], web.RequestHandler], held: Callable[[], Iterable[asyncio.BaseProtocol]]
     ) -> None:
         """Serve; `factory` makes what speaks HTTP with whoever was let in, `held` are those still connected."""
         async with asyncio.TaskGroup() as tasks:
@@ -105,7 +107,7 @@ class Lan:
             await self._clock.sleep(0)  # closing takes a turn of the loop
 
     async def _serve(
-        self, factory: Callable[[], asyncio.Protocol], held: Callable[[], Iterable[asyncio.BaseProtocol]]
+        self, factory: Callable[[], web.RequestHandler], held: Callable[[], Iterable[asyncio.BaseProtocol]]
     ) -> None:
         context = await self._keeper.context()
         settings = self._settings

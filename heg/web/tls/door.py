@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 
+from aiohttp import web
+
 from heg.runtime.clock import Clock
 from heg.web.stream import real_span
 from heg.web.tls.room import Room
@@ -39,7 +41,7 @@ class TlsDoor:
         self,
         clock: Clock,
         room: Room,
-        factory: Callable[[], asyncio.Protocol],
+        factory: Callable[[], web.RequestHandler],
         held: Callable[[], Iterable[asyncio.BaseProtocol]],
         refused: Counter[str],
     ) -> None:
@@ -98,10 +100,10 @@ class TlsDoor:
             connection.close()
 
     async def _greet(self, connection: socket.socket, address: str, context: ssl.SSLContext) -> None:
-        loop = asyncio.get_running_loop()
+        loop, speaking = asyncio.get_running_loop(), self._factory()
         try:
             transport, protocol = await loop.connect_accepted_socket(
-                self._factory,
+                lambda: speaking,
                 connection,
                 ssl=context,
                 ssl_handshake_timeout=real_span(self._clock, HANDSHAKE_S),
@@ -109,6 +111,11 @@ class TlsDoor:
             )
         except (OSError, TimeoutError):
             self._refused[REFUSED_HANDSHAKE] += 1
+        except asyncio.CancelledError:
+            # Perhaps it was let in just now: then there is a goodbye that nobody is to wait for.
+            if (made := speaking.transport) is not None:
+                made.abort()
+            raise
         else:
             self._inside[protocol] = address, transport
 

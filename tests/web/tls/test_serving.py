@@ -202,13 +202,17 @@ async def test_a_slow_request_over_tls_is_let_go(clock: Clock, tmp_path: Path) -
 
 @stepped(start_utc=NOW)
 async def test_whoever_comes_at_its_end_leaves_nothing_open(clock: Clock, tmp_path: Path) -> None:
-    for turns in range(6):
+    for turns in range(12):
         async with serving_lan(clock, tmp_path) as served:
-            sockets = [socket.create_connection((served.lan.host, served.lan.port)) for _ in range(3)]
+            silent = socket.create_connection((served.lan.host, served.lan.port))
+            coming = asyncio.ensure_future(served.connect())
             for _ in range(turns):
                 await clock.sleep(0)
-        for one in sockets:
-            one.close()
+        silent.close()
+        for one in await asyncio.gather(coming, return_exceptions=True):
+            if not isinstance(one, BaseException):
+                one[2].transport.abort()
+        await clock.sleep(0)
     gc.collect()
 
 
