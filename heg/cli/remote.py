@@ -25,6 +25,7 @@ from heg.cli.words import say
 
 if TYPE_CHECKING:
     from heg.cli.house import House
+    from heg.config.schema import WebSection
     from heg.runtime.secrets import Secret
     from heg.web.client.address import Address
     from heg.web.client.faults import GatewayError, UntrustedError
@@ -209,14 +210,33 @@ def _address(options: argparse.Namespace) -> Address:
             return parse_address(text)
         except AddressError as error:
             raise CommandError(2, f"{name}: {error}") from error
+    web = _web_of(options)
+    here = web.loopback
+    return Address("127.0.0.1" if here == "localhost" else here, web.port, tls=False)
+
+
+def _web_of(options: argparse.Namespace) -> WebSection:
+    """Read where the gateway of a configuration listens, and nothing else: what is wrong elsewhere may be mended by it.
+
+    Raises `CommandError`.
+    """
+    import tomllib
+
+    import msgspec
+
+    from heg.config.schema import WebSection
+
+    path = options.config or default_config()
     try:
-        # What the file should say is what may have to be mended: then what is in force tells where the gateway is.
-        web = load_config(options.config or default_config(), drivers(), or_last=True).unit.web
+        return msgspec.convert(tomllib.loads(path.read_text("utf-8")).get("web", {}), WebSection)
+    except (OSError, ValueError):
+        pass
+    try:
+        # Then what is in force tells where it is, or what is wrong is told.
+        return load_config(path, drivers(), or_last=True).unit.web
     except CommandError as error:
         hint = "" if options.config else "\nor ask one elsewhere with --host ADDRESS"
         raise CommandError(error.code, f"{error}{hint}") from error
-    here = web.loopback
-    return Address("127.0.0.1" if here == "localhost" else here, web.port, tls=False)
 
 
 def _named(options: argparse.Namespace) -> tuple[str, str] | None:

@@ -101,7 +101,7 @@ class Gateway:
 
     def opened_session(self, path: str, type_: type[_M], body: object) -> tuple[Said[_M], Key]:
         """Log in by a password or a code; return the answer and the session's key."""
-        with self._asked(self._order(path, body, 60.0)) as response:
+        with self._asked(replace(self._order(path, body, 60.0), secret=True)) as response:
             key = _session_of(response)
             said = self._decoded(response.whole(), response.kind, type_)
         if key is None:
@@ -118,7 +118,8 @@ class Gateway:
     @contextmanager
     def _asked(self, request: Request, *, answers: bool = False) -> Iterator[Response]:
         headers = {"Accept-Encoding": "identity", **request.headers, **(self.key.headers() if self.key else {})}
-        with self.line.asked(replace(request, headers=headers)) as response:
+        secret = request.secret or self.key is not None
+        with self.line.asked(replace(request, headers=headers, secret=secret)) as response:
             self._look_for_key(response)
             if response.status != HTTPStatus.OK and not (answers and response.kind == JSON):
                 raise self._refusal(request, response)

@@ -25,13 +25,14 @@ _CHUNK_BYTES = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked, and how long the whole answer may take (real seconds)."""
+    """What is asked, and how long the whole answer may take (real seconds). `secret`: it holds a password or key."""
 
     method: str
     path: str
     headers: Mapping[str, str]
     body: bytes | None = None
     within_s: float = 30.0
+    secret: bool = False
 
 
 class Response:
@@ -108,6 +109,8 @@ class Line:
         with contextlib.ExitStack() as held:
             with understood():
                 connected = held.enter_context(_closing(self._connect(deadline)))
+                if request.secret and not self.address.tls:
+                    self._demand_no_stranger(connected)
                 connection = http.client.HTTPConnection(self.address.host, self.address.port)
                 # http.client asks a socket for no more than these.
                 connection.sock = _Timed(connected, deadline)
@@ -123,6 +126,13 @@ class Line:
         if not self.address.tls:
             return connected
         return _recognised(connected, host, self.pin, self._connect_unverified)
+
+    def _demand_no_stranger(self, connected: socket.socket) -> None:
+        from heg.web.client.listeners import stranger_at
+
+        if (whose := stranger_at(connected)) is not None:
+            expected = "root, the user heg or yourself; nothing secret was sent"
+            raise StrangerError(f"{self.address} is held by {whose}: expected a gateway of {expected}")
 
     def _connect_unverified(self) -> Fingerprints:
         """Look at what a peer shows that nobody vouches for; nothing is sent to it."""
