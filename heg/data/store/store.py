@@ -11,14 +11,13 @@ import sqlite3
 from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from heg.data.door import Answer, Condition, Function, HistoryPage
 from heg.data.history import HistoryRequest, under_new_name
 from heg.data.selection import STAYS, Estimate, Selection
 from heg.data.store import erasure
 from heg.data.store.disk import Disk, DiskHealth, DiskState, Restored
-from heg.data.store.export import Archive
 from heg.data.store.files import copy_to, hold_reserve
 from heg.data.store.frames import Row, to_ms
 from heg.data.store.reading import FollowPage, Reader, Tally
@@ -29,6 +28,9 @@ from heg.data.store.values import row_of
 from heg.model.instance import Instance, Location
 from heg.model.refusals import Refusal, RefusalCode, RefusedError
 from heg.runtime.clock import Clock
+
+if TYPE_CHECKING:
+    from heg.data.store.export import Archive
 
 NOT_READY = Refusal(RefusalCode.NOT_READY, "an open store", "none", "see the store's alarm; ask again later")
 FOLLOW_LIMIT = 10_000
@@ -158,6 +160,9 @@ class SqliteStore:
 
     async def export(self, selection: Selection) -> AsyncGenerator[bytes, None]:
         """A zip of tables and JSON lines, made piece by piece while it is read: memory stays what a piece takes."""
+        # Only once somebody wants it: zip and its checks would lie in memory for ever.
+        from heg.data.store.export import Archive
+
         await self.flush()
         archive = Archive(selection)
         try:
@@ -297,7 +302,7 @@ class SqliteStore:
             found = connection.execute("SELECT max(label_ms) FROM frame").fetchone()[0]
         return otherwise_ms if found is None else int(found)
 
-    def _piece(self, archive: Archive, tail: tuple[_Entry, ...], connection: sqlite3.Connection) -> bytes:
+    def _piece(self, archive: "Archive", tail: tuple[_Entry, ...], connection: sqlite3.Connection) -> bytes:
         return archive.piece(self._disk, connection, self._rows(tail))
 
     def _label_ms(self) -> int:
