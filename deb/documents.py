@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -10,17 +11,6 @@ from pathlib import Path
 from deb.parts import Part, texts
 
 MAINTAINER = "The heg authors <heg@localhost>"
-PAGES = (
-    "users/install.md",
-    "users/home-network.md",
-    "users/accounts.md",
-    "users/command-line.md",
-    "users/configuration.md",
-    "users/changing-the-configuration.md",
-    "maintainers/packaging.md",
-    "dependencies.md",
-)
-
 _COPYRIGHT = """\
 Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
 Upstream-Name: heg
@@ -34,9 +24,7 @@ License: GPL-3+
 
 def lay_out(root: Path, folder: Path, version: str, epoch_s: int, parts: Sequence[Part]) -> None:
     """Write everything into `folder`; the same sources give the same bytes."""
-    folder.mkdir(parents=True)
-    for page in PAGES:
-        (folder / Path(page).name).write_bytes((root / "docs" / page).read_bytes())
+    shutil.copytree(root / "docs", folder, ignore=shutil.ignore_patterns(".*"))
     _packed(folder / "CHANGELOG.md.gz", (root / "CHANGELOG.md").read_bytes())
     _packed(folder / "changelog.gz", _changelog(version, epoch_s).encode())
     (folder / "copyright").write_text(_copyright(epoch_s, parts))

@@ -68,7 +68,7 @@ def build(what: Build, work: Path, out: Path) -> Path:
     shutil.rmtree(tree, ignore_errors=True)
     _files(what, tree)
     _control(what, tree)
-    _settle_modes(tree)
+    _settle(tree, what.epoch_s)
     out.mkdir(parents=True, exist_ok=True)
     target = out / f"heg_{what.version}_{what.architecture.debian}.deb"
     subprocess.run(
@@ -150,10 +150,11 @@ def _put(source: Path, target: Path) -> None:
     shutil.copyfile(source, target)
 
 
-def _settle_modes(tree: Path) -> None:
-    """Whatever umask and checkout say: what begins with #! is run, the rest is read."""
+def _settle(tree: Path, epoch_s: int) -> None:
+    """Whatever umask and checkout say: what begins with #! is run, the rest is read, all is of one time."""
     for path in (tree, *tree.rglob("*")):
         path.chmod(0o755 if path.is_dir() or _is_run(path) else 0o644)
+        os.utime(path, (epoch_s, epoch_s))
 
 
 def _is_run(path: Path) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -113,6 +114,21 @@ def test_every_part_is_named_with_its_licence(own: Path, tmp_path: Path) -> None
     stanza = "Files: usr/lib/heg/wheels/other-1-py3-none-any.whl\nCopyright: Ann\nLicense: MIT\n"
     assert stanza in (told / "copyright").read_text()
     assert "Do what you like." in (told / "licences/other.txt").read_text()
+
+
+@needs_dpkg
+def test_the_documentation_inside_leads_nowhere_astray(own: Path, tmp_path: Path) -> None:
+    """Pages and what units, configuration and manual name of them."""
+    root = unpacked(packed(own, tmp_path), tmp_path / "unpacked")
+    inside = root / "usr/share/doc/heg"
+    for page in inside.rglob("*.md"):
+        for link in re.findall(r"\]\(([a-z./_-]+\.md)", page.read_text()):
+            target = (page.parent / link).resolve()
+            assert target.is_file() or not target.is_relative_to(inside), (page, link)
+    named = [file.read_text() for file in (root / "usr").rglob("*") if file.suffix in {".service", ".toml"}]
+    found = re.findall(r"/(usr/share/doc/heg/\S+?\.md)", "".join(named))
+    assert len(found) >= 3
+    assert all((root / name).is_file() for name in found)
 
 
 @needs_dpkg
