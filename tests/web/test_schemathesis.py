@@ -60,7 +60,7 @@ def test_no_request_breaks_the_api_or_its_promises(gateway: Exposed, tmp_path: P
 @pytest.mark.soak
 @pytest.mark.parametrize("name", ASKERS)
 def test_thousands_of_requests_do_not_either(gateway: Exposed, tmp_path: Path, name: str) -> None:
-    probe(gateway, name, tmp_path, "--max-examples", "100", "--generation-database", "none")
+    probe(gateway, name, tmp_path, "--max-examples", "60", "--generation-database", "none")
 
 
 def probe(gateway: Exposed, name: str, folder: Path, *options: str) -> None:
