@@ -105,6 +105,8 @@ async def _send(request: web.Request, download: Download, clock: Clock) -> web.S
         first = await anext(chunks, b"")
         response = web.StreamResponse(headers=headers)
         await response.prepare(request)
+        if request.method == "HEAD":
+            return response
         try:
             await _write(response, first, clock)
             async for chunk in chunks:

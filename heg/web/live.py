@@ -135,6 +135,9 @@ class LiveApi:
         if request.transport is not None:
             _keep_buffers_small(request.transport)
         await response.prepare(request)
+        if request.method == "HEAD":
+            await frames.aclose()
+            return response
         slow_s = real_span(self._clock, self._settings.slow_s)
         try:
             async for frame in frames:

@@ -215,6 +215,44 @@ async def test_a_key_is_taken_where_keys_belong_and_nowhere_else(clock: Clock, t
             assert (await owner.served.ask("GET", path, headers=headers)).status in (400, 401), path
 
 
+@stepped
+async def test_a_head_is_asked_and_no_body_comes_nor_a_stream(clock: Clock, tmp_path: Path) -> None:
+    async with owned(clock, tmp_path) as owner:
+        cookie = "; ".join(f"{name}={value}" for name, value in owner.cookies.items()).encode()
+        rows = [row for row in owner.served.web.table.rows if row.method is Method.GET]
+        for row in rows:
+            path = re.sub(r"\{\w+\}", "1", row.path).encode()
+            query = b"?variable=soc&device=battery&format=csv" if path.endswith(b"/history") else b""
+            query = b"?variable=soc" if path.endswith(b"latest/events") else query
+            head = b"HEAD " + path + query + b" HTTP/1.1\r\n" + HOST + b"Cookie: " + cookie + b"\r\n"
+            answer = await owner.served.raw(head + b"Connection: close\r\n\r\n")
+            assert answer.split(b" ")[1] != b"500", row.path
+            assert answer.endswith(b"\r\n\r\n"), row.path
+            assert answer.count(b"\r\n\r\n") == 1, row.path
+        assert owner.served.web._live.viewers == 0
+
+
+@stepped
+async def test_answers_come_in_the_order_of_the_questions(clock: Clock) -> None:
+    paths = (b"/api/v1/state", b"/nowhere", b"/", b"/api/v1/history", b"/api/v1/variables")
+    requests = [b"GET " + path + b" HTTP/1.1\r\n" + HOST + b"\r\n" for path in paths]
+    async with serving(clock) as served:
+        answer = await served.raw(b"".join(requests) + SECOND)
+    assert re.findall(rb"HTTP/1\.1 (\d{3}) ", answer) == [b"200", b"404", b"200", b"400", b"200", b"503"]
+
+
+@stepped
+async def test_nothing_within_a_refused_body_is_a_request(clock: Clock, tmp_path: Path) -> None:
+    async with owned(clock, tmp_path) as owner:
+        inner = b"POST /api/v1/commands/scan HTTP/1.1\r\n" + ORDER + b"Content-Length: 2\r\n\r\n{}"
+        for body in (inner.ljust(9000), inner):
+            length = b"Content-Length: %d\r\n\r\n" % len(body)
+            answer = await owner.served.raw(POST + ORDER + length + body + SECOND)
+            found = re.findall(rb"HTTP/1\.1 (\d{3}) ", answer)
+            assert found in ([b"413", b"503"], [b"413", b"200"], [b"401", b"503"], [b"401", b"200"]), found
+        assert owner.served.house.orders == []
+
+
 CLIMBS = (
     "../",
     "..%2f",
