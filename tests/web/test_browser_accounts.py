@@ -287,6 +287,32 @@ def test_the_password_is_asked_again_without_losing_what_was_typed(browser: str,
     at_a_gateway(browser, tmp_path, scene, rules=Rules(fresh_s=1.0))
 
 
+def test_a_page_that_stays_open_gets_new_keys_and_nobody_notices(browser: str, tmp_path: Path) -> None:
+    async def scene(gateway: Gateway) -> None:
+        async with gateway.owned() as anna:
+            await anna.page.evaluate(
+                "(() => { const banner = document.getElementById('banner-lost'); window.lost = 0;"
+                " new MutationObserver(() => { if (!banner.hidden) window.lost += 1; })"
+                ".observe(banner, { attributes: true }); })()"
+            )
+            before = set(gateway.desk.standing().sessions)
+            anna.page.requested.clear()
+            await anna.goes("Devices")
+            await anna.sees("Newest values")
+            for _ in range(100):
+                if sum(url.endswith("/api/v1/events") for url in anna.page.requested) >= 1:
+                    break
+                await anna.page.rest(0.1)
+            assert set(gateway.desk.standing().sessions) != before
+            assert any(url.endswith("/api/v1/events") for url in anna.page.requested), "the old key's stream has ended"
+            await anna.page.until("document.getElementById('link').classList.contains('live')")
+            assert await anna.page.evaluate("window.lost") == 0
+            await anna.goes("House")
+            await anna.is_home()
+
+    at_a_gateway(browser, tmp_path, scene, rules=Rules(key_s=0.5, key_grace_s=0.5))
+
+
 def test_logout_everywhere_ends_all_and_each_comes_back_where_they_were(browser: str, tmp_path: Path) -> None:
     async def scene(gateway: Gateway) -> None:
         async with gateway.owned() as anna, gateway.visited() as phone:
