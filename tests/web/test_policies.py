@@ -80,6 +80,18 @@ async def test_an_installer_sees_the_house_until_a_rule_says_otherwise(clock: Cl
         assert (await kurt.get("/api/v1/state")).status == 403
 
 
+@stepped
+async def test_an_installer_is_refused_no_view_but_those_of_the_household_alone(clock: Clock, tmp_path: Path) -> None:
+    async with owned(clock, tmp_path) as owner:
+        owner.served.house.tick()
+        kurt = await person(owner, "kurt", Role.INSTALLER)
+        for row in owner.served.web.table.rows:
+            if row.method is not Method.GET or row.needs is not Permission.READ or "events" in row.path:
+                continue
+            said = await kurt.get(row.path + ("?variable=power.active&device=meter" if "history" in row.path else ""))
+            assert (said.status == 403) == row.household, (row.path, said.status, said.text[:200])
+
+
 @pytest.mark.parametrize("role", [Role.INSTALLER, Role.USER, Role.VIEWER])
 @stepped
 async def test_only_the_owner_rules_and_only_with_a_password_just_given(
