@@ -144,6 +144,10 @@ class DeviceManager:
             or None
         )
 
+    def searching(self) -> frozenset[str]:
+        """The drivers that look for devices: one not attached yet may be any of theirs."""
+        return frozenset(self._scans)
+
     def reconfigure(self, owners: Iterable[OwnerSettings], time_zone: str) -> None:
         """Go by what the owner says now; a device's own figures follow when its driver attaches it again."""
         entries = tuple(owners)

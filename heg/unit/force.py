@@ -123,14 +123,14 @@ class InForce:
         return replace(exchanged, renewed=renewed)
 
     def _drivers_of_changed_owners(self, fixed: LoadedConfig) -> frozenset[str]:
-        """Whose device is not known may be any driver's; a name alone is no matter of the driver."""
+        """Whose device is not known may be of any driver that searches; a name alone is no matter of the driver."""
         before, after = (
             frozenset(replace(one, name="") for one in owners_in(config.unit)) for config in (self._config, fixed)
         )
         found: set[str] = set()
         for entry in before ^ after:
             if entry != _only_known(entry):
-                found |= self._devices.drivers_of(entry) or {driver_of(name) for name in self._running}
+                found |= self._devices.drivers_of(entry) or self._devices.searching()
         return frozenset(found - {""})
 
     def _in_place(self, fixed: LoadedConfig) -> Iterator[str]:

@@ -111,6 +111,25 @@ async def test_a_driver_that_restarts_gives_its_devices_back_first(clock: Clock,
 
 
 @stepped
+async def test_what_the_owner_says_of_a_device_restarts_only_who_may_have_it(clock: Clock, tmp_path: Path) -> None:
+    async with an_owner(clock, tmp_path, feeds={"tariff": {"template": "two-band"}}) as owner:
+        named = await owner.ask("check", edited(owner.in_force.toml, [Put(("device", "boiler", "serial"), "B-7")]))
+        assert effects(named)["restarts"] == [], "a name for what is not there yet"
+        figures = [Put(("device", "boiler", "serial"), "B-7"), Put(("device", "boiler", "role"), "storage")]
+        unknown = await owner.ask("check", edited(owner.in_force.toml, figures))
+        assert effects(unknown)["restarts"] == ["driver.modbus"]
+        reserve = [Put(("device", "battery", "reserve_share"), 0.2)]
+        assert effects(await owner.ask("check", edited(owner.in_force.toml, reserve)))["restarts"] == ["driver.modbus"]
+
+
+def effects(answer: CommandAnswer) -> dict[str, Any]:
+    assert answer.detail is not None
+    said = answer.detail["effects"]
+    assert isinstance(said, dict)
+    return said
+
+
+@stepped
 async def test_the_supply_contract_changes_without_a_restart(clock: Clock, tmp_path: Path) -> None:
     async with an_owner(clock, tmp_path) as owner:
         before = tasks()
