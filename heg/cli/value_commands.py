@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from heg.cli.ends import DONE
+from heg.cli.ends import UNREACHABLE, CommandError
 from heg.cli.past_commands import span_of, with_span
 from heg.cli.remote import ask, put, remote, shown
 from heg.cli.words import in_columns, number, say
@@ -17,8 +18,11 @@ if TYPE_CHECKING:
 
     from heg.cli.house import House
     from heg.cli.parser import Add
-    from heg.web.client.gateway import Gateway
-    from heg.web.value_messages import NewestValues, Variables
+    from heg.web.client.gateway import Gateway, Said
+    from heg.web.messages import Message, State
+    from heg.web.value_messages import NewestValue, NewestValues, Variables
+
+    _M = TypeVar("_M", bound=Message)
 
 _RESOLUTIONS = ("raw", "1min", "15min", "1h", "1d")
 
@@ -103,31 +107,31 @@ def _history(options: argparse.Namespace) -> int:
 
 def _watch(options: argparse.Namespace) -> int:
     def asked(gateway: Gateway) -> int:
-        from heg.cli.house import House
-
         house = House(gateway)
         if options.variable is None:
-            events = gateway.events("/api/v1/events")
-            tell = _picture
+            _follow(gateway.events("/api/v1/events", State), _picture, house, as_json=options.json)
         else:
-            events = gateway.events("/api/v1/latest/events", variable=options.variable)
-            tell = _instance
-        for event in events:
-            if options.json:
-                put(event.data)
-            else:
-                say([tell(event.data, house)])
-        return DONE
+            told = gateway.events("/api/v1/latest/events", NewestValue, variable=options.variable)
+            _follow(told, _instance, house, as_json=options.json)
+        raise CommandError(UNREACHABLE, "the gateway ended the stream: it stops, or this login is over")
+
+    from heg.cli.house import House
+    from heg.web.messages import State
+    from heg.web.value_messages import NewestValue
 
     return ask(options, asked)
 
 
-def _picture(data: bytes, house: House) -> str:
-    import msgspec
+def _follow(told: Iterable[Said[_M]], tell: Callable[[_M, House], str], house: House, *, as_json: bool) -> None:
+    for one in told:
+        if as_json:
+            put(one.json)
+        else:
+            say([tell(one.message, house)])
+        sys.stdout.flush()
 
-    from heg.web.messages import State
 
-    state = msgspec.json.decode(data, type=State)
+def _picture(state: State, house: House) -> str:
     power = state.power
     named = (("grid", power.grid_kw), ("house", power.house_kw), ("pv", power.pv_kw), ("battery", power.battery_kw))
     kws = "  ".join(
@@ -136,11 +140,6 @@ def _picture(data: bytes, house: House) -> str:
     return f"{house.local(state.time.utc)}  {kws} kW  {'' if state.healthy else 'NOT GOOD'}".rstrip()
 
 
-def _instance(data: bytes, house: House) -> str:
-    import msgspec
-
-    from heg.web.value_messages import NewestValue
-
-    one = msgspec.json.decode(data, type=NewestValue)
+def _instance(one: NewestValue, house: House) -> str:
     place = "/".join(name for name in (one.device, one.part) if name) or "-"
     return f"{house.local(one.time)}  {one.variable}  {place}  {in_a_cell(one.value)} {one.unit}  {one.quality}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -84,7 +86,27 @@ def test_watching_ends_at_ctrl_c_without_a_word() -> None:
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
         ) as watching:
             assert watching.stdout is not None
-            assert '"unit":"home"' in watching.stdout.readline()
+            assert json.loads(watching.stdout.readline())["unit"] == "home"
             watching.send_signal(signal.SIGINT)
             _, err = watching.communicate(timeout=20)
     assert (watching.returncode, err) == (130, "")
+
+
+@pytest.mark.system
+def test_watching_says_when_the_gateway_ends_it() -> None:
+    with plain_gateway() as behind:
+        command = [sys.executable, "-m", "heg", "watch", "power.active", "--host", f"127.0.0.1:{behind.served.port}"]
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        watching = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+        assert watching.stdout is not None
+        seen = ""
+        for _ in range(100):
+            behind.call(behind.served.house.tick)
+            if select.select([watching.stdout], [], [], 0.1)[0]:
+                seen = watching.stdout.readline()
+                break
+    with watching:
+        _, err = watching.communicate(timeout=20)
+    assert "power.active" in seen
+    assert watching.returncode == 69, err
+    assert "Traceback" not in err

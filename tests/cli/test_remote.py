@@ -115,5 +115,15 @@ def test_any_endpoint_can_be_asked_by_its_path(person: Person, served: Served) -
     assert bad.out == ""
 
 
+@pytest.mark.parametrize(
+    "path", ["/api/v1/no thing", "/api/v1/\u00e4", "/api/v1/a\r\nX-Evil: 1", "/api/v1/..", "/" + "a" * 9000]
+)
+def test_what_no_address_may_hold_is_refused_in_words(person: Person, served: Served, path: str) -> None:
+    said = person.heg("--host", host(served), "api", path)
+    assert said.code in (1, 76), said
+    assert said.out == ""
+    assert said.err
+
+
 def test_metrics_are_as_prometheus_reads_them(person: Person, served: Served) -> None:
     assert "# TYPE" in person.heg("--host", host(served), "metrics").out

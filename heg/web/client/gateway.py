@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from heg.runtime.secrets import Secret
-from heg.web.client.events import Event, EventReader
+from heg.web.client.events import EventReader
 from heg.web.client.faults import LaterError, LoginError, RefusedError, StrangerError
 from heg.web.client.line import Line, Request, Response
 from heg.web.guard import REQUEST_HEADER
@@ -22,6 +22,7 @@ from heg.web.messages import Message, Problem
 SESSION_COOKIE = "__Host-heg-session"
 JSON = "application/json"
 PROBLEM = "application/problem+json"
+_EVENTS = "text/event-stream"
 _STREAM_QUIET_S = 60.0
 _LONG_S = 900.0
 _LONGEST_WORDS = 400
@@ -86,10 +87,10 @@ class Gateway:
         with self._asked(Request("POST", path, _ORDERING, body, _LONG_S), answers=True) as response:
             yield response.chunks(quiet_s=_LONG_S), response.status == HTTPStatus.OK
 
-    def events(self, path: str, /, **query: object) -> Iterator[Event]:
-        """Yield the events of a stream as they come, beats left out."""
-        with self._asked(Request("GET", with_query(path, query), {"Accept": "text/event-stream"})) as response:
-            if response.kind != "text/event-stream":
+    def events(self, path: str, type_: type[_M], /, **query: object) -> Iterator[Said[_M]]:
+        """Yield the messages of a stream as they come, beats left out."""
+        with self._asked(Request("GET", with_query(path, query), {"Accept": _EVENTS})) as response:
+            if response.kind != _EVENTS:
                 raise self._no_gateway(f"{response.kind or 'nothing'} where a stream was expected")
             reader = EventReader()
             for chunk in response.chunks(quiet_s=_STREAM_QUIET_S):
@@ -97,7 +98,7 @@ class Gateway:
                     found = reader.take(chunk)
                 except ValueError as error:
                     raise self._no_gateway(str(error)) from error
-                yield from (event for event in found if event.name != "beat")
+                yield from (self._decoded(event.data, JSON, type_) for event in found if event.name != "beat")
 
     def opened_session(self, path: str, type_: type[_M], body: object) -> tuple[Said[_M], Key]:
         """Log in by a password or a code; return the answer and the session's key."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from heg.runtime.blocking import Deadline
 from heg.web.client.address import Address
@@ -21,6 +22,7 @@ from heg.web.client.trust import Fingerprints, Pin, fingerprints_of
 LARGEST_ANSWER_BYTES = 32_000_000
 _CONNECT_S = 10.0
 _CHUNK_BYTES = 65_536
+_ADDRESS = "/?#[]@!$&'()*+,;=:%-._~"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,9 @@ class Line:
                 # http.client asks a socket for no more than these.
                 connection.sock = _Timed(connected, deadline)
                 headers = {"Host": self.address.written, "Connection": "close", **request.headers}
-                connection.request(request.method, request.path, body=request.body, headers=headers)
+                # As it was typed, but for what no address may hold.
+                path = quote(request.path, safe=_ADDRESS)
+                connection.request(request.method, path, body=request.body, headers=headers)
                 response = connection.getresponse()
             held.callback(response.close)
             yield Response(response, deadline, understood)

@@ -199,7 +199,13 @@ def test_a_stream_with_an_event_that_has_no_end_is_left() -> None:
             connected.sendall(b"x" * 100_000)
 
     with answering(talk) as gateway, pytest.raises(StrangerError, match="at most"):
-        list(gateway.events("/api/v1/events"))
+        list(gateway.events("/api/v1/events", Health))
+
+
+def test_a_stream_of_what_is_no_message_is_left() -> None:
+    said = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nevent: state\ndata: {}\n\n"
+    with answering(said) as gateway, pytest.raises(StrangerError, match="no gateway of this version"):
+        list(gateway.events("/api/v1/events", Health))
 
 
 def test_nobody_there_is_said_with_what_to_do() -> None:
