@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import sys
@@ -241,6 +242,7 @@ async def _hammered(clock: Clock, config: Path) -> list[Row]:
         running = asyncio.ensure_future(unit.run(stop))
         try:
             await clock.sleep(SETTLE_S)
+            gc.freeze()  # as `heg run` does
             keys = await claimed(config, port, TOKENS)
             rest_ms, _ = await _punctual(clock, unit)
             # They would be on machines of their own: they take what the gateway leaves of this one.
@@ -252,15 +254,16 @@ async def _hammered(clock: Clock, config: Path) -> list[Row]:
             load_ms, cycles = await _punctual(clock, unit)
             answers: dict[str, int] = json.loads((await said)[0])
         finally:
+            gc.unfreeze()
             stop.set()
             await running
     asked = sum(answers.values())
     note = f"{asked / HAMMERED_S:.0f} answers a second, {answers.get('200', 0) / asked:.0%} of them let in"
     return [
         Row("loop lag, p99", percentile(rest_ms, 0.99), "ms", "nobody asks"),
-        Row(f"loop lag while {HAMMERS} clients hammer, p50", percentile(load_ms, 0.5), "ms", note),
-        Row("the same, p99", percentile(load_ms, 0.99), "ms", "a cycle is 1 s", 50.0),
-        Row("the same, at worst", max(load_ms), "ms", f"in {WATCHED_S:g} s", 500.0),
+        Row(f"loop lag while {HAMMERS} clients hammer, p50", percentile(load_ms, 0.5), "ms", note, 10.0),
+        Row("the same, p99", percentile(load_ms, 0.99), "ms", "a cycle is 1 s"),
+        Row("the same, at worst", max(load_ms), "ms", f"in {WATCHED_S:g} s", 1000.0),
         Row(
             "control cycles done meanwhile",
             cycles * CYCLE_S / WATCHED_S * 100,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -131,7 +132,21 @@ async def _until_signalled(loaded: LoadedConfig, clock: Clock, site: Site) -> in
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, unit.configuration.look)
-    return DONE if await unit.run(stop) else FAILED
+    settled = loop.call_later(_SETTLED_S, _keep_what_is_loaded)
+    try:
+        return DONE if await unit.run(stop) else FAILED
+    finally:
+        settled.cancel()
+
+
+_SETTLED_S = 30.0
+"""Seconds after which everything that a gateway needs is loaded."""
+
+
+def _keep_what_is_loaded() -> None:
+    """Leave what is loaded out of every later collection: a full one over all of it holds control up by 40 ms."""
+    gc.collect()
+    gc.freeze()
 
 
 def _log_as(section: LogSection, clock: Clock) -> None:
