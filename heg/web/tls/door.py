@@ -16,7 +16,7 @@ from aiohttp import web
 
 from heg.runtime.clock import Clock
 from heg.web.stream import real_span
-from heg.web.tls.room import Room
+from heg.web.tls.room import Pace, Room
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +28,7 @@ _BREATH_S = 1.0
 
 REFUSED_ROOM = "tls_too_many"
 REFUSED_HANDSHAKE = "tls_handshake"
+REFUSED_OFTEN = "tls_too_often"
 
 
 class TlsDoor:
@@ -47,6 +48,7 @@ class TlsDoor:
     ) -> None:
         self._clock = clock
         self._room = room
+        self._pace = Pace()
         self._factory = factory
         self._held = held
         self._refused = refused
@@ -83,6 +85,10 @@ class TlsDoor:
         self._admit(connection, str(peer[0]), context)
 
     def _admit(self, connection: socket.socket, address: str, context: ssl.SSLContext) -> None:
+        if not self._pace.may(address, self._clock.real_s()):
+            self._refused[REFUSED_OFTEN] += 1
+            connection.close()
+            return
         held = set(self._held())
         self._inside = {protocol: one for protocol, one in self._inside.items() if protocol in held}
         taken = [*(inside for inside, _ in self._inside.values()), *self._greeted.values()]

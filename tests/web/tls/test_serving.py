@@ -18,9 +18,10 @@ from heg.model.instance import Location
 from heg.model.records import AlarmRecord
 from heg.runtime.clock import Clock
 from heg.web.guard import HEADERS
-from heg.web.tls.door import REFUSED_HANDSHAKE, REFUSED_ROOM
+from heg.web.tls.door import REFUSED_HANDSHAKE, REFUSED_OFTEN, REFUSED_ROOM
 from heg.web.tls.maker import join
 from heg.web.tls.requests import Join
+from heg.web.tls.room import EACH
 from tests.support.stepped import stepped
 from tests.web.tls.serving import STRANGERS, LanServed, serving_lan
 from tests.web.tls.test_maker import NOW, Authority, key_pem
@@ -251,3 +252,16 @@ async def test_it_ends_at_once_though_somebody_does_not_say_goodbye(clock: Clock
     assert clock.monotonic_s() - began_s < 1.0
     writer.transport.abort()
     await clock.sleep(0)
+
+
+@stepped(start_utc=NOW)
+async def test_handshakes_without_end_are_refused_and_counted(clock: Clock, tmp_path: Path) -> None:
+    async with serving_lan(clock, tmp_path) as served:
+        for _ in range(int(EACH.burst) + 20):
+            with contextlib.suppress(ConnectionError):
+                _, writer = await asyncio.open_connection(served.lan.host, served.lan.port)
+                writer.transport.abort()
+            await clock.sleep(0)
+        await clock.sleep(1.0)
+        assert served.turned_away[REFUSED_OFTEN] >= 15
+        assert (await served.ask("GET", f"http://127.0.0.1:{served.port}/"))[0] == 200
