@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,12 +33,13 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module", params=["trixie", "bookworm"])
-def arm(request: pytest.FixtureRequest, package: Path, tmp_path_factory: pytest.TempPathFactory) -> Arm:
+def arm(request: pytest.FixtureRequest, package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arm]:
     if why := why_not(request.param):
         pytest.skip(why)
     there = fresh_arm(request.param, tmp_path_factory.mktemp("arm"))
     there.says("dpkg", "-i", brought(package, there.root))
-    return there
+    yield there
+    shutil.rmtree(there.root)
 
 
 def test_it_is_installed_and_reads_its_configuration(arm: Arm) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -26,6 +27,7 @@ def test_lintian_finds_nothing(packages: tuple[Path, Path], tmp_path: Path) -> N
     judge = ["lintian", "--allow-root", "--display-info", "--pedantic", "--no-tag-display-limit", package]
     inside = ["unshare", "--mount", "--pid", "--fork", f"--mount-proc={root}/proc", "chroot", str(root), *judge]
     said = subprocess.run(inside, env={"PATH": "/usr/sbin:/usr/bin"}, capture_output=True, text=True, check=False)
+    shutil.rmtree(root)
     assert (said.returncode, said.stdout) == (0, "")
 
 

@@ -137,7 +137,7 @@ class Machine:
 
 @contextmanager
 def booted(root: Path, log: Path) -> Iterator[Machine]:
-    """Boot systemd in a root; at the end every process inside is gone."""
+    """Boot systemd in a root; at the end every process inside is gone, and the root, which is large."""
     command = ["unshare", *_NAMESPACES, "--fork", "--kill-child", "--mount-proc", "sh", "-c", _BOOT, "sh", str(root)]
     with (
         log.open("wb") as said,
@@ -151,6 +151,7 @@ def booted(root: Path, log: Path) -> Iterator[Machine]:
         finally:
             outer.send_signal(signal.SIGKILL)  # its child dies with it, and with that PID 1 all inside
             outer.wait()
+            shutil.rmtree(root, ignore_errors=True)
 
 
 HOME, PUBLIC = "192.168.77.", "203.0.113."
