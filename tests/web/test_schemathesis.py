@@ -33,7 +33,7 @@ pytestmark = [
 ]
 ASKERS = ("nobody", "viewer", "installer", "user", "dso", "token", "leaver", "owner")
 """The owner comes last: what an owner may do to the others is done to them."""
-SOME = ("nobody", "viewer", "dso", "owner")
+SOME = ("nobody", "viewer", "dso", "leaver", "owner")
 """Those of the ordinary suite."""
 LEAVES = "/api/v1/session/end"
 """Asked by the leaver alone, who asks nothing else: its session is over then."""
