@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from heg.model.losses import LOSSES, LossRow, Span, loss, page
+from heg.model.loss_types import LossRow, Span
+from heg.model.losses import LOSSES, loss, page
 from heg.model.timings import Timings
 
 ROOT = Path(__file__).parents[1]

@@ -18,7 +18,8 @@ from heg.control.lease_terms import Action, Close, LeaseRules, Read, Release, Re
 from heg.control.verdict import ReadBackJudge, Tolerance
 from heg.devices.contract import ReadBack
 from heg.model.leases import LeaseState, Reason, ReasonCode, SetPoint
-from heg.model.losses import LossRow, loss
+from heg.model.loss_types import LossRow
+from heg.model.losses import loss
 from heg.model.refusals import Refusal, RefusalCode
 
 _IGNORED = loss("writes-ignored")

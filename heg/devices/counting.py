@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from heg.model.capabilities import Capability, ProducerCapability, StorageCapability, VehicleCapability
 from heg.model.counters import CounterEvent, CounterReading, CounterRule, CounterState
-from heg.model.losses import LossRow, loss
+from heg.model.loss_types import LossRow
+from heg.model.losses import loss
 
 _METER_KW = 200.0
 _RESOLUTION_KWH = 0.01

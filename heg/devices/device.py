@@ -18,7 +18,8 @@ from heg.model.capabilities import MeterCapability, ProducerCapability
 from heg.model.catalogue import CATALOGUE
 from heg.model.counters import CounterEvent
 from heg.model.instance import Kind, Location, Quality
-from heg.model.losses import LossRow, loss
+from heg.model.loss_types import LossRow
+from heg.model.losses import loss
 from heg.model.records import AlarmRecord, DeviceRecord, DeviceStatus, Severity
 from heg.model.refusals import Refusal, RefusalCode
 from heg.model.slots import Profile

@@ -6,7 +6,7 @@ from dataclasses import replace
 from heg.devices.contract import FEED
 from heg.devices.device import Surroundings, write_lost_alarm
 from heg.model.instance import ANY, Location
-from heg.model.losses import LossRow
+from heg.model.loss_types import LossRow
 from heg.model.records import AlarmRecord, DeviceRecord, DeviceStatus, Severity
 
 
