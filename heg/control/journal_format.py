@@ -200,9 +200,10 @@ def _text_of(slot: bytes) -> bytes:
     framed = slot.rstrip(b"\0")
     body, mark, behind = framed.partition(_END)
     checks = _crc_holds(body)
-    if not mark:
+    if not mark and not checks:
         # A finished frame whose end mark alone was flipped still checks without its last byte: damage, not a torn tail.
-        raise _DamagedError if checks or _crc_holds(body[:-1]) else _TornError
+        raise _DamagedError if _crc_holds(body[:-1]) else _TornError
+    # Torn just before its mark a frame is whole all the same: its sum says so.
     if behind or not checks:
         raise _DamagedError
     return body[_CRC_DIGITS:]

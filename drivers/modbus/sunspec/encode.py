@@ -39,9 +39,10 @@ def encode(image: ModelImage, point: str, value: float, rounding: Rounding = nea
     if exponent is None:
         scale = place.definition.scale
         return Refusal(RefusalCode.UNSUPPORTED, f"a scale factor {scale} for {image.id}.{point}", "none that is valid")
-    if not math.isfinite(value):
+    scaled = value / 10**exponent if exponent >= 0 else value * 10**-exponent
+    if not math.isfinite(scaled):  # no number, or too large for one once it is scaled
         return Refusal(RefusalCode.OUT_OF_RANGE, f"a finite number for {image.id}.{point}", str(value))
-    steps = rounding(value / 10**exponent if exponent >= 0 else value * 10**-exponent)
+    steps = rounding(scaled)
     low, high = _RANGES[place.definition.type]
     if not low <= steps <= high:
         expected = f"{image.id}.{point} between {low} and {high} steps of 1e{exponent}"

@@ -4,7 +4,7 @@ import math
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from drivers.modbus.measures import measures_of
@@ -54,6 +54,7 @@ def test_noise_has_roles_capabilities_and_measures_without_a_crash(seed: int) ->
 
 
 @given(st.integers(0, 2**32), st.floats(allow_nan=True, allow_infinity=True))
+@example(1481145, 1.8e298)
 def test_what_is_encoded_reads_back_within_a_step(seed: int, value: float) -> None:
     for image in noisy_images(seed).values():
         for name, place in image.places().items():
