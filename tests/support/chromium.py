@@ -161,7 +161,13 @@ def started(folder: Path) -> Iterator[str]:
 @contextlib.asynccontextmanager
 async def visiting(browser: str) -> AsyncIterator[Page]:
     """A tab of a started Chromium with cookies of its own, like another person's browser."""
-    async with aiohttp.ClientSession() as session, session.ws_connect(browser) as socket, _talking(socket) as whole:
+    # The library's own limits run by the loop's clock: half a minute of it is half a second where time is scaled.
+    patient = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
+    async with (
+        aiohttp.ClientSession(timeout=patient) as session,
+        session.ws_connect(browser) as socket,
+        _talking(socket) as whole,
+    ):
         context = (await whole.ask("Target.createBrowserContext"))["browserContextId"]
         try:
             target = (await whole.ask("Target.createTarget", url="about:blank", browserContextId=context))["targetId"]

@@ -140,7 +140,7 @@ export class LiveStream {
     this.open();
   }
 
-  /** Nobody may look for now; `again` begins anew. */
+  /** Ended until somebody has logged in; `again` begins anew. */
   stop(): void {
     this.stopped = true;
     this.close();

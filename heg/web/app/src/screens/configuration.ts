@@ -57,11 +57,13 @@ export function configuration(host: Host): HTMLElement {
   const place = el("div", { class: "cards whole" });
   const history = el("div", { class: "rows" });
   const said = el("p", { class: "said", role: "status" });
-  const load: Load = (told = "", wrong = false) => {
+  const load: Load = async (told = "", wrong = false) => {
+    text(said, "");
+    void fill(host, history, () => ask<{ versions: Version[] }>(`${PATH}/versions`), ({ versions }) => versions.map((one, index) => row(host, one, index === 0, load)));
+    await fill(host, place, () => ask<Configured>(PATH), (found) => shown(host, found, load));
+    // Only now: whoever reads it and presses Check at once presses the one that stays.
     text(said, told);
     said.className = wrong ? "fault" : "said";
-    void fill(host, history, () => ask<{ versions: Version[] }>(`${PATH}/versions`), ({ versions }) => versions.map((one, index) => row(host, one, index === 0, load)));
-    return fill(host, place, () => ask<Configured>(PATH), (found) => shown(host, found, load));
   };
   void load();
   return el(
