@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from heg.data.door import CommandAnswer
+from heg.model.appliances import CycleOffer
 from heg.model.capabilities import Capability
 from heg.model.edits import Edit
 from heg.model.instance import Quality
@@ -41,6 +43,8 @@ class DeviceInfo:
     capabilities: tuple[Capability, ...]
     name: str = ""
     """The name it asks for, where the owner gives it none in `[device.NAME]`; empty: one made from its role."""
+    hardware: str = ""
+    """The address of its network card (`aa:bb:cc:dd:ee:ff`), where it can be woken by that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +141,7 @@ class DeviceHandle(Protocol):
     def report(
         self,
         variable: str,
-        value: float | str | bool | Profile | TariffTerms,
+        value: float | str | bool | Profile | TariffTerms | CycleOffer,
         *,
         part: str = "",
         device_time: datetime | None = None,
@@ -166,6 +170,9 @@ class DeviceHandle(Protocol):
 
     def detach(self) -> None:
         """The device is removed for good."""
+
+    async def ask(self, command: str, arguments: Mapping[str, object]) -> CommandAnswer:
+        """Hand in what the device asks of the house, such as `command.register`; the command's place is its own."""
 
 
 class DriverContext(Protocol):
@@ -197,6 +204,9 @@ class DriverContext(Protocol):
 
     def on_scan(self, driver: str, scan: ScanHook) -> None:
         """Have `scan` called for `command.scan`; it returns a sentence that says what it found."""
+
+    def known(self, protocol: str) -> tuple[DeviceInfo, ...]:
+        """Devices of a protocol as earlier runs left them, not removed: one that sleeps is not found by looking."""
 
 
 ScanHook = Callable[[], Awaitable[str]]

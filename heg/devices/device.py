@@ -6,14 +6,15 @@ Pure but for the door: time comes in as an argument of `check` or from the clock
 import logging
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from heg.data.door import Door
+from heg.data.door import CommandAnswer, Door
 from heg.devices.contract import Actuator, DeviceInfo, GridSupportActuator
 from heg.devices.counting import Books, Counted
 from heg.devices.limits import AgeLimits
+from heg.model.appliances import CycleOffer
 from heg.model.capabilities import MeterCapability, ProducerCapability
 from heg.model.catalogue import CATALOGUE
 from heg.model.counters import CounterEvent
@@ -35,7 +36,7 @@ _MOST_SERIES = 512
 
 @dataclass(slots=True)
 class _Series:
-    value: float | str | bool | Profile | TariffTerms
+    value: float | str | bool | Profile | TariffTerms | CycleOffer
     reported_s: float
     stale_after_s: float
     stale: bool = False
@@ -109,7 +110,7 @@ class ManagedDevice:
     def report(
         self,
         variable: str,
-        value: float | str | bool | Profile | TariffTerms,
+        value: float | str | bool | Profile | TariffTerms | CycleOffer,
         *,
         part: str = "",
         device_time: datetime | None = None,
@@ -139,7 +140,7 @@ class ManagedDevice:
         self._tell_soc(key, None)
         now_s = self._around.clock.monotonic_s()
         if interval_s is None:
-            interval_s = math.inf if isinstance(value, Profile | TariffTerms) else self._interval_s
+            interval_s = math.inf if isinstance(value, Profile | TariffTerms | CycleOffer) else self._interval_s
         stale_after_s = self._around.limits.stale_after_s(interval_s)
         self._series[key] = _Series(value, now_s, stale_after_s, stale=quality is not Quality.GOOD)
         self._answered(now_s)
@@ -185,6 +186,10 @@ class ManagedDevice:
         self._removed = True
         self._write_record(DeviceStatus.REMOVED, why)
         self._on_detach(self.info.identity)
+
+    async def ask(self, command: str, arguments: Mapping[str, object]) -> CommandAnswer:
+        """Hand in what the device asks of the house."""
+        return await self._around.door.command(command, self._place(), arguments)
 
     def announce(self) -> None:
         """Write the device's record as it stands."""
@@ -327,4 +332,5 @@ def record_of(name: str, info: DeviceInfo, status: DeviceStatus, detail: str, *,
         actuator=actuator,
         detail=detail,
         identity=info.identity,
+        hardware=info.hardware,
     )

@@ -124,6 +124,15 @@ class DeviceManager:
         """Have `scan` called for `command.scan`; a driver that starts again replaces its own."""
         self._scans[driver] = scan
 
+    def known(self, protocol: str) -> tuple[DeviceInfo, ...]:
+        """Devices of a protocol as earlier runs left them, those not removed."""
+        self._remember()
+        return tuple(
+            _as_announced(one)
+            for one in self._memory.records()
+            if one.protocol == protocol and one.identity and one.status is not DeviceStatus.REMOVED
+        )
+
     def side_of(self, driver: str) -> DriverContext:
         """What this driver gets."""
         return DriverSide(self, driver)
@@ -288,6 +297,21 @@ def _controllable(capabilities: tuple[Capability, ...]) -> Capability | None:
     return None
 
 
+def _as_announced(record: DeviceRecord) -> DeviceInfo:
+    return DeviceInfo(
+        identity=record.identity,
+        maker=record.maker,
+        model=record.model,
+        serial=record.serial,
+        version=record.version,
+        protocol=record.protocol,
+        address=record.address,
+        capabilities=record.capabilities,
+        name=record.name,
+        hardware=record.hardware,
+    )
+
+
 def _tidy(info: DeviceInfo) -> DeviceInfo:
     """A device says anything of itself: printable and short it is kept."""
 
@@ -302,4 +326,5 @@ def _tidy(info: DeviceInfo) -> DeviceInfo:
         serial=short(info.serial),
         version=short(info.version),
         address=short(info.address, 2 * _LONGEST_TEXT),
+        hardware=short(info.hardware),
     )

@@ -34,6 +34,9 @@ class Attaching(Protocol):
     def on_scan(self, driver: str, scan: ScanHook) -> None:
         """Have `scan` called for `command.scan`."""
 
+    def known(self, protocol: str) -> tuple[DeviceInfo, ...]:
+        """Devices of a protocol as earlier runs left them."""
+
 
 class DriverSide:
     """The `DriverContext` of one driver."""
@@ -71,3 +74,7 @@ class DriverSide:
     def on_scan(self, driver: str, scan: ScanHook) -> None:
         """Have `scan` called for `command.scan`."""
         self._manager.on_scan(driver, scan)
+
+    def known(self, protocol: str) -> tuple[DeviceInfo, ...]:
+        """Devices of a protocol as earlier runs left them."""
+        return self._manager.known(protocol)

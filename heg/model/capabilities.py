@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from heg.model.appliances import Importance, WakeMethod
 from heg.model.regimes import Regime
 
 _KILOVOLT = 0.23
@@ -85,10 +86,19 @@ class VehicleCapability:
 
 @dataclass(frozen=True, slots=True)
 class ApplianceCapability:
-    """A switchable appliance of `rated_kw`."""
+    """A switchable appliance that draws `rated_kw` while it works, as far as is known.
+
+    `wake` is how it is woken, `settle_s` how long a change of its power state may take. `importance`, `min_on_s` and
+    `min_off_s` are the owner's word: what it is never shed before, and how long it stays as it is at least.
+    """
 
     rated_kw: float
     phases: int = 1
+    wake: WakeMethod = WakeMethod.NONE
+    settle_s: float = 90.0
+    importance: Importance = Importance.FLEXIBLE
+    min_on_s: float = 600.0
+    min_off_s: float = 600.0
 
 
 Capability = MeterCapability | ProducerCapability | StorageCapability | VehicleCapability | ApplianceCapability

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
+from heg.model.appliances import CycleOffer, LoadReduction, Registration
 from heg.model.books import BillingRecord, OpenBooks
 from heg.model.cycles import CycleRecord
 from heg.model.envelope import Envelope
@@ -144,6 +145,7 @@ _STATES = (
         "what a storage is doing",
         *("off", "empty", "discharging", "charging", "full", "holding", "testing", "initializing", "fault", "other"),
     ),
+    _state("state.power", "whether an appliance works, waits or is off", "on", "standby", "off"),
     _state("state.connection", "whether a vehicle is plugged", "unplugged", "plugged", "charging"),
     _state("state.events", "a device's raw event bits as names, comma separated"),
     _state(
@@ -187,6 +189,9 @@ _RECORDS = (
     _record("plan", "the plan in force, whole", Plan, Durability.MEMORY),
     _record("week", "what the days ahead will need and produce, for people", Week, Durability.MEMORY),
     _record("plan.slot", "what was planned for a slot when it began", PlannedSlot, Durability.FLUSHED),
+    _record("cycle.offer", "a cycle that waits in an appliance", CycleOffer),
+    _record("registration", "what an appliance asked the gateway to do at a time", Registration),
+    _record("reduction", "a request to draw at most so much from the grid for a while", LoadReduction),
     _record("cycle", "an appliance's cycle that was asked for, and when it is planned", CycleRecord),
     _record("vehicle", "what is known of a plugged vehicle", VehicleRecord),
     _record(
@@ -223,6 +228,13 @@ _COMMANDS = (
     _command("command.manual", "the owner's manual order for an actuator"),
     _command("command.plug_in", "what a person says of a plugged vehicle: departure, target, state of charge"),
     _command("command.cycle", "an appliance's cycle is wanted within a window, or not any more"),
+    _command("command.register", "an appliance asks to be woken at a time, or not to be put to sleep for a while"),
+    _command("command.withdraw", "an appliance asks no more for what it registered"),
+    _command("command.standby_period", "have an appliance put itself to standby for a while, or not any more"),
+    _command("command.appliance", "the utility's order for an appliance, within the owner's strategy"),
+    _command(
+        "command.reduce", "the utility's request to draw at most so much for a while, within the owner's strategy"
+    ),
     _command("command.plan", "plan again now"),
     _command("command.otherwise", "what every other way in the running slot would cost"),
     _command("command.backup", "write a consistent copy of the store"),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
+from heg.model.appliances import PowerState
 from heg.model.regimes import Regime, RegimeOrder
 
 
@@ -57,6 +58,7 @@ class Reason:
 class Claim:
     """A wish about one actuator: an interval, a regime, or both. It dies `valid_s` seconds after it came (monotonic).
 
+    About an appliance: `power_state` is the state it is to take, `states` those that later claims may still give it.
     Written through the door as a record instance of variable `claim` at the actuator's location.
     """
 
@@ -66,6 +68,8 @@ class Claim:
     min_kw: float | None = None
     max_kw: float | None = None
     order: RegimeOrder | None = None
+    states: frozenset[PowerState] | None = None
+    power_state: PowerState | None = None
 
 
 class LeaseState(StrEnum):
@@ -81,6 +85,8 @@ class LeaseState(StrEnum):
 class SetPoint:
     """What is written to a device: a native regime or a power, within limits, for at most `revert_s` seconds.
 
+    An appliance is given a `power_state` and nothing else.
+
     `power_kw` is at the device's terminals, positive charging (storage) or positive producing (a producer's limit).
     """
 
@@ -89,6 +95,7 @@ class SetPoint:
     min_kw: float | None = None
     max_kw: float | None = None
     revert_s: float = 0.0
+    power_state: PowerState | None = None
 
 
 @dataclass(frozen=True, slots=True)

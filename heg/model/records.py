@@ -20,7 +20,8 @@ class DeviceStatus(StrEnum):
 class DeviceRecord:
     """Variable `device`: what is attached at a location, over which protocol and address, and how it is.
 
-    `identity` is what stays when the address changes; by it a device keeps its name across restarts.
+    `identity` is what stays when the address changes; by it a device keeps its name across restarts. `hardware` is the
+    address of its network card, where it can be woken by that.
     """
 
     name: str
@@ -35,6 +36,7 @@ class DeviceRecord:
     actuator: bool = False
     detail: str = ""
     identity: str = ""
+    hardware: str = ""
 
 
 class Severity(StrEnum):

@@ -1,0 +1,53 @@
+"""What the driver's parts are to each other: who finds appliances, who talks with them."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One network interface and our address on it; appliances found there are answered from there."""
+
+    name: str
+    address: str
+    """IPv4, or IPv6 without its zone."""
+
+
+class GoneWhy(StrEnum):
+    """Why an appliance is not there any more."""
+
+    BYEBYE = "byebye"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """An appliance that was found and whose description is sound: all that is kept of it.
+
+    `uuid` is the plain UUID in small letters. The URLs are absolute, on `host` at the address that announced them.
+    `cycle_control_url` and `cycle_event_url` are empty where it offers no cycles.
+    """
+
+    uuid: str
+    link: Link
+    host: str
+    location: str
+    maker: str
+    model: str
+    serial: str
+    name: str
+    control_url: str
+    event_url: str
+    cycle_control_url: str = ""
+    cycle_event_url: str = ""
+
+
+class Watcher(Protocol):
+    """Who is told what discovery finds. Called on the event loop; returns at once."""
+
+    def found(self, appliance: Described) -> None:
+        """A new appliance, or one that came back, at another address perhaps, or restarted (its state is unknown)."""
+
+    def gone(self, uuid: str, why: GoneWhy) -> None:
+        """It said goodbye, or said nothing until its max-age was over."""
