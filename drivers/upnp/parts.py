@@ -1,8 +1,15 @@
 """What the driver's parts are to each other: who finds appliances, who talks with them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
+
+from heg.devices.contract import CommandAnswer
+
+EVENTS_PATH = "/events"
+"""Below it, on the driver's HTTP server, appliances' events come in: `EVENTS_PATH/PLACE`."""
+MOST_EVENT_BYTES = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +58,24 @@ class Watcher(Protocol):
 
     def gone(self, uuid: str, why: GoneWhy) -> None:
         """It said goodbye, or said nothing until its max-age was over."""
+
+
+class EventSink(Protocol):
+    """Who takes the events that appliances send. Called on the event loop; returns at once."""
+
+    def notified(self, place: str, headers: Mapping[str, str], body: bytes, peer: str) -> int:
+        """Take a NOTIFY at `EVENTS_PATH/place`; returns the HTTP status to answer with.
+
+        `headers` finds a name however it is written; `body` has at most `MOST_EVENT_BYTES`; `peer` is the address that
+        sent it, without its zone.
+        """
+
+
+class Askers(Protocol):
+    """The appliances as they may ask the gateway for something."""
+
+    def address_of(self, uuid: str) -> str | None:
+        """Where an appliance is discovered now (an address without its zone); None for one that is not."""
+
+    async def ask(self, uuid: str, command: str, arguments: Mapping[str, object]) -> CommandAnswer | None:
+        """Hand in what an appliance asks of the house; None when it is not known."""

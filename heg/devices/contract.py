@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from heg.data.door import CommandAnswer
+from heg.data.door import CommandAnswer as CommandAnswer  # noqa: PLC0414 - drivers see these two through the contract
+from heg.data.door import Outcome as Outcome  # noqa: PLC0414
 from heg.model.appliances import CycleOffer
 from heg.model.capabilities import Capability
 from heg.model.edits import Edit
