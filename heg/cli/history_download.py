@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from heg.cli.ends import DONE, FAILED, CommandError
 from heg.cli.words import number, say
+from heg.runtime.blocking import pause
 
 if TYPE_CHECKING:
     from heg.cli.house import House
@@ -36,12 +37,15 @@ class Series:
     cursor: str | None = None
 
 
-def download(gateway: Gateway, series: Series, house: House) -> int:
-    """Fetch all pages. Raises `GatewayError`, `CommandError`; where it breaks off it says how to go on."""
+def download(gateway: Gateway, series: Series, house: House, pause: Callable[[float], None] = pause) -> int:
+    """Fetch all pages; `pause` waits before one is asked for again.
+
+    Raises `GatewayError`, `CommandError`; where it breaks off it says how to go on.
+    """
     if series.cursor is not None and series.shape != "csv":
         raise CommandError(2, "--cursor: expected --csv besides, which is what can be added to")
     progress = _Progress(series)
-    pages = _pages(gateway, series, progress)
+    pages = _pages(gateway, series, progress, pause)
     write = {"json": _as_json, "csv": _as_csv, "table": _as_table}[series.shape]
     try:
         with _opened(series):
@@ -58,10 +62,12 @@ def download(gateway: Gateway, series: Series, house: House) -> int:
     return DONE
 
 
-def _pages(gateway: Gateway, series: Series, progress: _Progress) -> Iterator[SeriesPage]:
+def _pages(
+    gateway: Gateway, series: Series, progress: _Progress, pause: Callable[[float], None]
+) -> Iterator[SeriesPage]:
     cursor = series.cursor
     while True:
-        page = _page(gateway, series, cursor)
+        page = _page(gateway, series, cursor, pause)
         yield page
         progress.reached(page)
         if page.next_cursor is None or page.next_cursor == cursor:
@@ -69,8 +75,7 @@ def _pages(gateway: Gateway, series: Series, progress: _Progress) -> Iterator[Se
         cursor = page.next_cursor
 
 
-def _page(gateway: Gateway, series: Series, cursor: str | None) -> SeriesPage:
-    from heg.runtime.blocking import pause
+def _page(gateway: Gateway, series: Series, cursor: str | None, pause: Callable[[float], None]) -> SeriesPage:
     from heg.web.client.faults import LaterError, UnreachableError
     from heg.web.messages import SeriesPage
 

@@ -1,47 +1,20 @@
 """What one driver gets of the communication manager, by which that knows whose a device is: a `DriverContext`."""
 
-from typing import Protocol
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from heg.devices.contract import Actuator, DeviceHandle, DeviceInfo, GridSupportActuator, OwnerSettings, ScanHook
 from heg.runtime.clock import Clock
 
-
-class Attaching(Protocol):
-    """The manager, as the drivers' contexts see it."""
-
-    @property
-    def clock(self) -> Clock:
-        """The only clock."""
-
-    @property
-    def time_zone(self) -> str:
-        """The house's time zone."""
-
-    def attach(
-        self,
-        info: DeviceInfo,
-        *,
-        interval_s: float,
-        actuator: Actuator | None = None,
-        support: GridSupportActuator | None = None,
-        driver: str = "",
-    ) -> DeviceHandle:
-        """Attach a device for a driver."""
-
-    def owner_settings(self, identity: str, serial: str) -> OwnerSettings:
-        """What the owner says of a device."""
-
-    def on_scan(self, driver: str, scan: ScanHook) -> None:
-        """Have `scan` called for `command.scan`."""
-
-    def known(self, protocol: str) -> tuple[DeviceInfo, ...]:
-        """Devices of a protocol as earlier runs left them."""
+if TYPE_CHECKING:
+    from heg.devices.manager import DeviceManager  # which makes these
 
 
 class DriverSide:
     """The `DriverContext` of one driver."""
 
-    def __init__(self, manager: Attaching, driver: str) -> None:
+    def __init__(self, manager: DeviceManager, driver: str) -> None:
         self._manager, self._driver = manager, driver
 
     @property

@@ -18,7 +18,7 @@ from heg.data.store.settings import StoreSettings
 from heg.data.store.store import SqliteStore
 from heg.runtime.clock import Clock
 from heg.runtime.loops import RealTiming, run
-from tests.web.accounts.test_desk import console, desk_in
+from tests.web.accounts.gateway import console, desk_in
 from tests.web.serving import Served, serving
 from tests.web.tls.serving import LanServed, serving_lan
 

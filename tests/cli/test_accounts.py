@@ -7,7 +7,6 @@ import os
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 
 from heg.runtime.secrets import Secret
 from heg.web.accounts.records import Admitted
+from tests.cli.another_user import USER, anothers_house, needs_root
 from tests.cli.test_cli import heg, page_of, port, running
 from tests.web.accounts.gateway import GOOD, Gateway, gateway
 
@@ -175,15 +175,9 @@ def test_a_running_gateway_is_claimed_and_locks_when_its_file_is_damaged(config:
         assert process.wait(20) == 0
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+@needs_root
 def test_root_leaves_files_that_the_gateways_user_can_open() -> None:
-    with tempfile.TemporaryDirectory() as open_folder:
-        Path(open_folder).chmod(0o755)
-        state = Path(open_folder) / "state"
-        state.mkdir(0o750)
-        os.chown(state, 12345, 12345)
-        config = Path(open_folder) / "heg.toml"
-        config.write_text(f'[unit]\nstate_dir = "{state}"\n')
+    with anothers_house() as (config, state):
         found = heg("claim-code", "--config", config)
         assert found.returncode == 0, found.stderr
-        assert {path.stat().st_uid for path in state.iterdir()} == {12345}
+        assert {path.stat().st_uid for path in state.iterdir()} == {USER}

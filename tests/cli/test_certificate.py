@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.cli.another_user import USER, anothers_house, needs_root
 from tests.cli.test_cli import ROOT, config, heg, port
 from tests.web.tls.test_maker import Authority, key_pem
 
@@ -81,17 +80,11 @@ def test_an_owners_own_is_installed_and_removed(config: Path, state: Path) -> No
     assert json.loads(piped.stdout)["own"] is True
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+@needs_root
 def test_root_leaves_files_that_the_gateways_user_can_open() -> None:
-    with tempfile.TemporaryDirectory() as open_folder:
-        Path(open_folder).chmod(0o755)
-        state = Path(open_folder) / "state"
-        state.mkdir(0o750)
-        os.chown(state, 12345, 12345)
-        config = Path(open_folder) / "heg.toml"
-        config.write_text(f'[unit]\nstate_dir = "{state}"\n')
+    with anothers_house() as (config, state):
         said(config, "renew", "--new-key")
-        assert {path.stat().st_uid for path in (state / "tls").iterdir()} == {12345}
+        assert {path.stat().st_uid for path in (state / "tls").iterdir()} == {USER}
 
 
 def test_no_answer_tells_the_key(config: Path, state: Path) -> None:

@@ -52,9 +52,10 @@ class Here:
         return str(utc)[:16]
 
 
-def fetched(pages: Pages, shape: str, **options: Any) -> str:
+def fetched(pages: Pages, shape: str, waited: list[float] | None = None, **options: Any) -> str:
     with io.StringIO() as out, redirect_stdout(out):
-        assert download(pages, Series({}, shape, **options), Here()) == 0  # type: ignore[arg-type]
+        waits = [] if waited is None else waited
+        assert download(pages, Series({}, shape, **options), Here(), waits.append) == 0  # type: ignore[arg-type]
         return out.getvalue()
 
 
@@ -68,19 +69,15 @@ def test_all_pages_are_one_object_one_table_one_file(tmp_path: Path) -> None:
         assert [float(row["value"]) for row in csv.DictReader(file)] == [at / 10 for at in range(7)]
 
 
-def test_a_page_that_did_not_come_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_that_did_not_come_is_asked_for_again() -> None:
     waited: list[float] = []
-    monkeypatch.setattr("heg.runtime.blocking.pause", waited.append)
     pages = Pages(fails=lambda asked: asked in {2, 3})
-    assert len(json.loads(fetched(pages, "json"))["rows"]) == 7
+    assert len(json.loads(fetched(pages, "json", waited))["rows"]) == 7
     assert pages.cursors == [None, "3", "3", "3", "6"]
     assert waited == [0.5, 2.0]
 
 
-def test_what_broke_off_goes_on_without_a_gap(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("heg.runtime.blocking.pause", lambda _seconds: None)
+def test_what_broke_off_goes_on_without_a_gap(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = tmp_path / "soc.csv"
     with pytest.raises(UnreachableError):
         fetched(Pages(fails=lambda asked: asked >= 3), "csv", output=target)

@@ -16,7 +16,7 @@ from heg.data.store.settings import StoreSettings
 from heg.data.store.store import SqliteStore
 from heg.runtime.clock import Clock
 from tests.cli.served import PASSWORD, Behind, Ended, Person, in_thread
-from tests.web.accounts.test_desk import console, desk_in
+from tests.web.accounts.gateway import console, desk_in
 from tests.web.serving import serving
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.served import PASSWORD, gateway_at_home
-from tests.web.accounts.test_desk import console
+from tests.web.accounts.gateway import console
 
 pytestmark = pytest.mark.system
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.cli.served import PASSWORD, Person, gateway_at_home
-from tests.web.accounts.test_desk import console
+from tests.web.accounts.gateway import console
 from tests.web.tls.serving import STRANGERS, LanServed
 
 

@@ -129,12 +129,12 @@ def test_root_logs_in_once_at_the_console(house: House) -> None:
 def test_a_certificate_of_the_owners_is_installed(house: House) -> None:
     """Its key is root's; what is written of it is the gateway's."""
     machine = house.machine
-    made = machine.root / "root/made"
+    made = machine.root / "srv/made"
     made.mkdir(mode=0o700)
     make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=house.example"
     make += " -addext subjectAltName=DNS:house.example -keyout key.pem -out cert.pem"
     subprocess.run(make.split(), cwd=made, check=True, capture_output=True)
-    install = "cat /root/made/cert.pem /root/made/key.pem | heg certificate install -"
+    install = "cat /srv/made/cert.pem /srv/made/key.pem | heg certificate install -"
     assert "house.example" in machine.says("sh", "-c", install)
     assert {path.stat().st_uid for path in state_files(machine)} == {462}
     machine.says("heg", "certificate", "remove")

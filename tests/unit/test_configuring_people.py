@@ -14,7 +14,7 @@ from heg.runtime.clock import Clock
 from heg.web.accounts.roles import Role
 from tests.support.stepped import stepped
 from tests.unit.test_configuring_any import FIRST, World, a_world
-from tests.web.accounts.test_desk import console
+from tests.web.accounts.gateway import console
 from tests.web.test_login import PASSWORD, Browser, person
 
 PATH = "/api/v1/configuration"

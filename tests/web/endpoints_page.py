@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from heg.runtime.clock import Clock
 from heg.web.endpoint import Endpoint, Table
 from tests.support.stepped import run_stepped
-from tests.web.accounts.test_desk import desk_in
+from tests.web.accounts.gateway import desk_in
 from tests.web.serving import Served, serving
 
 _HEAD = """\

@@ -12,7 +12,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -27,7 +27,6 @@ from heg.runtime.clock import Clock
 from heg.runtime.loops import RealTiming, run
 from heg.runtime.secrets import Secret
 from heg.web.accounts.desk import AccountsDesk
-from heg.web.accounts.passwords import Passwords
 from heg.web.accounts.people import Invited, TokenWish
 from heg.web.accounts.principals import Doors
 from heg.web.accounts.records import Admitted, Client, Issued
@@ -41,8 +40,7 @@ from heg.web.server import WebServer
 from heg.web.settings import WebSettings
 from tests.support.rights import allow
 from tests.web import paper_plan
-from tests.web.accounts.gateway import CHEAP
-from tests.web.accounts.test_desk import console
+from tests.web.accounts.gateway import console, desk_in
 from tests.web.house import HOME, PaperHouse
 
 _CONSOLE = Client("127.0.0.1")
@@ -89,22 +87,9 @@ def exposed() -> Iterator[Exposed]:
 
 async def _expose(clock: Clock) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        async with _desk(clock, Path(folder)) as desk:
+        # Keys stay fresh all day: programs that ask for hours are not to be told to log in.
+        async with desk_in(Path(folder), clock, rules=Rules(fresh_s=_ALL_DAY_S)) as desk:
             await _serve(clock, Path(folder), desk, await _askers(clock, Path(folder), desk))
-
-
-@contextlib.asynccontextmanager
-async def _desk(clock: Clock, folder: Path) -> AsyncIterator[AccountsDesk]:
-    # Passwords cost nothing here and stay fresh all day: programs that ask for hours are not to be told to log in.
-    desk = AccountsDesk(clock, folder, Rules(fresh_s=_ALL_DAY_S), Passwords(CHEAP))
-    await desk.open()
-    running = asyncio.create_task(desk.run())
-    try:
-        yield desk
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-        await desk.close()
 
 
 async def _askers(clock: Clock, folder: Path, desk: AccountsDesk) -> Mapping[str, Asker]:

@@ -23,7 +23,7 @@ from heg.web.accounts.rules import Rules
 from heg.web.assets import load_assets
 from heg.web.tls.fingerprints import shown
 from tests.support.chromium import chromium
-from tests.web.accounts.test_desk import now_of
+from tests.web.accounts.gateway import now_of
 from tests.web.preview import Preview, console_code, keeping, previewing, timing
 from tests.web.test_browser import NOON, PHONE, calmly
 from tests.web.tls.serving import serving_lan

@@ -23,7 +23,7 @@ from heg.web.gate import SESSION_COOKIE
 from heg.web.live import EVENTS
 from tests.support.rights import allow
 from tests.support.stepped import stepped
-from tests.web.accounts.test_desk import console, desk_in
+from tests.web.accounts.gateway import console, desk_in
 from tests.web.serving import ORDER_HEADERS, Said, Served, serving
 
 PASSWORD = "a good long passphrase"

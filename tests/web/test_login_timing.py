@@ -19,8 +19,7 @@ from heg.web.accounts.records import Admitted, Client, Reason, Refused
 from heg.web.accounts.rules import Rules
 from heg.web.accounts.throttle import Throttle
 from tests.support.stepped import stepped
-from tests.web.accounts.gateway import CHEAP, GOOD
-from tests.web.accounts.test_desk import console, desk_in
+from tests.web.accounts.gateway import CHEAP, GOOD, console, desk_in
 
 WRONG = Secret("a wrong long passphrase")
 

@@ -15,7 +15,7 @@ from heg.runtime.clock import Clock
 from heg.web.accounts.records import Refused
 from heg.web.accounts.roles import Role
 from tests.support.stepped import stepped
-from tests.web.accounts.test_desk import console, desk_in
+from tests.web.accounts.gateway import console, desk_in
 from tests.web.serving import serving
 from tests.web.test_login import PASSWORD, Browser, person
 from tests.web.test_policies import token_of

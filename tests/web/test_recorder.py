@@ -16,7 +16,7 @@ from heg.web.accounts.desk import AccountsDesk
 from heg.web.accounts.records import Refused
 from heg.web.recorder import Recorder
 from tests.support.stepped import stepped
-from tests.web.accounts.test_desk import desk_in
+from tests.web.accounts.gateway import desk_in
 
 HERE = Location("home")
 

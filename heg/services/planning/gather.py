@@ -250,7 +250,7 @@ def _vehicle(
 def _told(
     outlook: Outlook, settings: PlanningSettings, variable: str, start: datetime, code: DegradationCode
 ) -> tuple[tuple[float, ...], tuple[Degradation, ...]]:
-    """Return somebody else's forecast; empty where there is none for now, which means our own."""
+    """Return somebody else's forecast; empty where none has come, which means our own."""
     book = outlook.books[variable]
     if book.empty:
         return (), ()

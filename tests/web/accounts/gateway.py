@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from heg.model.records import AlarmRecord
+from heg.runtime.clock import Clock
 from heg.runtime.secrets import Secret
 from heg.web.accounts.accounts import Accounts
+from heg.web.accounts.desk import AccountsDesk
 from heg.web.accounts.ledger import Ledger
 from heg.web.accounts.passwords import Cost, Passwords
 from heg.web.accounts.people import People
@@ -98,3 +102,38 @@ def gateway(folder: Path, rules: Rules | None = None) -> Iterator[Gateway]:
         yield made
     finally:
         made.ledger.close()
+
+
+def now_of(clock: Clock) -> Now:
+    return Now(round(clock.utc().timestamp() * 1000), clock.monotonic_s())
+
+
+@asynccontextmanager
+async def desk_in(
+    folder: Path,
+    clock: Clock,
+    passwords: Passwords | None = None,
+    alarm: Callable[[AlarmRecord], object] | None = None,
+    rules: Rules | None = None,
+) -> AsyncIterator[AccountsDesk]:
+    """A desk that answers; passwords cost nothing here unless others are handed in."""
+    desk = AccountsDesk(clock, folder, rules or Rules(), passwords or Passwords(CHEAP), alarm)
+    await desk.open()
+    running = asyncio.create_task(desk.run())
+    try:
+        yield desk
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await desk.close()
+
+
+def console(folder: Path, clock: Clock) -> Secret:
+    """`heg claim-code` beside the running gateway."""
+    ledger = Ledger.open(folder, Rules())
+    try:
+        code = Accounts(ledger, "").claim_code(now_of(clock))
+        assert isinstance(code, Secret)
+        return code
+    finally:
+        ledger.close()

@@ -1,60 +1,24 @@
 """Accounts in an event loop: one hash at a time, the console seen soon, locked while the file is damaged."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 from heg.model.records import AlarmRecord
 from heg.runtime.clock import Clock
 from heg.runtime.secrets import Secret
-from heg.web.accounts.accounts import Accounts
 from heg.web.accounts.chain import Kind, Note
 from heg.web.accounts.desk import AccountsDesk
 from heg.web.accounts.ledger import Ledger
 from heg.web.accounts.passwords import Cost, Passwords
 from heg.web.accounts.people import Invited, TokenWish
-from heg.web.accounts.records import Admitted, Client, Issued, Now, Reason, Refused
+from heg.web.accounts.records import Admitted, Client, Issued, Reason, Refused
 from heg.web.accounts.recovery import Recovered, recover
 from heg.web.accounts.roles import Permission, Role
 from heg.web.accounts.rules import Rules
 from tests.support.stepped import stepped
-from tests.web.accounts.gateway import CHEAP, GOOD, PHONE
+from tests.web.accounts.gateway import CHEAP, GOOD, PHONE, console, desk_in, now_of
 
 OTHER = Secret("another long passphrase")
-
-
-def now_of(clock: Clock) -> Now:
-    return Now(round(clock.utc().timestamp() * 1000), clock.monotonic_s())
-
-
-@asynccontextmanager
-async def desk_in(
-    folder: Path,
-    clock: Clock,
-    passwords: Passwords | None = None,
-    alarm: Callable[[AlarmRecord], object] | None = None,
-) -> AsyncIterator[AccountsDesk]:
-    desk = AccountsDesk(clock, folder, Rules(), passwords if passwords is not None else Passwords(CHEAP), alarm)
-    await desk.open()
-    running = asyncio.create_task(desk.run())
-    try:
-        yield desk
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-        await desk.close()
-
-
-def console(folder: Path, clock: Clock) -> Secret:
-    """`heg claim-code` beside the running gateway."""
-    ledger = Ledger.open(folder, Rules())
-    try:
-        code = Accounts(ledger, "").claim_code(now_of(clock))
-        assert isinstance(code, Secret)
-        return code
-    finally:
-        ledger.close()
 
 
 async def claim(desk: AccountsDesk, folder: Path, clock: Clock) -> Admitted:

@@ -84,7 +84,7 @@ def test_our_own_listener_is_no_stranger() -> None:
         assert stranger_at(connected) is None
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can let another user listen")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, who alone may let another user listen")
 def test_somebody_elses_program_hears_nothing_secret() -> None:
     code = (
         "import os, socket, sys\n"

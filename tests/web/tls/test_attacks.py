@@ -10,7 +10,7 @@ import pytest
 from heg.runtime.clock import Clock
 from heg.web.guard import HEADERS
 from tests.support.stepped import stepped
-from tests.web.test_attacks import MALFORMED, peers
+from tests.web.attacks.wire import MALFORMED, peers
 from tests.web.tls.serving import LanServed, serving_lan
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

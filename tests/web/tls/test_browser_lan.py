@@ -13,7 +13,7 @@ from heg.runtime.loops import RealTiming, run
 from heg.web.assets import load_assets
 from heg.web.gate import DEVICE_COOKIE, SESSION_COOKIE
 from tests.support.chromium import chromium, visiting
-from tests.web.accounts.test_desk import console
+from tests.web.accounts.gateway import console
 from tests.web.preview import keeping
 from tests.web.test_browser import PHONE
 from tests.web.tls.serving import serving_lan

@@ -14,7 +14,7 @@ from heg.web.accounts.roles import SCOPES, Role
 from heg.web.accounts.rules import Rules
 from heg.web.tls.fingerprints import shown
 from tests.support.stepped import stepped
-from tests.web.accounts.test_desk import console, desk_in
+from tests.web.accounts.gateway import console, desk_in
 from tests.web.serving import serving
 from tests.web.test_login import PASSWORD, Browser, person
 from tests.web.tls.serving import LanServed, serving_lan
