@@ -127,10 +127,6 @@ class Battery:
         self.order = order
         self._orders.append((self._age_us + round(self.config.dead_time_s * MICROSECONDS), order))
 
-    def set_soc(self, soc: float) -> None:
-        """Put the cells at a state of charge, as a test's starting point; the books restart from here."""
-        self.stored_nanojoule = round(self._capacity_nanojoule * min(max(soc, 0.0), 1.0))
-
     def step(self, dt_us: int, grid_milliwatt: int, storages: int = 1) -> int:
         """Move on by `dt_us`; return the AC power of this step in milliwatts.
 

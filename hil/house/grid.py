@@ -98,11 +98,6 @@ def frequency_hz(at_us: int) -> float:
     return 50.0 + 0.018 * math.sin(seconds / 97.0) + 0.007 * math.sin(seconds / 13.0)
 
 
-def ampere_from(power_milliwatt: int, voltage_v: float) -> float:
-    """Current in A that carries this active power alone."""
-    return power_milliwatt / 1000 / voltage_v
-
-
 def _chord(first: float, second: float) -> float:
     return math.sqrt(first * first + second * second + first * second)
 

@@ -168,6 +168,9 @@ def _check_ours(connection: sqlite3.Connection) -> None:
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if tables and application != APPLICATION_ID:
         raise CorruptError("a database of another program")
+    (found,) = connection.execute("PRAGMA user_version").fetchone()
+    if tables and found < 1:
+        raise CorruptError(f"tables of version {found}, which never was")
 
 
 def _bring_to(connection: sqlite3.Connection, schema: Schema, path: Path) -> None:

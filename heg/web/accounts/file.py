@@ -171,6 +171,8 @@ def _bring_to(connection: sqlite3.Connection, path: Path) -> None:
         raise DamagedError(f"{NAME}: expected this program's file, came another database")
     if found > schema.VERSION:
         _check_readable(connection, found)
+    elif found < schema.OLDEST:
+        raise DamagedError(f"{NAME}: expected tables of version {schema.OLDEST} or later, came {found}")
     elif found < schema.VERSION:
         _copy(connection, Path(f"{path}.v{found}"))
         with connection:

@@ -81,6 +81,7 @@ def create(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA user_version = {VERSION:d}")
 
 
+OLDEST = 1
 STEPS: Mapping[int, Callable[[sqlite3.Connection], None]] = {}
 """From each older version to the next."""
 

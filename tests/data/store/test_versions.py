@@ -97,3 +97,19 @@ async def test_a_copy_stands_for_itself(clock: Clock, tmp_path: Path) -> None:
     shutil.copy(tmp_path / "store.sqlite.v1", tmp_path / "other.sqlite")
     async with unit(clock, tmp_path / "other.sqlite") as (_, door):
         assert len(await raw_values(clock, door)) == 90
+
+
+@pytest.mark.parametrize("version", [0, -5])
+@stepped
+async def test_a_version_that_never_was_is_damage(clock: Clock, tmp_path: Path, version: int) -> None:
+    path = tmp_path / "store.sqlite"
+    as_file(1, path)
+    with sqlite3.connect(path) as other:
+        other.execute(f"PRAGMA user_version = {version}")
+    other.close()
+    async with unit(clock, path) as (_, door):
+        door.write("power.active", METER, 7.0)
+        await clock.sleep(1)
+        assert f"tables of version {version}" in alarms(door)[STORE_CORRUPT].text
+        assert await raw_values(clock, door) == [7.0]
+    assert list(tmp_path.glob("store.sqlite.corrupt-*"))

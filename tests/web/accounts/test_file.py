@@ -103,6 +103,14 @@ def test_any_bit_of_the_file_is_harmless_or_found(
     assert after == before
 
 
+@pytest.mark.parametrize("version", [0, -2147483647])
+def test_a_version_that_never_was_is_found(folder: Path, version: int) -> None:
+    with sqlite3.connect(folder / FILE) as other:
+        other.execute(f"PRAGMA user_version = {version}")
+    other.close()
+    assert f"came {version}" in damage(folder)
+
+
 def audit_of(folder: Path) -> list[str]:
     """The audit log of a file that verifies; `DamagedError` for all else."""
     ledger = Ledger.open(folder, Rules())
