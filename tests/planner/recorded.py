@@ -10,12 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from heg.model.plan import QUANTILES, ForecastRequest, SeriesForecast, SeriesHistory, Site
+from heg.model.plan import QUANTILES, ForecastRequest, SeriesForecast, SeriesHistory, Site, WeatherSeries
 from heg.planner.calendar import Values
 from heg.planner.forecast import forecast
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data"
 HOMES = ("home_a_spot_60min", "home_b_feedin_60min", "home_c_spot_nopv_60min", "home_d_fr_spot_30min")
+LIGHT_SITE = Site(time_zone="Europe/Berlin", latitude=34.1, longitude=17.6)
+"""Where the recorded panels stood, as the recordings' clock has it: moved from Fontana, California, by nine hours."""
 UCI = "uci_sceaux_home_60min_2006_2010"
 HISTORY_DAYS = 35
 
@@ -174,6 +176,23 @@ def _errors(home: RecordedHome, slots: range) -> Values:
 
     slot = timedelta(minutes=home.slot_minutes)
     return np.array([factor(home.start + index * slot) for index in slots])
+
+
+def told_light(home: RecordedHome, at: int) -> WeatherSeries:
+    """A weather forecast for `LIGHT_SITE`, made of what the panels gave, with the errors of `noisy`, past and ahead.
+
+    No recording has light beside it. Panels that lie flat get what the horizontal gets, so their own production, over
+    their peak, stands for it: this tells what is made of a forecast of that quality, not how good a forecast is.
+    """
+    first = max(0, at - HISTORY_DAYS * home.a_day)
+    slots = range(first, at + home.a_day)
+    light = 1000.0 / float(np.nanmax(home.production_kw)) * home.production_kw[first : slots.stop]
+    told = np.minimum(light * _errors(home, slots), 1500.0)
+    return WeatherSeries(
+        start=home.start + first * timedelta(minutes=home.slot_minutes),
+        slot_minutes=home.slot_minutes,
+        ghi_w_per_m2=tuple(None if math.isnan(one) else one for one in told.tolist()),
+    )
 
 
 Other = Callable[[RecordedHome, Values, int, int], Values]
