@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from heg.data.keeping import STORE_CORRUPT
+from heg.data.store.files import files_aside
 from heg.data.store.schema import CURRENT, Schema
 from heg.model.instance import Quality
 from heg.model.records import ConfigurationRecord
 from heg.runtime.clock import Clock
-from tests.data.store.houses import HOME, METER, alarms, files_aside, raw_values, unit
+from tests.data.store.houses import HOME, METER, alarms, raw_values, unit
 from tests.support.stepped import stepped
 
 VERSIONS = Path(__file__).parent / "versions"
