@@ -1,4 +1,4 @@
-"""What the driver's parts are to each other: who finds appliances, who talks with them."""
+"""What the driver's parts are to each other: who finds appliances, who talks with them, who tells of the gateway."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -79,3 +79,26 @@ class Askers(Protocol):
 
     async def ask(self, uuid: str, command: str, arguments: Mapping[str, object]) -> CommandAnswer | None:
         """Hand in what an appliance asks of the house; None when it is not known."""
+
+
+class Datagrams(Protocol):
+    """The sockets of SSDP, one for each link, as discovery keeps them. What cannot be sent is lost, and counted."""
+
+    def links(self) -> tuple[Link, ...]:
+        """The links in use now."""
+
+    def to_all(self, link: Link, datagram: bytes) -> None:
+        """Send to the group of the link's family (port 1900): an announcement."""
+
+    def to_one(self, link: Link, datagram: bytes, place: tuple[str, int]) -> None:
+        """Send to one address and port on the link: the answer to a search."""
+
+
+class Announcer(Protocol):
+    """Who tells the home network of the gateway. Called on the event loop; returns at once."""
+
+    def searched(self, link: Link, datagram: bytes, source: tuple[str, int]) -> None:
+        """Take an M-SEARCH as it came, to the group or to us alone; `source` is an address without its zone, a port."""
+
+    def links_changed(self) -> None:
+        """There are other links now, or other addresses on them."""

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from heg.data.door import CommandAnswer as CommandAnswer  # noqa: PLC0414 - drivers see these two through the contract
 from heg.data.door import Outcome as Outcome  # noqa: PLC0414
-from heg.model.appliances import CycleOffer
+from heg.model.appliances import CycleOffer, Registration
 from heg.model.capabilities import Capability
 from heg.model.edits import Edit
 from heg.model.instance import Quality
@@ -208,6 +208,17 @@ class DriverContext(Protocol):
 
     def known(self, protocol: str) -> tuple[DeviceInfo, ...]:
         """Devices of a protocol as earlier runs left them, not removed: one that sleeps is not found by looking."""
+
+    def registrations(self) -> tuple[tuple[str, Registration], ...]:
+        """What devices asked for and is still to be done, with the name of each device."""
+
+    @property
+    def unit(self) -> str:
+        """The unit's name, `home` where its owner gave it none."""
+
+    @property
+    def page_port(self) -> int:
+        """The port at which the home network finds the household's page (https); 0 where it is not let in."""
 
 
 ScanHook = Callable[[], Awaitable[str]]

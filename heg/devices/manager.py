@@ -24,6 +24,7 @@ from heg.devices.memory import DeviceMemory
 from heg.devices.names import check_names, choose_name, renames, settings_for
 from heg.devices.narrowing import narrowed
 from heg.devices.side import DriverSide
+from heg.model.appliances import Registration
 from heg.model.capabilities import Capability, MeterCapability, ProducerCapability
 from heg.model.instance import ANY, Location
 from heg.model.losses import loss
@@ -59,8 +60,10 @@ class DeviceManager:
         most_devices: int = MOST_DEVICES,
         time_zone: str = "UTC",
         rename: Callable[[Mapping[str, str]], None] | None = None,
+        page_port: int = 0,
     ) -> None:
         self._rename = rename
+        self._page_port = page_port
         self._owners = tuple(owners)
         check_names(self._owners)
         timings = timings or Timings.for_cycle(1.0)
@@ -81,6 +84,16 @@ class DeviceManager:
     def time_zone(self) -> str:
         """The house's time zone."""
         return self._time_zone
+
+    @property
+    def unit(self) -> str:
+        """The unit's name."""
+        return self._around.unit
+
+    @property
+    def page_port(self) -> int:
+        """Where the home network finds the page; 0: nowhere."""
+        return self._page_port
 
     def attach(
         self,
@@ -133,6 +146,12 @@ class DeviceManager:
             if one.protocol == protocol and one.identity and one.status is not DeviceStatus.REMOVED
         )
 
+    def registrations(self) -> tuple[tuple[str, Registration], ...]:
+        """What devices asked for and is still to be done, with the name of each device."""
+        pattern = Location(self._around.unit, ANY, ANY)
+        found = ((one.location.device, one.value) for one in self._around.door.latest_all("registration", pattern))
+        return tuple((name, one) for name, one in found if isinstance(one, Registration) and one.open)
+
     def side_of(self, driver: str) -> DriverContext:
         """What this driver gets."""
         return DriverSide(self, driver)
@@ -157,8 +176,9 @@ class DeviceManager:
         """The drivers that look for devices: one not attached yet may be any of theirs."""
         return frozenset(self._scans)
 
-    def reconfigure(self, owners: Iterable[OwnerSettings], time_zone: str) -> None:
+    def reconfigure(self, owners: Iterable[OwnerSettings], time_zone: str, page_port: int = 0) -> None:
         """Go by what the owner says now; a device's own figures follow when its driver attaches it again."""
+        self._page_port = page_port
         entries = tuple(owners)
         check_names(entries)
         self._owners, self._time_zone = entries, time_zone

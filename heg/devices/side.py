@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from heg.devices.contract import Actuator, DeviceHandle, DeviceInfo, GridSupportActuator, OwnerSettings, ScanHook
+from heg.model.appliances import Registration
 from heg.runtime.clock import Clock
 
 if TYPE_CHECKING:
@@ -51,3 +52,17 @@ class DriverSide:
     def known(self, protocol: str) -> tuple[DeviceInfo, ...]:
         """Devices of a protocol as earlier runs left them."""
         return self._manager.known(protocol)
+
+    def registrations(self) -> tuple[tuple[str, Registration], ...]:
+        """What devices asked for and is still to be done, with the name of each."""
+        return self._manager.registrations()
+
+    @property
+    def unit(self) -> str:
+        """The unit's name."""
+        return self._manager.unit
+
+    @property
+    def page_port(self) -> int:
+        """Where the home network finds the page; 0: nowhere."""
+        return self._manager.page_port

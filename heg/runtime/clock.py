@@ -70,6 +70,11 @@ class Clock(Protocol):
         """Move the UTC labels as an NTP step would; monotonic time is untouched."""
 
 
+def real_span(clock: Clock, real_s: float) -> float:
+    """House seconds that pass in a span of real time; in stepped time, where none passes, the span itself."""
+    return real_s if clock.speed == float("inf") else real_s * clock.speed
+
+
 class LoopClock:
     """The clock of one running event loop. Built by `heg.runtime.loops`, which knows how labels follow loop time."""
 

@@ -13,7 +13,7 @@ from heg.runtime.supervisor import Supervisor
 from heg.unit.driver_parts import driver_of
 from heg.unit.effects import Effects, effects, settled, waiting
 from heg.unit.parts import Difference, Part, difference
-from heg.unit.settings import control_settings, owners_in
+from heg.unit.settings import control_settings, owners_in, page_port
 from heg.unit.site import Site
 
 logger = logging.getLogger(__name__)
@@ -142,7 +142,7 @@ class InForce:
             yield "log"
 
     def _change_in_place(self, fixed: LoadedConfig) -> None:
-        self._devices.reconfigure(owners_in(fixed.unit), fixed.unit.unit.time_zone)
+        self._devices.reconfigure(owners_in(fixed.unit), fixed.unit.unit.time_zone, page_port(fixed.unit))
         if "control" in (changed := tuple(self._in_place(fixed))):
             self._control.reconfigure(control_settings(fixed.unit))
         if "log" in changed and self._site.on_log is not None:

@@ -140,6 +140,11 @@ def web_settings(unit: HegConfig, state_dir: Path) -> WebSettings:
     return WebSettings(host=web.loopback, port=web.port, lan=lan if web.on_lan else None)
 
 
+def page_port(unit: HegConfig) -> int:
+    """Return where the home network finds the page; 0 where it is not let in."""
+    return unit.web.tls_port if unit.web.on_lan else 0
+
+
 def home_of(unit: HegConfig) -> Home:
     """Return what the page must know of the unit that it shows."""
     step_test_s = timings_of(unit).step_test_s

@@ -32,7 +32,7 @@ from heg.unit.driver_parts import DriverParts
 from heg.unit.force import InForce
 from heg.unit.parts import Part
 from heg.unit.service_parts import ServiceParts
-from heg.unit.settings import control_settings, owners_in, store_settings
+from heg.unit.settings import control_settings, owners_in, page_port, store_settings
 from heg.unit.site import Site
 from heg.unit.source import Source
 from heg.unit.web_parts import WebParts
@@ -69,6 +69,7 @@ class Unit:
             timings=control.timings,
             time_zone=unit.unit.time_zone,
             rename=self.data.rename_devices,
+            page_port=page_port(unit),
         )
         self.control = ControlRoom(
             self._admit("control"),

@@ -8,11 +8,10 @@ from contextlib import aclosing
 from aiohttp import web
 
 from heg.model.refusals import Refusal, RefusalCode
-from heg.runtime.clock import Clock
+from heg.runtime.clock import Clock, real_span
 from heg.web.endpoint import Answered, Cookie, Download, Reply, Text
 from heg.web.guard import Denied, Fault
 from heg.web.messages import Message, Problem, details, encode
-from heg.web.stream import real_span
 
 logger = logging.getLogger(__name__)
 

@@ -15,11 +15,10 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 import msgspec
 from aiohttp import HttpVersion11, web
 
-from heg.runtime.clock import Clock
+from heg.runtime.clock import Clock, real_span
 from heg.web.endpoint import Asked, Wanted
 from heg.web.guard import Denied, Fault
 from heg.web.messages import Problem
-from heg.web.stream import real_span
 
 _BODY_WITHIN_S = 10.0
 """Real seconds within which a body is here: who sends a byte a minute holds no handler."""

@@ -8,11 +8,10 @@ from typing import Any
 
 from aiohttp import web
 
-from heg.runtime.clock import Clock
+from heg.runtime.clock import Clock, real_span
 from heg.web.answering import refused
 from heg.web.guard import HEADERS, Denied, Fault
 from heg.web.messages import Problem
-from heg.web.stream import real_span
 
 logger = logging.getLogger(__name__)
 

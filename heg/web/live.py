@@ -13,7 +13,7 @@ from aiohttp import web
 from heg.data.door import Door, MailboxKind, Subscription
 from heg.model.instance import ANY, Location
 from heg.model.refusals import RefusedError
-from heg.runtime.clock import Clock
+from heg.runtime.clock import Clock, real_span
 from heg.web.accounts.roles import Permission
 from heg.web.asking import DeniedError
 from heg.web.endpoint import Answered, Call, Endpoint, Nothing, Nowhere, Wanted, reading
@@ -23,7 +23,7 @@ from heg.web.house import Home
 from heg.web.messages import Problem, encode
 from heg.web.settings import WebSettings
 from heg.web.snapshot import Snapshot
-from heg.web.stream import HEARTBEAT, Stream, Viewer, real_span
+from heg.web.stream import HEARTBEAT, Stream, Viewer
 from heg.web.value_messages import PlaceName, VariableName
 from heg.web.values import may_see, more_needed, newest_value
 

@@ -7,9 +7,8 @@ from heg.data.door import Door
 from heg.model.instance import Location
 from heg.model.losses import loss
 from heg.model.records import AlarmRecord, Severity
-from heg.runtime.clock import Clock
+from heg.runtime.clock import Clock, real_span
 from heg.web.listen import ListenError, Place, open_at
-from heg.web.stream import real_span
 
 logger = logging.getLogger(__name__)
 

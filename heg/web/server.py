@@ -12,7 +12,7 @@ from aiohttp import web
 
 from heg.data.door import Door
 from heg.model.refusals import RefusedError
-from heg.runtime.clock import Clock
+from heg.runtime.clock import Clock, real_span
 from heg.web.accounts.desk import DeskError
 from heg.web.answering import denied_as, hand, refused, respond
 from heg.web.api import Api
@@ -39,7 +39,6 @@ from heg.web.personal_data import PersonalDataApi
 from heg.web.policies import PoliciesApi
 from heg.web.report import ReportApi
 from heg.web.settings import WebSettings
-from heg.web.stream import real_span
 from heg.web.turns import Turns
 from heg.web.values import ValuesApi
 

@@ -7,7 +7,7 @@ standard, section 9.2.
 import asyncio
 from collections.abc import Callable
 
-from heg.runtime.clock import Clock
+from heg.runtime.clock import Clock, real_span
 
 HEARTBEAT = b"event: beat\ndata: -\n\n"
 
@@ -111,11 +111,6 @@ class Stream:
     def _show(self, frame: bytes) -> None:
         for viewer in self._viewers:
             viewer.put(frame)
-
-
-def real_span(clock: Clock, real_s: float) -> float:
-    """House seconds that pass in a span of real time; in stepped time, where none passes, the span itself."""
-    return real_s if clock.speed == float("inf") else real_s * clock.speed
 
 
 def _event(picture: bytes) -> bytes:

@@ -14,8 +14,7 @@ from functools import partial
 
 from aiohttp import web
 
-from heg.runtime.clock import Clock
-from heg.web.stream import real_span
+from heg.runtime.clock import Clock, real_span
 from heg.web.tls.room import Pace, Room
 
 logger = logging.getLogger(__name__)

@@ -11,8 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from heg.model.records import CertificateRecord
-from heg.runtime.clock import Clock
-from heg.web.stream import real_span
+from heg.runtime.clock import Clock, real_span
 from heg.web.tls.certificates import Certificates
 from heg.web.tls.context import context_for, following
 from heg.web.tls.lifetime import WARNED_BEFORE, believable, due, is_early

@@ -9,8 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
-from heg.runtime.clock import Clock
-from heg.web.stream import real_span
+from heg.runtime.clock import Clock, real_span
 from heg.web.tls.names import read_host
 
 LARGEST_HEAD_BYTES = 8192

@@ -1,0 +1,157 @@
+"""One connection of the driver's server: aiohttp's, bounded in number, time, and what comes before it is judged."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+
+from drivers.upnp.exchange import PRODUCT, address_of, at_home
+from heg.runtime.clock import Clock, real_span
+
+logger = logging.getLogger(__name__)
+
+LARGEST_HEAD_BYTES = 8_192
+LONGEST_LIFE_S = 10.0
+"""Real seconds that a connection may last, with its request, the answer, and all that is between."""
+MOST_CONNECTIONS = 256
+MOST_OF_ONE = 8
+_MOST_HEADERS = 32
+_LONGEST_LINE = 1_024
+_LONGEST_FIELD = 4_096
+
+
+class Care:
+    """What connections share: the clock, how many there are of whom, and the count of what was refused."""
+
+    def __init__(self, clock: Clock, refused: Counter[str]) -> None:
+        self.clock, self.refused = clock, refused
+        self._of: Counter[str] = Counter()
+        self._all: set[asyncio.BaseTransport] = set()
+
+    def admit(self, transport: asyncio.Transport) -> str | None:
+        """Return the address of who comes, counted until `leave`; None when it is turned away."""
+        address = address_of((transport.get_extra_info("peername") or ("",))[0])
+        peer = str(address)
+        if address is None or not at_home(address):
+            self.refused["http_stranger"] += 1
+            return None
+        # On loopback all have one address; there the bound of all holds.
+        if len(self._all) >= MOST_CONNECTIONS or (not address.is_loopback and self._of[peer] >= MOST_OF_ONE):
+            self.refused["http_too_many"] += 1
+            return None
+        self._of[peer] += 1
+        self._all.add(transport)
+        return peer
+
+    def leave(self, peer: str, transport: asyncio.BaseTransport) -> None:
+        """A connection is over."""
+        self._all.discard(transport)
+        self._of[peer] -= 1
+        if self._of[peer] <= 0:
+            del self._of[peer]
+
+    def close(self) -> None:
+        """End every connection."""
+        for transport in tuple(self._all):
+            transport.close()
+
+
+class Doorman(asyncio.Protocol):
+    """Looks who comes; who may come in gets a connection."""
+
+    __slots__ = ("_care", "_make")
+
+    def __init__(self, care: Care, make: Callable[[], "Connection"]) -> None:
+        self._care, self._make = care, make
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Let in, or break off."""
+        assert isinstance(transport, asyncio.Transport)
+        peer = self._care.admit(transport)
+        if peer is None:
+            transport.abort()
+            return
+        connection = self._make()
+        connection.peer = peer
+        transport.set_protocol(connection)
+        connection.connection_made(transport)
+
+
+class Connection(web.RequestHandler):
+    """One request and its answer. What is no HTTP is refused without a traceback: strangers do not fill the log."""
+
+    __slots__ = ("_care", "_end", "_entered", "_head_bytes", "peer")
+
+    def __init__(self, server: web.Server, loop: asyncio.AbstractEventLoop, care: Care) -> None:
+        super().__init__(
+            server,
+            loop=loop,
+            access_log=None,  # type: ignore[arg-type]
+            keepalive_timeout=0.0,  # the end is ours, below, and comes whatever is going on
+            max_line_size=_LONGEST_LINE,
+            max_field_size=_LONGEST_FIELD,
+            max_headers=_MOST_HEADERS,
+            lingering_time=1.0,
+            auto_decompress=False,
+        )
+        self.peer = ""
+        self._care = care
+        self._head_bytes = 0
+        self._end: asyncio.TimerHandle | None = None
+        self._entered: asyncio.BaseTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, with an end in sight."""
+        super().connection_made(transport)
+        self._entered = transport
+        span_s = real_span(self._care.clock, LONGEST_LIFE_S)
+        self._end = asyncio.get_running_loop().call_later(span_s, self._break_off, "http_slow")
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came, and give up a head that is too long."""
+        if self._current_request is None and not self._messages:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._head_bytes > LARGEST_HEAD_BYTES and self._current_request is None and not self._messages:
+            self._break_off("http_too_large")
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """End what still waits for the rest of a request, and make room for others."""
+        task = self._task_handler if self._current_request is None else None
+        super().connection_lost(exc)
+        if task is not None:
+            task.cancel()
+        if self._end is not None:
+            self._end.cancel()
+            self._end = None
+        if self._entered is not None:
+            self._care.leave(self.peer, self._entered)
+            self._entered = None
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 - what was wrong is not told: programs of UPnP read the status
+    ) -> web.StreamResponse:
+        """Answer what aiohttp could not read, and end the connection."""
+        if isinstance(exc, ConnectionError) or request.writer.output_size > 0:
+            raise ConnectionError("nobody is there to answer, or the answer is on its way already") from exc
+        if status >= 500:
+            logger.error("a request failed outside its handler", exc_info=exc)
+        self._care.refused["http_fault" if status >= 500 else "http_malformed"] += 1
+        response = web.Response(status=status, headers={"Server": PRODUCT})
+        response.force_close()
+        return response
+
+    def log_debug(self, *_args: Any, **_kw: Any) -> None:
+        """Strangers who go away early are not worth a line."""
+
+    def _break_off(self, why: str) -> None:
+        self._care.refused[why] += 1
+        if isinstance(self._entered, asyncio.Transport):
+            self._entered.abort()

@@ -1,0 +1,34 @@
+"""What a driver learns of the unit: its name, where its page is, and what devices asked for."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from heg.model.appliances import Registration, RequestKind, RequestState
+from heg.model.instance import Location
+from heg.runtime.clock import Clock
+from tests.devices.test_manager import Unit
+from tests.support.stepped import stepped
+
+AT_SEVEN = datetime(2026, 3, 2, 7, tzinfo=UTC)
+
+
+@stepped
+async def test_a_driver_sees_what_is_still_to_be_done_for_its_devices(clock: Clock) -> None:
+    unit = Unit(clock)
+    side = unit.manager.side_of("upnp")
+    assert side.registrations() == ()
+    wake_up = Registration(1, "uuid:1", RequestKind.WAKE_UP, AT_SEVEN, None, AT_SEVEN)
+    in_force = replace(wake_up, id=2, kind=RequestKind.NO_STANDBY, state=RequestState.IN_FORCE)
+    over = replace(wake_up, id=3, state=RequestState.DONE)
+    for one in (wake_up, in_force, over):
+        unit.door.write("registration", Location("home", "washer", str(one.id)), one)
+    assert side.registrations() == (("washer", wake_up), ("washer", in_force))
+
+
+@stepped
+async def test_a_driver_knows_the_unit_and_where_its_page_is(clock: Clock) -> None:
+    unit = Unit(clock)
+    side = unit.manager.side_of("upnp")
+    assert (side.unit, side.page_port) == ("home", 0)
+    unit.manager.reconfigure((), "UTC", 8463)
+    assert side.page_port == 8463
