@@ -66,6 +66,9 @@ class ControlSection(Section, frozen=True):
     cycle_s: Annotated[float, Meta(ge=0.2, le=300.0, description="seconds from 0.2 to 300, such as 1.0")] = 1.0
 
 
+SwitchMinutes = Annotated[float, Meta(ge=0.0, le=1440.0, description="minutes from 0 to 1440, such as 10")]
+
+
 class DeviceSection(Section, frozen=True):
     """`[device.NAME]`: the owner's name for a device, found by serial number or identity, and what the owner knows."""
 
@@ -85,6 +88,18 @@ class DeviceSection(Section, frozen=True):
         Annotated[str, Meta(pattern=r"^(none|self-consumption)$", description='"none" or "self-consumption"')] | None
     ) = None
     charging: Annotated[str, Meta(pattern=r"^(at-once|surplus)$", description='"at-once" or "surplus"')] | None = None
+    importance: (
+        Annotated[
+            str,
+            Meta(pattern=r"^(must-run|flexible|optional)$", description='"must-run", "flexible" or "optional"'),
+        ]
+        | None
+    ) = None
+    rated_kw: Annotated[float, Meta(ge=0.0, le=100.0, description="kW that an appliance draws, such as 2")] | None = (
+        None
+    )
+    min_on_minutes: SwitchMinutes | None = None
+    min_off_minutes: SwitchMinutes | None = None
 
 
 class PlanningSection(Section, frozen=True):

@@ -69,12 +69,17 @@ def decide(device: Interval, claims: Iterable[Claim]) -> Decision:
     """
     decision = Decision(device)
     outvoted: list[Claim] = []
-    for claim in sorted(claims, key=_rank):
+    for claim in in_order(claims):
         if decision.order is not None:
             outvoted.append(claim)
             continue
         decision = _narrow(decision, claim)
     return Decision(decision.interval, decision.low, decision.high, decision.order, decision.claim, tuple(outvoted))
+
+
+def in_order(claims: Iterable[Claim]) -> list[Claim]:
+    """Return the claims in their fixed order."""
+    return sorted(claims, key=_rank)
 
 
 def _rank(claim: Claim) -> tuple[int, bool]:

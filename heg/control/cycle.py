@@ -8,9 +8,10 @@ from heg.control.deciding import Decider, Outcome, Told
 from heg.control.envelopes import CONTRACT_UNKNOWN, EnvelopeReader, without_amperes
 from heg.control.settings import ControlSettings
 from heg.control.snapshot import Known, Snapshot, SnapshotReader
+from heg.control.switching import Switcher
 from heg.data.door import Door
 from heg.devices.contract import AttachedActuator
-from heg.model.capabilities import Capability, ProducerCapability, StorageCapability
+from heg.model.capabilities import ApplianceCapability, Capability, ProducerCapability, StorageCapability
 from heg.model.envelope import Envelope, EnvelopeSource
 from heg.model.leases import Claim, Claimant, Reason, ReasonCode
 from heg.model.regimes import GridBand, Regime, RegimeOrder
@@ -28,6 +29,7 @@ class Cycle:
         self._door, self._book = door, book
         self._take(settings)
         self._decider = Decider(settings.steering)
+        self._switcher = Switcher()
         self._newest: Snapshot | None = None
 
     def reconfigure(self, settings: ControlSettings) -> None:
@@ -49,20 +51,36 @@ class Cycle:
         self, attached: Sequence[AttachedActuator], told: Mapping[str, Told], now_s: float, *, hands_off: bool
     ) -> tuple[Snapshot, Envelope, dict[str, Outcome]]:
         """Decide for this cycle; every outcome says why."""
-        snapshot = self._reader.take(sorted(attached, key=_merit), now_s)
+        switched = [one for one in attached if isinstance(one.capability, ApplianceCapability)]
+        steered = [one for one in attached if not isinstance(one.capability, ApplianceCapability)]
+        snapshot = self._reader.take(sorted(steered, key=_merit), now_s, appliances=switched, in_hand=told)
         self._newest = snapshot
         envelope = self._envelopes.envelope(now_s)
+        outcomes = self._steer(snapshot, envelope, told, now_s, hands_off=hands_off)
+        return snapshot, envelope, outcomes | self._switch(snapshot, told, now_s, hands_off=hands_off)
+
+    def _steer(
+        self, snapshot: Snapshot, envelope: Envelope, told: Mapping[str, Told], now_s: float, *, hands_off: bool
+    ) -> dict[str, Outcome]:
         if not self._envelopes.contracted:
             nothing = Outcome(None, _NO_CONTRACT, CONTRACT_UNKNOWN)
-            return snapshot, envelope, dict.fromkeys(snapshot.actuators, nothing)
+            return dict.fromkeys(snapshot.actuators, nothing)
         held = without_amperes(envelope, snapshot.grid.phase_a, self._settings.phases)
         if not hands_off:
-            return snapshot, envelope, self._decider.decide(snapshot, held, told)
+            return self._decider.decide(snapshot, held, told)
         ordered = self._envelopes.envelope(now_s, only=EnvelopeSource.DSO)
         if not ordered.limits:
-            return snapshot, envelope, {}
+            return {}
         outcomes = self._decider.decide(_under_order(snapshot, ordered), ordered, told)
-        return snapshot, envelope, {name: replace(outcome, binding=True) for name, outcome in outcomes.items()}
+        return {name: replace(outcome, binding=True) for name, outcome in outcomes.items()}
+
+    def _switch(
+        self, snapshot: Snapshot, told: Mapping[str, Told], now_s: float, *, hands_off: bool
+    ) -> dict[str, Outcome]:
+        """Appliances need no contract: what they draw is the house's load with or without us."""
+        if hands_off:
+            return {}
+        return self._switcher.decide(snapshot.appliances.values(), {}, told, now_s)
 
     @property
     def meter_age_s(self) -> float | None:
@@ -71,6 +89,8 @@ class Cycle:
 
     def is_fresh(self, device: str) -> bool:
         """Tell whether everything this actuator is steered by is known: then an inherited lease may go on."""
+        if self._newest is not None and (appliance := self._newest.appliances.get(device)) is not None:
+            return appliance.present
         if self._newest is None or not isinstance(self._newest.grid.power_kw, Known):
             return False
         image = self._newest.actuators.get(device)

@@ -47,17 +47,22 @@ class Steering:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What stands at a device under our lease: its power (None: native or nothing), and its write budget's period."""
+    """What stands at a device under our lease: its power (None: native or nothing), and its write budget's period.
+
+    `stands` is what the lease is held for.
+    """
 
     power_kw: float | None = None
     period_s: float = 0.0
+    stands: Wish | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What one actuator is told: a wish for its lease, or None to let go; why; and the loss row in force.
 
-    `bound` names the room at the connection point that held it back; `binding` holds also under hands-off.
+    `bound` names the room at the connection point that held it back; `binding` holds also under hands-off. `outvoted`
+    says who asks otherwise in vain.
     """
 
     wish: Wish | None
@@ -65,6 +70,7 @@ class Outcome:
     loss: str = ""
     bound: str = ""
     binding: bool = False
+    outvoted: tuple[str, ...] = ()
 
 
 class Decider:

@@ -5,9 +5,16 @@ from dataclasses import replace
 from heg.control.lease_terms import LeaseRules
 from heg.control.verdict import Tolerance
 from heg.devices.contract import AttachedActuator
-from heg.model.capabilities import ProducerCapability, StorageCapability, VehicleCapability, WriteBudget
+from heg.model.capabilities import (
+    ApplianceCapability,
+    ProducerCapability,
+    StorageCapability,
+    VehicleCapability,
+    WriteBudget,
+)
 
 _WHOLE_PERCENT = 0.01
+_APPLIANCE_REFUSALS = 3
 
 
 def rules_for(one: AttachedActuator, rules: LeaseRules) -> LeaseRules:
@@ -20,6 +27,9 @@ def rules_for(one: AttachedActuator, rules: LeaseRules) -> LeaseRules:
             largest_kw = max(-movable.min_rate_kw, movable.max_rate_kw)
         case ProducerCapability() as producer:
             largest_kw = producer.rated_kw
+        case ApplianceCapability() as appliance:
+            settle_s = max(rules.settle_s, appliance.settle_s)
+            return replace(rules, settle_s=settle_s, refusals=_APPLIANCE_REFUSALS, user_first=True)
         case _:
             return rules
     step_kw = one.capability.step_kw / 2 if isinstance(one.capability, VehicleCapability) else 0.0
@@ -30,4 +40,6 @@ def budget_of(one: AttachedActuator) -> WriteBudget:
     """Return how often its registers may be written."""
     if isinstance(one.capability, StorageCapability | VehicleCapability):
         return one.capability.writes
+    if isinstance(one.capability, ApplianceCapability):
+        return WriteBudget(volatile=True)  # `switching` sees to how often it is switched
     return WriteBudget()

@@ -16,8 +16,9 @@ from heg.control.journal import LeaseJournal
 from heg.control.journal_format import HeldLease
 from heg.control.lease_terms import Action, Close, LeaseRules, Read, Release, Renew, Take, Wish, Write
 from heg.control.leases import Lease, Phase
-from heg.control.recovery import Found, Verdict, inherited_wish, lapsed, recover
-from heg.devices.contract import Actuator, ReadBack
+from heg.control.recovery import Found, Verdict, inherited_wish, lapsed, let_go, recover
+from heg.devices.contract import Actuator, ApplianceActuator, ReadBack
+from heg.model.appliances import PowerState
 from heg.model.leases import Reason, ReasonCode
 from heg.model.losses import loss
 from heg.model.refusals import Refusal, RefusalCode
@@ -60,8 +61,10 @@ class Hand:
         fresh: Callable[[str], bool],
         inherited: HeldLease | None = None,
         in_doubt: bool = False,
+        appliance: ApplianceActuator | None = None,
     ) -> None:
         self.identity, self.name = identity, name
+        self.switches = rules.user_first
         self.lease = Lease(rules, budget)
         self._actuator = actuator
         self._budget = budget
@@ -69,6 +72,8 @@ class Hand:
         self._journal, self._clock, self._fresh = journal, clock, fresh
         self._inherited = inherited
         self._in_doubt = in_doubt
+        self._appliance = appliance
+        self._before: PowerState | None = None if inherited is None else inherited.before
         self._wake = asyncio.Event()
         self._renewal: asyncio.Future[None] | None = None
         self._idle = asyncio.Event()
@@ -79,6 +84,12 @@ class Hand:
     def recovering(self) -> bool:
         """True until it is settled what becomes of an inherited command."""
         return self._inherited is not None or self._in_doubt
+
+    @property
+    def at_rest(self) -> bool:
+        """True while nothing is held, wished, waited for or to be told: the hand can go."""
+        lease, now_s = self.lease, self._clock.monotonic_s()
+        return not self.recovering and lease.phase is Phase.FREE and lease.wish is None and not lease.resting_s(now_s)
 
     def meet(self, actuator: Actuator, *, name: str, present: bool) -> None:
         """The device as it is attached now; while it is lost nothing is sent (loss row `storage-lost`)."""
@@ -106,7 +117,8 @@ class Hand:
     def told(self) -> Told:
         """What stands at the device under our lease, and how often its registers may be written."""
         set_point = self.lease.set_point
-        return Told(set_point.power_kw if set_point is not None else None, self._budget.period_s)
+        power_kw = set_point.power_kw if set_point is not None else None
+        return Told(power_kw, self._budget.period_s, self.lease.current if self.lease.held else None)
 
     def writes(self) -> BudgetView:
         """Writes today and what is left."""
@@ -157,6 +169,7 @@ class Hand:
     async def _do(self, action: Action) -> None:
         match action:
             case Take(wish):
+                await self._note_before(wish)
                 await self._journalled(self._journal.take(self._as_held(wish)))
             case Renew(wish):
                 self._renewal = asyncio.ensure_future(self._journalled(self._journal.take(self._as_held(wish))))
@@ -171,6 +184,14 @@ class Hand:
                 self.lease.released(refusal, self._clock.monotonic_s(), self._day())
             case Close():
                 await self._close()
+
+    async def _note_before(self, wish: Wish) -> None:
+        """What an appliance was like before us is journalled with the lease: a restart must not forget it."""
+        if wish.set_point.power_state is None or self._before is not None:
+            return
+        answer = await self._limited(self._actuator.read_back())
+        if isinstance(answer, ReadBack):
+            self._before = answer.set_point.power_state
 
     async def _journalled(self, writing: Awaitable[None]) -> None:
         try:
@@ -189,6 +210,7 @@ class Hand:
             logger.error("%s: the end of its lease cannot be journalled: %s", self.name, error)
             self.lease.journal_failed(str(error), self._clock.monotonic_s())
         else:
+            self._before = None
             self.lease.closed()
 
     async def _renewal_done(self) -> None:
@@ -221,6 +243,8 @@ class Hand:
             boot=self._settings.boot,
             day=self._day(),
             writes_today=self.writes().today,
+            power_state=wish.set_point.power_state,
+            before=self._before,
         )
 
     def _day(self) -> int:
@@ -229,8 +253,8 @@ class Hand:
     # What the process before left.
 
     async def _recover(self) -> None:
-        if self._inherited is None:
-            self._settle_doubt(await self._answer_of_device())
+        if self._inherited is None or self._in_doubt:
+            self._settle_doubt(self._inherited, await self._answer_of_device())
         else:
             await self._settle_inherited(self._inherited)
         self._inherited, self._in_doubt = None, False
@@ -240,11 +264,13 @@ class Hand:
         while True:
             answer = await self._limited(self._actuator.read_back())
             if isinstance(answer, ReadBack) or answer.code is RefusalCode.UNSUPPORTED:
+                if self._appliance is not None and self._before is not None:
+                    self._appliance.inherit(self._before)
                 return answer
             await self._clock.sleep(self._settings.turn_s)
 
-    def _settle_doubt(self, answer: ReadBack | Refusal) -> None:
-        if isinstance(answer, ReadBack) and not answer.active:
+    def _settle_doubt(self, inherited: HeldLease | None, answer: ReadBack | Refusal) -> None:
+        if isinstance(answer, ReadBack) and let_go(inherited, answer):
             self.lease.close_first()
             return
         why = "The lease journal was damaged, so whatever the device holds is given back first."

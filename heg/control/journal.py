@@ -2,11 +2,15 @@
 
 `LeaseJournal` is what the control room uses; its file work happens in one thread of its own, in order, never in the
 loop. `JournalFile` is that work. The bytes are in `journal_format`.
+
+What is asked while the disk is busy is written together: an order for 160 appliances waits for two writes, not for 160.
+Of such a write a power cut may leave any part, which reads as damage: then everything is given back first.
 """
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -35,12 +39,24 @@ from heg.control.journal_format import (
 T = TypeVar("T")
 
 
+class _Ticket:
+    """One entry on its way to the disk, and how that went."""
+
+    __slots__ = ("done", "entry", "error")
+
+    def __init__(self, entry: Entry) -> None:
+        self.entry = entry
+        self.done = False
+        self.error: Exception | None = None
+
+
 class LeaseJournal:
     """The journal of one unit. A method returns when its record is durable and raises OSError when it is not."""
 
     def __init__(self, path: Path) -> None:
         self._file = JournalFile(path)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lease-journal")
+        self._waiting: deque[_Ticket] = deque()
 
     async def open(self) -> Journalled:
         """Read what the last process left, then begin a fresh area with it."""
@@ -48,24 +64,44 @@ class LeaseJournal:
 
     async def take(self, lease: HeldLease) -> None:
         """A lease begins or is prolonged; no command may be sent under it before this returns."""
-        await self._run(lambda: self._file.append(Taken(lease)))
+        await self._append(Taken(lease))
 
     async def release(self, device: str) -> None:
         """The device was given back."""
-        await self._run(lambda: self._file.append(Released(device)))
+        await self._append(Released(device))
 
     async def hands_off(self, *, on: bool) -> None:
         """The owner turned the hands-off switch; it survives a restart."""
-        await self._run(lambda: self._file.append(HandsOff(on)))
+        await self._append(HandsOff(on))
 
     async def doubt_settled(self) -> None:
         """After damage: every known actuator has been released, nothing can be held unnamed."""
-        await self._run(lambda: self._file.append(Doubt(on=False)))
+        await self._append(Doubt(on=False))
 
     async def close(self) -> None:
         """Close the file and end the thread."""
         await self._run(self._file.close)
         self._thread.shutdown(wait=True)
+
+    async def _append(self, entry: Entry) -> None:
+        encode(entry)  # one that does not fit is refused alone, not with those it would be written with
+        ticket = _Ticket(entry)
+        self._waiting.append(ticket)
+        await self._run(lambda: self._commit(ticket))
+
+    def _commit(self, ticket: _Ticket) -> None:
+        """In the thread: write whatever waits, unless that was done for this entry already."""
+        if not ticket.done:
+            batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
+            error: Exception | None = None
+            try:
+                self._file.append([one.entry for one in batch])
+            except (OSError, ValueError) as failed:
+                error = failed
+            for one in batch:
+                one.done, one.error = True, error
+        if ticket.error is not None:
+            raise ticket.error
 
     async def _run(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
@@ -88,23 +124,25 @@ class JournalFile:
         if said.condition is Condition.DAMAGED:
             self._path.replace(self._path.with_suffix(".damaged"))
         if layout is None:
-            self._create()
-        self._state, self._layout = said, layout or Layout(1, 0, 0)
+            self._create(said)
+        self._layout = layout or Layout(0, 1, 0)
         self._fd = os.open(self._path, os.O_RDWR)
-        self._turn_area()
+        self._turn_area(said)
         return said
 
-    def append(self, entry: Entry) -> None:
-        """Write one entry and wait until the disk has it."""
-        slot = encode(entry)
-        state = apply_entry(self._state, entry)
-        if self._layout.next_slot >= SLOTS_PER_AREA:
-            self._state = state
-            self._turn_area()
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Write some entries and wait until the disk has them."""
+        slots = b"".join(map(encode, entries))
+        state = self._state
+        for entry in entries:
+            state = apply_entry(state, entry)
+        layout = self._layout
+        if layout.next_slot + len(entries) > SLOTS_PER_AREA:
+            self._turn_area(state)
             return
-        self._write(self._layout.area * AREA + self._layout.next_slot * SLOT, slot)
+        self._write(layout.area * AREA + layout.next_slot * SLOT, slots)
         self._state = state
-        self._layout = Layout(self._layout.area, self._layout.generation, self._layout.next_slot + 1)
+        self._layout = Layout(layout.area, layout.generation, layout.next_slot + len(entries))
 
     def close(self) -> None:
         """Close the file; closing twice is allowed."""
@@ -112,11 +150,11 @@ class JournalFile:
             os.close(self._fd)
             self._fd = None
 
-    def _create(self) -> None:
-        """Make an empty file of full size under another name first, so that a half-made one is never read."""
+    def _create(self, state: Journalled) -> None:
+        """Make a file of full size under another name first, so that a half-made one is never read."""
         fresh = self._path.with_suffix(".new")
         with fresh.open("wb") as file:
-            header, body = encode_area(1, ())
+            header, body = encode_area(1, entries_of(state))
             file.write((header + body).ljust(FILE_SIZE, b"\0"))
             file.flush()
             os.fsync(file.fileno())
@@ -127,13 +165,14 @@ class JournalFile:
         finally:
             os.close(folder)
 
-    def _turn_area(self) -> None:
+    def _turn_area(self, state: Journalled) -> None:
         """Write what is held into the other area: entries first, then the header that puts it in force."""
         area, generation = 1 - self._layout.area, self._layout.generation + 1
-        entries = entries_of(self._state)
+        entries = entries_of(state)
         header, body = encode_area(generation, entries)
         self._write(area * AREA, bytes(SLOT) + body)
         self._write(area * AREA, header)
+        self._state = state
         self._layout = Layout(area, generation, len(entries) + 1)
 
     def _write(self, at: int, content: bytes) -> None:

@@ -13,13 +13,17 @@ from enum import StrEnum
 
 import msgspec
 
+from heg.model.appliances import PowerState
 from heg.model.leases import Claimant, ReasonCode
 from heg.model.regimes import Regime
 
 SLOT = 512
-SLOTS_PER_AREA = 64
+SLOTS_PER_AREA = 1024
+"""Room for a lease on each of 512 devices, and as many changes before the other area is filled."""
 AREA = SLOT * SLOTS_PER_AREA
 FILE_SIZE = 2 * AREA
+FORMER_FILE_SIZE = 2 * 64 * SLOT
+"""What files had when 61 leases were enough; one of them is read and written anew in the present size."""
 FORMAT = 1
 _END = b"\xff"
 _CRC_DIGITS = 8
@@ -31,6 +35,7 @@ class HeldLease:
 
     `regime` is set for a native regime; otherwise the commanded power lies in `min_kw` to `max_kw` (kW at the device)
     and `followed` is the regime the powers follow.
+    An appliance was put into `power_state` and had been in `before`.
     New values under the lease stay inside that and are not journalled. `device` is the device's identity, `boot` the
     machine's boot id.
     """
@@ -48,6 +53,8 @@ class HeldLease:
     boot: str = ""
     day: int = 0
     writes_today: int = 0
+    power_state: PowerState | None = None
+    before: PowerState | None = None
 
 
 class Condition(StrEnum):
@@ -154,17 +161,23 @@ def apply_entry(state: Journalled, entry: Entry) -> Journalled:
 
 
 def read_file(image: bytes) -> tuple[Journalled, Layout | None]:
-    """Return what a journal file says and where to go on; a damaged one has no layout but still says what it can."""
+    """Return what a journal file says and where to go on.
+
+    One without a layout is to be written anew: a damaged one, which still says what it can, and one of the former size.
+    """
     if not image:
         return Journalled(Condition.NEW, {}), None
-    areas = [_read_area(image[index * AREA : (index + 1) * AREA]) for index in (0, 1)]
+    former = len(image) == FORMER_FILE_SIZE
+    size = FORMER_FILE_SIZE // 2 if former else AREA
+    areas = [_read_area(image[index * size : (index + 1) * size]) for index in (0, 1)]
     newest = max((0, 1), key=lambda index: areas[index].generation)
     chosen = areas[newest]
-    damaged = len(image) != FILE_SIZE or chosen.generation == 0 or any(area.damaged for area in areas)
+    damaged = len(image) not in (FILE_SIZE, FORMER_FILE_SIZE)
+    damaged = damaged or chosen.generation == 0 or any(area.damaged for area in areas)
     if damaged:
         hands_off = any(area.state.hands_off for area in areas)
         return Journalled(Condition.DAMAGED, _union(areas), hands_off, doubt=True), None
-    return chosen.state, Layout(newest, chosen.generation, chosen.next_slot)
+    return chosen.state, None if former else Layout(newest, chosen.generation, chosen.next_slot)
 
 
 def fits(lease: HeldLease) -> bool:

@@ -14,6 +14,9 @@ class LeaseRules:
     `deadband_kw`: new values closer than this to the last written one are not written. `reassert_share`: the part of
     the device's revert time after which a standing value is written again. `term_s`: how far ahead the journal's
     expiry lies; it is prolonged at half. A wish dies `wish_s` after it was last repeated.
+
+    An appliance has a user beside it: `user_first`. Whoever switches it by hand is not contradicted (but for wires in
+    danger), for `user_rest_s`; one that refuses to be given back stays as it is; what it does then is its own matter.
     """
 
     settle_s: float = 10.0
@@ -30,6 +33,8 @@ class LeaseRules:
     cool_down_most_s: float = 4 * 3600.0
     retry_s: tuple[float, ...] = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
     release_alarm_after: int = 3
+    user_first: bool = False
+    user_rest_s: float = 3600.0
 
 
 @dataclass(frozen=True, slots=True)

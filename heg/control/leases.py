@@ -5,7 +5,7 @@ take -> journal durably -> first write -> re-assert and read back -> expiry or r
     free --wish--> taking --journalled--> held --no wish, expiry, ignored--> releasing --released--> closing --> free
                                           held --overridden too often--> closing (what the device holds is not ours)
 
-Loss rows `overridden`, `write-refused`.
+Loss rows `overridden`, `write-refused`; of appliances `appliance-not-woken`, `appliance-refuses`.
 
 A command is never named by `next()` unless the lease is journalled; a lease leaves the journal only after the device
 acknowledged its release and reading back agreed.
@@ -17,7 +17,8 @@ from heg.control.budget import WriteMeter
 from heg.control.lease_terms import Action, Close, LeaseRules, Read, Release, Renew, Take, Wish, Write
 from heg.control.verdict import ReadBackJudge, Tolerance
 from heg.devices.contract import ReadBack
-from heg.model.leases import LeaseState, Reason, ReasonCode, SetPoint
+from heg.model.appliances import PowerState
+from heg.model.leases import Claimant, LeaseState, Reason, ReasonCode, SetPoint
 from heg.model.loss_types import LossRow
 from heg.model.losses import loss
 from heg.model.refusals import Refusal, RefusalCode
@@ -25,6 +26,8 @@ from heg.model.refusals import Refusal, RefusalCode
 _IGNORED = loss("writes-ignored")
 _OVERRIDDEN = loss("overridden")
 _REFUSED = loss("write-refused")
+_NOT_WOKEN = loss("appliance-not-woken")
+_REFUSES = loss("appliance-refuses")
 _SILENT = frozenset({RefusalCode.DEVICE_LOST, RefusalCode.TIMEOUT, RefusalCode.NOT_READY})
 """Refusals that say that nobody answered, not that the device would not."""
 
@@ -66,6 +69,7 @@ class Lease:
         self._renewing = False
         self._cool_downs = 0
         self._free_from_s = 0.0
+        self._rested_for: Wish | None = None
         self.phase = Phase.FREE
         self.read_back: ReadBack | None = None
         self.trouble: Reason | None = None
@@ -194,10 +198,12 @@ class Lease:
         if self._refusals < self._rules.refusals:
             return
         if refusal.code in _SILENT:
-            self.trouble = Reason(ReasonCode.STORAGE_LOST, f"The device does not answer commands ({refusal}).")
+            code = ReasonCode.APPLIANCE_LOST if self._rules.user_first else ReasonCode.STORAGE_LOST
+            self.trouble = Reason(code, f"The device does not answer commands ({refusal}).")
             self._begin_release()
         else:
-            self._give_up(f"The device refused {self._refusals} commands in a row ({refusal}).", _REFUSED, now_s)
+            row = _REFUSES if self._rules.user_first else _REFUSED
+            self._give_up(f"The device refused {self._refusals} commands in a row ({refusal}).", row, now_s)
 
     def read(self, answer: ReadBack | Refusal, now_s: float) -> None:
         """What reading back brought; a refusal says nothing about what the device does."""
@@ -222,7 +228,9 @@ class Lease:
     def released(self, refusal: Refusal | None, now_s: float, day: int) -> None:
         """The device acknowledged or refused its release."""
         self._budget.count(now_s, day)
-        if refusal is None:
+        if self._rules.user_first and (refusal is None or refusal.code not in _SILENT):
+            self._end_release(now_s)  # it goes back in its own time, or stays as it judges
+        elif refusal is None:
             self._release_read_due = True
         else:
             self._release_failed(str(refusal), now_s)
@@ -235,7 +243,8 @@ class Lease:
     # What to do in each phase.
 
     def _next_free(self, now_s: float) -> Action | None:
-        if self._live_wish(now_s) is None or now_s < self._free_from_s:
+        wish = self._live_wish(now_s)
+        if wish is None or (now_s < self._free_from_s and not self._ends_rest(wish)):
             return None
         if self._unaffordable():
             return None
@@ -252,8 +261,8 @@ class Lease:
             return Read()
         if now_s < self._not_before_s:
             return None
-        if self._judge.state is LeaseState.OVERRIDDEN and self._reasserts >= self._rules.reasserts:
-            self._yield(now_s)
+        if self._judge.state is LeaseState.OVERRIDDEN and self._reasserts >= self._repetitions(wish):
+            self._yield(wish, now_s)
             return self.next(now_s)
         if not self._covered_by_journal(wish):
             self._taken = wish
@@ -281,6 +290,8 @@ class Lease:
         taken = self._taken
         if taken is None or taken.native is not wish.native:
             return False
+        if wish.set_point.power_state is not None:
+            return taken.set_point.power_state is wish.set_point.power_state
         if wish.native:
             return taken.set_point.regime is wish.set_point.regime
         power = wish.set_point.power_kw
@@ -298,6 +309,17 @@ class Lease:
 
     def _changed(self, wanted: SetPoint) -> bool:
         return self._last is None or not Tolerance(self._rules.deadband_kw).same(self._last, wanted)
+
+    def _repetitions(self, wish: Wish) -> int:
+        """How often a command that somebody else undid is repeated: against a user's own hand only for the envelope."""
+        return 0 if self._rules.user_first and wish.owner > Claimant.ENVELOPE else self._rules.reasserts
+
+    def _ends_rest(self, wish: Wish) -> bool:
+        """An appliance left to its user is taken in hand again at once by who goes before, or for another order."""
+        rested = self._rested_for
+        if not self._rules.user_first or rested is None or wish.owner > Claimant.MANUAL:
+            return False
+        return wish.owner < rested.owner or wish.set_point != rested.set_point
 
     def _unaffordable(self) -> bool:
         """A device that must be told again more often than its registers may be written cannot be held at all."""
@@ -324,30 +346,50 @@ class Lease:
                 self._overridden_at_s = now_s
                 self.trouble = Reason(ReasonCode.RELEASED, "Somebody else commands the device; ours is repeated.")
             case LeaseState.IGNORED:
-                self._give_up("The device acknowledges commands and does not take them.", _IGNORED, now_s)
+                text, row = self._ignored()
+                self._give_up(text, row, now_s)
             case LeaseState.SETTLING:
                 pass
 
+    def _ignored(self) -> tuple[str, LossRow]:
+        wanted = self._last.power_state if self._last is not None else None
+        if wanted is PowerState.ON:
+            return f"It has not come on within {self._rules.settle_s:.0f} s of being told or woken.", _NOT_WOKEN
+        if wanted is not None:
+            return f"It says yes and has not gone to {wanted} within {self._rules.settle_s:.0f} s.", _REFUSES
+        return "The device acknowledges commands and does not take them.", _IGNORED
+
     def _readopt(self, answer: ReadBack, now_s: float) -> None:
-        """After a loss: a device that still holds our command is not commanded anew."""
+        """A device that is as we want it is not commanded: after a loss, and an appliance that is so already."""
         before, self._before_loss = self._before_loss, None
-        if before is not None and answer.active and self._rules.tolerance.same(before, answer.set_point):
+        if self._wish is not None and self._wish.set_point.power_state is not None:
+            before = self._wish.set_point
+        if before is not None and self._judge.holds(answer, before):
             self._last, self._written_at_s = before, now_s
             self._judge.wrote(before, now_s)
             self._heard(answer, now_s)
 
-    def _yield(self, now_s: float) -> None:
+    def _yield(self, wish: Wish, now_s: float) -> None:
         """What the device holds now is not ours to take back: the lease ends without touching it."""
         self._rest(now_s)
+        if self._rules.user_first:
+            self._free_from_s = now_s + self._rules.user_rest_s
+        self._rested_for = wish
         self.phase, self._not_before_s = Phase.CLOSING, 0.0
+        minutes = self.resting_s(now_s) / 60
+        if self._repetitions(wish) == 0:
+            text = f"Somebody switched it by hand; it is left to them for {minutes:.0f} min."
+            self.trouble = Reason(ReasonCode.BY_USER, text)
+            return
         self.trouble = Reason(
             ReasonCode.RELEASED,
             f"Somebody else commands the device, also after {self._rules.reasserts} repetitions of ours; "
-            f"it is left to them for {self.resting_s(now_s) / 60:.0f} min. {_OVERRIDDEN.in_force}",
+            f"it is left to them for {minutes:.0f} min. {_OVERRIDDEN.in_force}",
         )
 
     def _give_up(self, why: str, row: LossRow, now_s: float) -> None:
         self._rest(now_s)
+        self._rested_for = self._wish
         again = f"It is left alone for {self.resting_s(now_s) / 60:.0f} min, then tried again."
         self.trouble = Reason(ReasonCode.RELEASED, f"{why} {again} {row.in_force}")
         self._begin_release()
@@ -367,6 +409,9 @@ class Lease:
         if answer.active and self._still_ours(answer):
             self._release_failed("reading back still shows our command", now_s)
             return
+        self._end_release(now_s)
+
+    def _end_release(self, now_s: float) -> None:
         self.phase, self._not_before_s = Phase.CLOSING, 0.0
         if self.trouble is not None and self._free_from_s <= now_s:
             self.trouble = None

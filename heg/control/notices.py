@@ -1,6 +1,6 @@
 """What the control room tells: leases with their reasons, set-points, envelope, alarms, evidence. Writes on change."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from heg.control.deciding import Outcome
@@ -24,6 +24,9 @@ _MEND = {
     LeaseState.OVERRIDDEN: "end the other control (manufacturer's app, another energy manager) or leave it the device",
     LeaseState.IGNORED: "allow remote control in the device's own settings, then start `heg try`",
 }
+_MEND_APPLIANCE = "see that it allows being switched from the network, and being woken by it"
+_UNASKED = Outcome(None, Reason(ReasonCode.RELEASED, "Nobody asks anything of it."))
+_HAND_ALARMS = ("lease", "steering", "writes")
 
 
 class Notices:
@@ -36,6 +39,7 @@ class Notices:
         self._envelope: Envelope | None = None
         self._leases: dict[str, tuple[float, LeaseRecord]] = {}
         self._alarms: dict[tuple[str, str], AlarmRecord] = {}
+        self._left: dict[str, tuple[Reason, tuple[str, ...]]] = {}
 
     def envelope(self, envelope: Envelope, image: GridImage, now_s: float) -> None:
         """The envelope of this cycle, and whether the connection point keeps it."""
@@ -79,16 +83,37 @@ class Notices:
         self._door.write("lease", place, record)
         if record.held and record.set_kw is not None:
             self._door.write("setpoint.power", place, record.set_kw)
-        if before is None or (before.held, before.regime) != (record.held, record.regime):
-            self._door.write("regime", place, str(record.regime))
+        if before is None or _followed(before) != _followed(record):
+            if not hand.switches:
+                self._door.write("regime", place, str(record.regime))
             if before is not None or record.held:
-                what = f"lease {record.regime}" if record.held else "lease released"
+                what = f"lease {record.power_state or record.regime}" if record.held else "lease released"
                 self._evidence.note(place, what, record.reason, grid, now_s)
+
+    def left_alone(self, outcomes: Mapping[str, Outcome]) -> None:
+        """Appliances that somebody asks something of in vain; those nobody asks anything of any more are told once."""
+        for name in self._left.keys() - outcomes.keys():
+            del self._left[name]
+            self._door.write("lease", self._place(name), _nothing(_UNASKED))
+        for name, outcome in outcomes.items():
+            said = (outcome.reason, outcome.outvoted)
+            if self._left.get(name) != said:
+                self._left[name] = said
+                self._door.write("lease", self._place(name), _nothing(outcome))
+
+    def over(self, hand: Hand) -> None:
+        """The hand on an appliance goes: nothing is asked of it any more, and nothing is wrong with it for us."""
+        self._leases.pop(hand.name, None)
+        for part in _HAND_ALARMS:
+            self.alarm(hand.name, part, None)
+            self._alarms.pop((hand.name, part), None)
 
     def troubles(self, hand: Hand, outcome: Outcome) -> None:
         """Raise and clear the alarms of one actuator."""
         trouble = hand.lease.trouble
-        mend = _MEND.get(hand.lease.state, "")
+        if trouble is not None and trouble.code is ReasonCode.BY_USER:
+            trouble = None  # no alarm: somebody uses what is theirs
+        mend = _MEND_APPLIANCE if hand.switches else _MEND.get(hand.lease.state, "")
         self.alarm(hand.name, "lease", None if trouble is None else trouble.text, mend)
         text = None
         if outcome.loss:
@@ -134,6 +159,17 @@ def _bounds(limit: EnvelopeLimit) -> tuple[float, float, float]:
     return limit.min_kw, limit.max_kw, limit.max_a_per_phase
 
 
+def _nothing(outcome: Outcome) -> LeaseRecord:
+    held, regime = False, Regime.HOLD
+    return LeaseRecord(
+        held, Claimant.IDLE, regime, None, outcome.reason, 0.0, LeaseState.SETTLING, outvoted=outcome.outvoted
+    )
+
+
+def _followed(record: LeaseRecord) -> tuple[object, ...]:
+    return record.held, record.regime, record.power_state
+
+
 def _record(hand: Hand, outcome: Outcome, now_s: float) -> LeaseRecord:
     lease, writes = hand.lease, hand.writes()
     wish = lease.wish if isinstance(lease.wish, Wish) else None
@@ -154,4 +190,7 @@ def _record(hand: Hand, outcome: Outcome, now_s: float) -> LeaseRecord:
         read_back_kw=read_back.set_point.power_kw if read_back is not None and read_back.active else None,
         writes_today=writes.today,
         writes_left=writes.left,
+        power_state=wish.set_point.power_state if wish is not None and lease.held else None,
+        read_back_state=lease.read_back.set_point.power_state if lease.read_back is not None else None,
+        outvoted=outcome.outvoted,
     )

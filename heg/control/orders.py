@@ -1,11 +1,18 @@
-"""The owner's orders: hands off, by hand, step test. Each is a command through the door with exactly one answer."""
+"""The owner's orders: hands off, by hand, step test. Each is a command through the door with exactly one answer.
+
+What else appliances are asked is in `standby_orders`.
+"""
 
 import math
 from collections.abc import Mapping
 from typing import Protocol
 
 from heg.control.commissioning import Seeing, StepPlan, StepTest
+from heg.control.standby_orders import StandbyDesk
 from heg.data.door import CommandAnswer, Door, Outcome, Receipt
+from heg.devices.contract import AttachedActuator
+from heg.model.appliances import PowerState
+from heg.model.capabilities import ApplianceCapability
 from heg.model.instance import ANY, Location
 from heg.model.leases import Claim, Claimant, Reason, ReasonCode
 from heg.model.refusals import Refusal, RefusalCode
@@ -19,7 +26,10 @@ _BY_HAND = (Regime.HOLD, Regime.BALANCE, Regime.COVER, Regime.ABSORB, Regime.CHA
 
 
 class Room(Seeing, Protocol):
-    """What the desk needs of the control room: what a step test sees, and the owner's switch to turn."""
+    """What the desk needs of the control room: what a step test sees, what is attached, the owner's switch to turn."""
+
+    def attached(self, device: str) -> AttachedActuator | None:
+        """What can be commanded under this name."""
 
     async def turn_hands_off(self, *, on: bool) -> None:
         """Turn the switch."""
@@ -30,6 +40,7 @@ class OrderDesk:
 
     def __init__(self, room: Room, door: Door, clock: Clock) -> None:
         self._room, self._door, self._clock = room, door, clock
+        self._standby = StandbyDesk(room, door, clock)
         self._testing = False
         self._answering: tuple[Receipt, ...] = ()
 
@@ -42,6 +53,7 @@ class OrderDesk:
             self._door.answer("command.hands_off", Location(unit), self._hands_off),
             self._door.answer("command.manual", Location(unit, ANY), self._manual),
             self._door.answer("command.try", Location(unit, ANY), self._try),
+            self._door.answer("command.standby_period", Location(unit, ANY), self._standby.answer),
         )
 
     def close(self) -> None:
@@ -70,22 +82,36 @@ class OrderDesk:
         if arguments.get("release") is True:
             self._claim(place.device, Claim(Claimant.MANUAL, _by_hand(""), _ENDED_S))
             return CommandAnswer(Outcome.DONE, f"{place.device} is no longer run by hand.")
-        order = _order_of(arguments)
+        one = self._room.attached(place.device)
+        switched = one is not None and isinstance(one.capability, ApplianceCapability)
+        order = _state_of(arguments) if switched else _order_of(arguments)
         if isinstance(order, Refusal):
             return CommandAnswer(Outcome.REFUSED, refusal=order)
         valid_s = arguments.get("valid_s")
         if not _is_number(valid_s) or not 0 < float(str(valid_s)) <= LONGEST_MANUAL_S:
             return _refused(RefusalCode.OUT_OF_RANGE, f"valid_s from 1 to {LONGEST_MANUAL_S:g} seconds", repr(valid_s))
-        reason = _by_hand(f"By hand: {order.regime}.")
-        self._claim(place.device, Claim(Claimant.MANUAL, reason, float(str(valid_s)), order=order))
+        return self._ordered(place.device, order, float(str(valid_s)))
+
+    def _ordered(self, device: str, order: RegimeOrder | PowerState, valid_s: float) -> CommandAnswer:
+        if isinstance(order, PowerState):
+            what = str(order)
+            claim = Claim(Claimant.MANUAL, _by_hand(f"By hand: {what}."), valid_s, power_state=order)
+        else:
+            what = str(order.regime)
+            claim = Claim(Claimant.MANUAL, _by_hand(f"By hand: {what}."), valid_s, order=order)
+        self._claim(device, claim)
         if self._room.hands_off:
             text = "Noted, but hands off is on: nothing is commanded until it is turned off."
             return CommandAnswer(Outcome.PARTLY, text)
-        return CommandAnswer(Outcome.DONE, f"{place.device}: {order.regime} for {float(str(valid_s)) / 60:.0f} min.")
+        return CommandAnswer(Outcome.DONE, f"{device}: {what} for {valid_s / 60:.0f} min.")
 
     async def _try(self, place: Location, arguments: Mapping[str, object]) -> CommandAnswer:
         if (refusal := self._not_commandable(place.device)) is not None:
             return CommandAnswer(Outcome.REFUSED, refusal=refusal)
+        one = self._room.attached(place.device)
+        if one is not None and isinstance(one.capability, ApplianceCapability):
+            expected = "a device that is given a power"
+            return _refused(RefusalCode.UNSUPPORTED, expected, "an appliance", "switch it by `heg manual`")
         power_kw = arguments.get("power_kw", _STEP_KW)
         if not _is_number(power_kw) or not 0.1 <= abs(float(str(power_kw))) <= 100.0:
             return _refused(RefusalCode.OUT_OF_RANGE, "power_kw from 0.1 to 100", repr(power_kw))
@@ -107,10 +133,20 @@ class OrderDesk:
     def _not_commandable(self, device: str) -> Refusal | None:
         if self._room.closing:
             return Refusal(RefusalCode.NOT_READY, "a running unit", "it is shutting down")
-        if self._room.hand_on(device) is None:
+        one = self._room.attached(device)
+        switched = one is not None and one.present and isinstance(one.capability, ApplianceCapability)
+        if self._room.hand_on(device) is None and not switched:
             mend = "`heg devices` lists what can be commanded"
             return Refusal(RefusalCode.DEVICE_LOST, "a device that can be commanded", device or "none", mend)
         return None
+
+
+def _state_of(arguments: Mapping[str, object]) -> PowerState | Refusal:
+    named = arguments.get("power_state")
+    state = next((one for one in PowerState if one == named), None)
+    if state is None:
+        return Refusal(RefusalCode.OUT_OF_RANGE, f"power_state one of {', '.join(PowerState)}", repr(named)[:60])
+    return state
 
 
 def _order_of(arguments: Mapping[str, object]) -> RegimeOrder | Refusal:

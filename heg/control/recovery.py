@@ -58,7 +58,7 @@ def lapsed(lease: HeldLease, utc_s: float, boot: str) -> str | None:
 def recover(lease: HeldLease, found: Found, tolerance: Tolerance) -> Recovery:
     """Decide about one inherited lease. In doubt it is released."""
     answer = found.read_back
-    if isinstance(answer, ReadBack) and not answer.active:
+    if isinstance(answer, ReadBack) and let_go(lease, answer):
         return Recovery(Verdict.NOTHING_HELD, "the device holds no command any more")
     if (why := lapsed(lease, found.utc_s, found.boot)) is not None:
         return Recovery(Verdict.RELEASE, why)
@@ -69,6 +69,13 @@ def recover(lease: HeldLease, found: Found, tolerance: Tolerance) -> Recovery:
     if not found.inputs_fresh:
         return Recovery(Verdict.RELEASE, "the measurements it was based on are not back")
     return Recovery(Verdict.ADOPT, "the device still holds what was journalled")
+
+
+def let_go(lease: HeldLease | None, answer: ReadBack) -> bool:
+    """Tell whether the device holds nothing of ours any more. An appliance in another state has been switched."""
+    if lease is not None and lease.power_state is not None:
+        return answer.set_point.power_state not in (None, lease.power_state)
+    return not answer.active
 
 
 def inherited_wish(lease: HeldLease, read_back: ReadBack) -> Wish:
@@ -86,6 +93,8 @@ def inherited_wish(lease: HeldLease, read_back: ReadBack) -> Wish:
 
 def _as_journalled(lease: HeldLease, answer: ReadBack, tolerance: Tolerance) -> bool:
     set_point = answer.set_point
+    if lease.power_state is not None:
+        return set_point.power_state is lease.power_state
     if lease.regime is not None:
         return set_point.regime is lease.regime
     if set_point.power_kw is None or set_point.regime is not None:

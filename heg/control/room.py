@@ -7,7 +7,7 @@ awaited between a measurement and a wish; the hands act beside each other, each 
 import asyncio
 import logging
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from heg.control.settings import ControlSettings
 from heg.control.snapshot import Known, Snapshot
 from heg.data.door import Door
 from heg.devices.contract import AttachedActuator, DeviceRegistry
+from heg.model.capabilities import ApplianceCapability
 from heg.model.instance import Location
 from heg.model.leases import Reason, ReasonCode
 from heg.model.losses import loss
@@ -99,6 +100,10 @@ class ControlRoom:
         hands = (hand for hand in self._hands.values() if hand.identity in self._here)
         return next((hand for hand in hands if hand.name == device), None)
 
+    def attached(self, device: str) -> AttachedActuator | None:
+        """Return what can be commanded under this name."""
+        return next((one for one in self._registry.actuators() if one.name == device), None)
+
     async def run(self) -> None:
         """Run the cycle until cancelled."""
         next_s = self._clock.monotonic_s()
@@ -111,6 +116,7 @@ class ControlRoom:
             self._door.write("self.cycle_time", Location(self._settings.unit), self._clock.real_s() - began_s)
             self._completed()
             await self._settle_doubt()
+            await self._part_from_the_idle()
             next_s = next_start_s(next_s, self._settings.timings.cycle_s, self._meter_spoke_s())
             # Cycles that were missed (a suspended machine, a blocked loop) are not made up for.
             next_s = max(next_s, self._clock.monotonic_s())
@@ -124,6 +130,7 @@ class ControlRoom:
         self._here = frozenset(one.info.identity for one in attached)
         told = {hand.name: hand.told() for hand in self._hands.values() if hand.identity in self._here}
         self._snapshot, envelope, outcomes = self._cycle.step(attached, told, now_s, hands_off=self.hands_off)
+        self._take_in_hand(attached, outcomes)
         grid = self._snapshot.grid.power_kw
         self._notices.envelope(envelope, self._snapshot.grid, now_s)
         self._notices.meter_age(self._cycle.meter_age_s)
@@ -138,6 +145,9 @@ class ControlRoom:
             hand.want(outcome.wish)
             self._notices.lease(hand, outcome, grid, now_s)
             self._notices.troubles(hand, outcome)
+        in_hand = {hand.name for hand in self._hands.values()}
+        asked = self._snapshot.appliances.keys() - in_hand
+        self._notices.left_alone({name: outcomes[name] for name in asked if name in outcomes})
 
     def _meter_spoke_s(self) -> float | None:
         power = self._snapshot.grid.power_kw if self._snapshot is not None else None
@@ -251,16 +261,46 @@ class ControlRoom:
             return
         for one in attached:
             hand = self._hands.get(one.info.identity)
-            if hand is None and one.present and one.info.identity not in self._withheld:
-                hand = self._hands[one.info.identity] = self._new_hand(one, self._said)
-                self._tasks[hand.identity] = _task(hand)
-                self._supervisor.start(_task(hand), hand.run)
+            if hand is None and one.present and self._always_in_hand(one, self._said):
+                hand = self._begin(one, self._said)
             if hand is not None:
                 hand.meet(one.actuator, name=one.name, present=one.present)
 
+    def _always_in_hand(self, one: AttachedActuator, said: Journalled) -> bool:
+        """Hundreds of appliances may be attached: a hand is on one only while there is something to do."""
+        return not isinstance(one.capability, ApplianceCapability) or Hand.key_of(one.info.identity) in said.held
+
+    def _take_in_hand(self, attached: tuple[AttachedActuator, ...], outcomes: Mapping[str, Outcome]) -> None:
+        """Appliances that something is wished of now."""
+        if self._said is None or self._closing:
+            return
+        wished = {name for name, outcome in outcomes.items() if outcome.wish is not None}
+        for one in attached:
+            if one.name in wished and one.info.identity not in self._hands:
+                self._begin(one, self._said)
+
+    def _begin(self, one: AttachedActuator, said: Journalled) -> Hand | None:
+        if one.info.identity in self._withheld:
+            return None
+        hand = self._hands[one.info.identity] = self._new_hand(one, said)
+        self._tasks[hand.identity] = _task(hand)
+        self._supervisor.start(_task(hand), hand.run)
+        return hand
+
+    async def _part_from_the_idle(self) -> None:
+        idle = [hand for hand in self._hands.values() if hand.switches and hand.at_rest]
+        for hand in idle:
+            self._notices.over(hand)
+            await self._part_from(hand)
+
     def _new_hand(self, one: AttachedActuator, said: Journalled) -> Hand:
         # What a damaged journal still says of a lease is no reason to go on with it.
-        inherited = None if said.doubt else said.held.get(Hand.key_of(one.info.identity))
+        inherited = said.held.get(Hand.key_of(one.info.identity))
+        in_doubt = said.doubt
+        if isinstance(one.capability, ApplianceCapability):
+            in_doubt = said.doubt and inherited is not None  # what it was before is known of those that are named
+        elif said.doubt:
+            inherited = None
         return Hand(
             one.info.identity,
             one.name,
@@ -272,7 +312,8 @@ class ControlRoom:
             clock=self._clock,
             fresh=self._cycle.is_fresh,
             inherited=inherited,
-            in_doubt=said.doubt,
+            in_doubt=in_doubt,
+            appliance=one.appliance,
         )
 
     def _write_meter(self, one: AttachedActuator, inherited: HeldLease | None) -> WriteMeter:

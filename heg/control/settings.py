@@ -23,7 +23,7 @@ class ControlSettings:
     """One unit's control. `limits` are the fixed sources of the envelope, `live` those that speak while it runs.
 
     `meter` names the grid meter ("" : the one that says it stands at the connection point). `claimants` may narrow
-    which services speak for which claimant. `boot` is the machine's boot id.
+    which services speak for which claimant. `boot` is the machine's boot id, `time_zone` the house's.
     """
 
     unit: str
@@ -36,6 +36,7 @@ class ControlSettings:
     delay: MeterDelay = field(default_factory=MeterDelay)
     claimants: Mapping[Claimant, frozenset[str]] = field(default_factory=dict)
     shutdown_s: float = 5.0
+    time_zone: str = "UTC"
 
     @property
     def ages(self) -> Ages:

@@ -4,13 +4,14 @@ Nothing in it is a bare float: a value is `Known` with its age, or `Unknown` wit
 to choose what not knowing means. Unknown is never "no limit".
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from heg.control.claims import ClaimBook
 from heg.data.door import Door
 from heg.devices.contract import AttachedActuator
-from heg.model.capabilities import Capability, MeterCapability
+from heg.model.appliances import PowerState
+from heg.model.capabilities import ApplianceCapability, Capability, MeterCapability
 from heg.model.instance import ANY, Instance, Location, Quality
 from heg.model.leases import Claim
 from heg.model.records import DeviceRecord
@@ -83,12 +84,25 @@ class ActuatorImage:
 
 
 @dataclass(frozen=True, slots=True)
+class ApplianceImage:
+    """One appliance as it stands; `state` is the one last known, None where none ever was."""
+
+    name: str
+    identity: str
+    capability: ApplianceCapability
+    present: bool
+    state: PowerState | None
+    claims: tuple[Claim, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All one cycle sees. `now_s` is monotonic."""
+    """All one cycle sees. `now_s` is monotonic. `appliances` are those that somebody claims or that are in hand."""
 
     now_s: float
     grid: GridImage
     actuators: Mapping[str, ActuatorImage]
+    appliances: Mapping[str, ApplianceImage] = field(default_factory=dict)
 
 
 class SnapshotReader:
@@ -100,11 +114,31 @@ class SnapshotReader:
         self._phases = phases
         self._meter = meter
 
-    def take(self, actuators: Iterable[AttachedActuator], now_s: float) -> Snapshot:
-        """Freeze what is known now."""
+    def take(
+        self,
+        actuators: Iterable[AttachedActuator],
+        now_s: float,
+        *,
+        appliances: Iterable[AttachedActuator] = (),
+        in_hand: Collection[str] = (),
+    ) -> Snapshot:
+        """Freeze what is known now. Of hundreds of appliances only those are looked at that are claimed or in hand."""
         claims = self._book.alive(self._door.latest_all("claim", Location(self._unit, ANY, ANY)), now_s)
         images = (self._actuator(one, claims.get(one.name, ()), now_s) for one in actuators)
-        return Snapshot(now_s, self._grid(now_s), {image.name: image for image in images})
+        asked = (one for one in appliances if one.name in claims or one.name in in_hand)
+        return Snapshot(
+            now_s,
+            self._grid(now_s),
+            {image.name: image for image in images},
+            {one.name: image for one in asked if (image := self._appliance(one, claims.get(one.name, ()))) is not None},
+        )
+
+    def _appliance(self, one: AttachedActuator, claims: tuple[Claim, ...]) -> ApplianceImage | None:
+        if not isinstance(one.capability, ApplianceCapability):
+            return None
+        known = self._door.latest("state.power", Location(self._unit, one.name))
+        state = next((state for state in PowerState if known is not None and state == known.value), None)
+        return ApplianceImage(one.name, one.info.identity, one.capability, one.present, state, claims)
 
     def _grid(self, now_s: float) -> GridImage:
         meter = self._meter or self._find_meter()

@@ -17,7 +17,7 @@ class Tolerance:
 
     def same(self, left: SetPoint, right: SetPoint) -> bool:
         """Tell whether two set-points command the same. A limit the device does not know (None) says nothing."""
-        if left.regime is not right.regime:
+        if left.regime is not right.regime or left.power_state is not right.power_state:
             return False
         return (
             self._same_power(left.power_kw, right.power_kw)
@@ -85,16 +85,24 @@ class ReadBackJudge:
     def _judge(self, read_back: ReadBack, now_s: float) -> LeaseState:
         if not self._writes:
             return LeaseState.SETTLING
-        if read_back.active and self._tolerance.same(self._writes[-1].set_point, read_back.set_point):
+        if self.holds(read_back, self._writes[-1].set_point):
             return LeaseState.CONFIRMED
         if self._confirmed:
             return LeaseState.OVERRIDDEN
         if self._open_since_s is None or now_s - self._open_since_s < self._settle_s:
             return LeaseState.SETTLING
+        if self._writes[-1].set_point.power_state is not None:
+            return LeaseState.IGNORED  # it is in another state, whichever that was before
         if read_back.active and any(self._tolerance.same(sent.set_point, read_back.set_point) for sent in self._writes):
             # It follows, later than the writes come: an echo of one of the last few.
             return LeaseState.SETTLING
         return LeaseState.IGNORED if self._as_before(read_back) else LeaseState.OVERRIDDEN
+
+    def holds(self, read_back: ReadBack, set_point: SetPoint) -> bool:
+        """Tell whether a device does as this set-point says. An appliance does by being in its state."""
+        if set_point.power_state is not None:
+            return read_back.set_point.power_state is set_point.power_state
+        return read_back.active and self._tolerance.same(set_point, read_back.set_point)
 
     def _as_before(self, read_back: ReadBack) -> bool:
         if not read_back.active or self._standing is None:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from heg.data.door import CommandAnswer as CommandAnswer  # noqa: PLC0414 - drivers see these two through the contract
 from heg.data.door import Outcome as Outcome  # noqa: PLC0414
-from heg.model.appliances import CycleOffer, Registration
+from heg.model.appliances import CycleOffer, PowerState, Registration
 from heg.model.capabilities import Capability
 from heg.model.edits import Edit
 from heg.model.instance import Quality
@@ -54,7 +54,8 @@ class OwnerSettings:
 
     None and empty mean that the device's own word stands. `own_mode` is `none` or `self-consumption`: what the device
     does by itself while nobody commands it. `charging` is `at-once` or `surplus`: what a plugged vehicle does while
-    nobody plans.
+    nobody plans. Of an appliance: `importance` (a word of `Importance`), what it draws, and how long it stays on or off
+    at least once it was switched.
     """
 
     name: str = ""
@@ -70,11 +71,18 @@ class OwnerSettings:
     writes_per_day: int | None = None
     own_mode: str | None = None
     charging: str | None = None
+    importance: str | None = None
+    rated_kw: float | None = None
+    min_on_minutes: float | None = None
+    min_off_minutes: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ReadBack:
-    """What a device says it has been told: power and limits as `SetPoint`, or nothing commanded (`active` False)."""
+    """What a device says it has been told: power and limits as `SetPoint`, or nothing commanded (`active` False).
+
+    An appliance cannot tell a command from its user's hand: its `set_point.power_state` is the state it is in.
+    """
 
     active: bool
     set_point: SetPoint
@@ -130,6 +138,19 @@ class GridSupportActuator(Protocol):
 
     async def end_support(self) -> Refusal | None:
         """No support of ours; the connection to the grid is closed again."""
+
+
+class ApplianceActuator(Protocol):
+    """What an appliance does besides taking a power state, apart from its `Actuator`; one object may be both."""
+
+    def inherit(self, before: PowerState) -> None:
+        """An earlier process took it in hand when it was in this state: `release` goes back to that."""
+
+    async def standby_period(self, start: str, stop: str) -> int | Refusal:
+        """Have it put itself to standby from one time of day to another (HH:MM:SS); returns its number for that."""
+
+    async def withdraw(self, registration: int) -> Refusal | None:
+        """It is not to do that any more; None when acknowledged."""
 
 
 class DeviceHandle(Protocol):
@@ -194,6 +215,7 @@ class DriverContext(Protocol):
         interval_s: float,
         actuator: Actuator | None = None,
         support: GridSupportActuator | None = None,
+        appliance: ApplianceActuator | None = None,
     ) -> DeviceHandle:
         """Announce a device that reports about every `interval_s`; attaching a known identity again returns its handle.
 
@@ -234,6 +256,7 @@ class AttachedActuator:
     info: DeviceInfo
     present: bool
     support: GridSupportActuator | None = None
+    appliance: ApplianceActuator | None = None
 
 
 class DeviceRegistry(Protocol):

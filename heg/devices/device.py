@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from heg.data.door import CommandAnswer, Door
-from heg.devices.contract import Actuator, DeviceInfo, GridSupportActuator
-from heg.devices.counting import Books, Counted
-from heg.devices.limits import AgeLimits
+from heg.data.door import CommandAnswer
+from heg.devices.contract import Actuator, ApplianceActuator, AttachedActuator, DeviceInfo, GridSupportActuator
+from heg.devices.counting import Books
+from heg.devices.doubts import Doubts, Surroundings
 from heg.model.appliances import CycleOffer
-from heg.model.capabilities import MeterCapability, ProducerCapability
+from heg.model.capabilities import ApplianceCapability, Capability, MeterCapability, ProducerCapability
 from heg.model.catalogue import CATALOGUE
 from heg.model.counters import CounterEvent
 from heg.model.instance import Kind, Location, Quality
@@ -25,13 +25,11 @@ from heg.model.records import AlarmRecord, DeviceRecord, DeviceStatus, Severity
 from heg.model.refusals import Refusal, RefusalCode
 from heg.model.slots import Profile
 from heg.model.tariff import TariffTerms
-from heg.model.timings import Timings
-from heg.runtime.clock import Clock
 
 logger = logging.getLogger(__name__)
 
-_SOC_OUT_OF_RANGE = loss("soc-out-of-range")
 _MOST_SERIES = 512
+_SOC = "soc"
 
 
 @dataclass(slots=True)
@@ -42,19 +40,27 @@ class _Series:
     stale: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What every device of a unit shares."""
-
-    door: Door
-    clock: Clock
-    unit: str
-    limits: AgeLimits
-    timings: Timings
-
-
 class ManagedDevice:
     """The `DeviceHandle` of one device: attached from the start; lost, back, moved, removed as its driver sees it."""
+
+    __slots__ = (
+        "_around",
+        "_as_actuator",
+        "_books",
+        "_doubts",
+        "_interval_s",
+        "_lost_row",
+        "_lost_since_s",
+        "_name",
+        "_on_detach",
+        "_removed",
+        "_seen_s",
+        "_series",
+        "actuator",
+        "appliance",
+        "info",
+        "support",
+    )
 
     def __init__(
         self,
@@ -64,6 +70,7 @@ class ManagedDevice:
         interval_s: float,
         actuator: Actuator | None,
         support: GridSupportActuator | None,
+        appliance: ApplianceActuator | None,
         around: Surroundings,
         lost_row: LossRow,
         on_detach: Callable[[str], None],
@@ -72,6 +79,7 @@ class ManagedDevice:
         self.info = info
         self.actuator = actuator
         self.support = support
+        self.appliance = appliance
         self._interval_s = interval_s
         self._around = around
         self._lost_row = lost_row
@@ -80,12 +88,9 @@ class ManagedDevice:
         self._seen_s = around.clock.monotonic_s()
         self._lost_since_s: float | None = None
         self._removed = False
-        self._refusals: Counter[RefusalCode] = Counter()
-        self._refusals_told: Counter[RefusalCode] = Counter()
-        self._logged: set[tuple[str, RefusalCode]] = set()
-        self._books = Books(info.capabilities, self._written_before)
-        self._jumping: set[tuple[str, str]] = set()
-        self._impossible: set[tuple[str, str]] = set()
+        self._doubts: Doubts | None = None
+        self._books: Books | None = None
+        self._as_actuator: AttachedActuator | None = None
 
     @property
     def name(self) -> str:
@@ -105,7 +110,18 @@ class ManagedDevice:
     @property
     def refusals(self) -> Counter[RefusalCode]:
         """How often something of this device was refused, by reason."""
-        return Counter(self._refusals)
+        return Counter() if self._doubts is None else Counter(self._doubts.refusals)
+
+    def as_actuator(self) -> AttachedActuator | None:
+        """How control sees it; None for one that cannot be commanded. The same object while nothing changed."""
+        if self.actuator is None or (capability := _controllable(self.info.capabilities)) is None:
+            return None
+        one = self._as_actuator
+        if one is None or one.info is not self.info or one.name != self._name or one.present is not self.present:
+            self._as_actuator = AttachedActuator(
+                self._name, capability, self.actuator, self.info, self.present, self.support, self.appliance
+            )
+        return self._as_actuator
 
     def report(
         self,
@@ -123,11 +139,10 @@ class ManagedDevice:
             return
         key = (variable, part)
         if _is_counter(variable) and isinstance(value, int | float):
-            counted = self._books.take(key, value, self._around.clock.monotonic_s(), wraps_at_kwh=wraps_at)
-            self._tell_counter(key, value, counted)
-            if counted.kwh is None:
+            counted_kwh = self._counted_kwh(key, value, wraps_at)
+            if counted_kwh is None:
                 return
-            value = counted.kwh
+            value = counted_kwh
         if key not in self._series and len(self._series) >= _MOST_SERIES:
             self._refuse(variable, Refusal(RefusalCode.TOO_LARGE, f"at most {_MOST_SERIES} series a device", variable))
             return
@@ -135,9 +150,11 @@ class ManagedDevice:
         receipt = self._around.door.write(variable, place, value, time=device_time, quality=quality)
         if receipt.refusal is not None:
             self._refuse(variable, receipt.refusal)
-            self._tell_soc(key, receipt.refusal)
+            if variable == _SOC:
+                self._doubting.state_of_charge(key, receipt.refusal)
             return
-        self._tell_soc(key, None)
+        if variable == _SOC and self._doubts is not None:
+            self._doubts.state_of_charge(key, None)
         now_s = self._around.clock.monotonic_s()
         if interval_s is None:
             interval_s = math.inf if isinstance(value, Profile | TariffTerms | CycleOffer) else self._interval_s
@@ -196,11 +213,18 @@ class ManagedDevice:
         self._write_record(self._status(), "")
 
     def renew(
-        self, info: DeviceInfo, *, interval_s: float, actuator: Actuator | None, support: GridSupportActuator | None
+        self,
+        info: DeviceInfo,
+        *,
+        interval_s: float,
+        actuator: Actuator | None,
+        support: GridSupportActuator | None,
+        appliance: ApplianceActuator | None,
     ) -> None:
         """Its driver attached it again: take what is new, keep name and series."""
         before, self.info = self.info, info
-        self.actuator, self.support = actuator, support
+        self.actuator, self.support, self.appliance = actuator, support, appliance
+        self._as_actuator = None
         self._interval_s = interval_s
         self._answered(self._around.clock.monotonic_s())
         if before.address != info.address:
@@ -217,7 +241,8 @@ class ManagedDevice:
             limit_s = self._lost_after_s()
             if now_s - self._seen_s > limit_s:
                 self.lost(f"no answer for {limit_s:g} s")
-        self._tell_refusals()
+        if self._doubts is not None:
+            self._doubts.tell()
 
     def _answered(self, now_s: float) -> None:
         self._seen_s = now_s
@@ -236,17 +261,14 @@ class ManagedDevice:
         variable, part = key
         self._around.door.write(variable, self._place(part), series.value, quality=Quality.STALE)
 
-    def _refuse(self, variable: str, refusal: Refusal) -> None:
-        self._refusals[refusal.code] += 1
-        if (variable, refusal.code) not in self._logged and len(self._logged) < _MOST_SERIES:
-            self._logged.add((variable, refusal.code))  # the count goes on; the log is told once
-            logger.warning("%s: %s %s", self._name, variable or "an answer was refused:", refusal)
+    @property
+    def _doubting(self) -> Doubts:
+        if self._doubts is None:
+            self._doubts = Doubts(self._around, lambda: self._name)
+        return self._doubts
 
-    def _tell_refusals(self) -> None:
-        for code, count in self._refusals.items():
-            if count != self._refusals_told[code]:
-                self._refusals_told[code] = count
-                self._around.door.write("self.refusals", self._place(str(code)), float(count))
+    def _refuse(self, variable: str, refusal: Refusal) -> None:
+        self._doubting.refuse(variable, refusal)
 
     def _lost_after_s(self) -> float:
         producer = any(isinstance(item, ProducerCapability) for item in self.info.capabilities)
@@ -258,31 +280,13 @@ class ManagedDevice:
         instance = self._around.door.latest(key[0], self._place(key[1]))
         return instance.value if instance is not None and isinstance(instance.value, float) else None
 
-    def _tell_counter(self, key: tuple[str, str], register: float, counted: Counted) -> None:
-        """Name a counter's jump when it is doubted, and what it was when it is settled."""
-        name = ".".join(piece for piece in key if piece)
-        place = self._place(f"counter.{name}")
-        if counted.event is CounterEvent.REFUSED:
-            self._refuse(key[0], Refusal(RefusalCode.OUT_OF_RANGE, f"a plausible step of {name}", f"{register:g} kWh"))
-            if key not in self._jumping:
-                self._jumping.add(key)
-                text = f"{name} of {self._name} stands at {register:g} kWh, which cannot follow from its last reading"
-                self._around.door.write("alarm", place, AlarmRecord(True, Severity.WARNING, text))
-        elif key in self._jumping:
-            self._jumping.discard(key)
-            text = f"{name} of {self._name}: {counted.event}; the books go on without the step"
-            self._around.door.write("alarm", place, AlarmRecord(False, Severity.WARNING, text))
-
-    def _tell_soc(self, key: tuple[str, str], refusal: Refusal | None) -> None:
-        """A state of charge that cannot be is the owner's to know: the storage soon rests for it."""
-        if key[0] != "soc" or (refusal is not None) == (key in self._impossible):
-            return
-        self._impossible ^= {key}
-        text = f"{self._name} reports a sound state of charge again"
-        if refusal is not None:
-            text = f"{self._name}: state of charge: {refusal}. {_SOC_OUT_OF_RANGE.in_force}"
-        alarm = AlarmRecord(refusal is not None, Severity.WARNING, text)
-        self._around.door.write("alarm", self._place(_SOC_OUT_OF_RANGE.id), alarm)
+    def _counted_kwh(self, key: tuple[str, str], register: float, wraps_at: float | None) -> float | None:
+        if self._books is None:
+            self._books = Books(self.info.capabilities, self._written_before)
+        counted = self._books.take(key, register, self._around.clock.monotonic_s(), wraps_at_kwh=wraps_at)
+        if counted.event is CounterEvent.REFUSED or self._doubts is not None:
+            self._doubting.counter(key, register, counted)
+        return counted.kwh
 
     def _status(self) -> DeviceStatus:
         return DeviceStatus.ATTACHED if self._lost_since_s is None else DeviceStatus.LOST
@@ -294,11 +298,15 @@ class ManagedDevice:
             logger.error("the record of %s was refused: %s", self._name, receipt.refusal)
 
     def _write_alarm(self, *, active: bool, text: str) -> None:
-        needed = self.actuator is not None or any(
-            isinstance(item, MeterCapability) and item.at_connection_point for item in self.info.capabilities
-        )
+        needed = any(map(self._is_needed, self.info.capabilities))
         severity = Severity.ALARM if needed else Severity.WARNING
         write_lost_alarm(self._around, self._name, AlarmRecord(active, severity, text, _MEND_LOST if active else ""))
+
+    def _is_needed(self, one: Capability) -> bool:
+        """An appliance comes and goes as its user likes."""
+        if isinstance(one, MeterCapability) and one.at_connection_point:
+            return True
+        return self.actuator is not None and not isinstance(one, ApplianceCapability)
 
     def _place(self, part: str = "") -> Location:
         return Location(self._around.unit, self._name, part)
@@ -334,3 +342,13 @@ def record_of(name: str, info: DeviceInfo, status: DeviceStatus, detail: str, *,
         identity=info.identity,
         hardware=info.hardware,
     )
+
+
+def _controllable(capabilities: tuple[Capability, ...]) -> Capability | None:
+    for capability in capabilities:
+        if isinstance(capability, MeterCapability):
+            continue
+        if isinstance(capability, ProducerCapability) and not capability.curtailable:
+            continue
+        return capability
+    return None

@@ -10,6 +10,7 @@ from dataclasses import replace
 from heg.data.door import CommandAnswer, Door, Outcome
 from heg.devices.contract import (
     Actuator,
+    ApplianceActuator,
     AttachedActuator,
     DeviceHandle,
     DeviceInfo,
@@ -18,14 +19,14 @@ from heg.devices.contract import (
     OwnerSettings,
     ScanHook,
 )
-from heg.devices.device import ManagedDevice, Surroundings, write_lost_alarm
+from heg.devices.device import ManagedDevice, write_lost_alarm
+from heg.devices.doubts import Surroundings
 from heg.devices.limits import AgeLimits
 from heg.devices.memory import DeviceMemory
 from heg.devices.names import check_names, choose_name, renames, settings_for
 from heg.devices.narrowing import narrowed
 from heg.devices.side import DriverSide
 from heg.model.appliances import Registration
-from heg.model.capabilities import Capability, MeterCapability, ProducerCapability
 from heg.model.instance import ANY, Location
 from heg.model.losses import loss
 from heg.model.records import AlarmRecord, DeviceRecord, DeviceStatus, Severity
@@ -39,7 +40,7 @@ _CHECK_EVERY_CYCLES = 0.5
 _LOST = loss("grid-meter-lost")
 """The stated time for every device that is no producer: control has its own rows for what follows."""
 _LONGEST_TEXT = 64
-MOST_DEVICES = 128
+MOST_DEVICES = 512
 
 
 class DeviceManager:
@@ -102,6 +103,7 @@ class DeviceManager:
         interval_s: float,
         actuator: Actuator | None = None,
         support: GridSupportActuator | None = None,
+        appliance: ApplianceActuator | None = None,
         driver: str = "",
     ) -> DeviceHandle:
         """Announce a device; attaching a known identity again returns its handle with what is new taken over."""
@@ -109,7 +111,7 @@ class DeviceManager:
         self._drivers[info.identity] = driver
         self._remember()
         if (known := self._devices.get(info.identity)) is not None:
-            known.renew(info, interval_s=interval_s, actuator=actuator, support=support)
+            known.renew(info, interval_s=interval_s, actuator=actuator, support=support, appliance=appliance)
             return known
         if len(self._devices) >= self._most_devices:
             raise RefusedError(
@@ -121,6 +123,7 @@ class DeviceManager:
             interval_s=interval_s,
             actuator=actuator,
             support=support,
+            appliance=appliance,
             around=self._around,
             lost_row=_LOST,
             on_detach=self._detached,
@@ -233,7 +236,7 @@ class DeviceManager:
 
     def actuators(self) -> tuple[AttachedActuator, ...]:
         """Every device that can be commanded, in order of its name, lost ones included."""
-        found = (self._as_actuator(device) for device in self._devices.values())
+        found = (device.as_actuator() for device in self._devices.values())
         return tuple(sorted((item for item in found if item is not None), key=lambda item: item.name))
 
     def devices(self) -> tuple[str, ...]:
@@ -255,12 +258,6 @@ class DeviceManager:
         for device in tuple(self._devices.values()):
             device.check(now_s)
         self._memory.give_up_waiting(now_s)
-
-    def _as_actuator(self, device: ManagedDevice) -> AttachedActuator | None:
-        capability = _controllable(device.info.capabilities)
-        if device.actuator is None or capability is None:
-            return None
-        return AttachedActuator(device.name, capability, device.actuator, device.info, device.present, device.support)
 
     def _name_for(self, info: DeviceInfo) -> str:
         in_use = {device.name for device in self._devices.values()}
@@ -305,16 +302,6 @@ class DeviceManager:
         return CommandAnswer(
             Outcome.PARTLY if failed else Outcome.DONE, "; ".join(map(str, said.values())), detail=said
         )
-
-
-def _controllable(capabilities: tuple[Capability, ...]) -> Capability | None:
-    for capability in capabilities:
-        if isinstance(capability, MeterCapability):
-            continue
-        if isinstance(capability, ProducerCapability) and not capability.curtailable:
-            continue
-        return capability
-    return None
 
 
 def _as_announced(record: DeviceRecord) -> DeviceInfo:

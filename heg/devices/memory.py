@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from heg.devices.contract import FEED
-from heg.devices.device import Surroundings, write_lost_alarm
+from heg.devices.device import write_lost_alarm
+from heg.devices.doubts import Surroundings
 from heg.model.instance import ANY, Location
 from heg.model.loss_types import LossRow
 from heg.model.records import AlarmRecord, DeviceRecord, DeviceStatus, Severity

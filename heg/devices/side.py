@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from heg.devices.contract import Actuator, DeviceHandle, DeviceInfo, GridSupportActuator, OwnerSettings, ScanHook
+from heg.devices.contract import (
+    Actuator,
+    ApplianceActuator,
+    DeviceHandle,
+    DeviceInfo,
+    GridSupportActuator,
+    OwnerSettings,
+    ScanHook,
+)
 from heg.model.appliances import Registration
 from heg.runtime.clock import Clock
 
@@ -35,10 +43,11 @@ class DriverSide:
         interval_s: float,
         actuator: Actuator | None = None,
         support: GridSupportActuator | None = None,
+        appliance: ApplianceActuator | None = None,
     ) -> DeviceHandle:
         """Announce a device."""
         return self._manager.attach(
-            info, interval_s=interval_s, actuator=actuator, support=support, driver=self._driver
+            info, interval_s=interval_s, actuator=actuator, support=support, appliance=appliance, driver=self._driver
         )
 
     def owner_settings(self, identity: str, serial: str) -> OwnerSettings:

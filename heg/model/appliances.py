@@ -114,3 +114,17 @@ class LoadReduction:
     who: str
     asked: datetime
     active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class StandbyPeriod:
+    """Record `standby_period` at part ID of an appliance: it puts itself to standby then, once, by its own clock.
+
+    `id` is the appliance's own number for it. `active` turns False when it is withdrawn.
+    """
+
+    id: int
+    start: datetime
+    stop: datetime
+    asked: datetime
+    active: bool = True

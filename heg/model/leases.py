@@ -44,6 +44,9 @@ class ReasonCode(StrEnum):
     UTILITY = "utility"
     AUTOMATION = "automation"
     APPLIANCE = "appliance"
+    APPLIANCE_LOST = "appliance_lost"
+    SWITCHED_LATELY = "switched_lately"
+    BY_USER = "by_user"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,10 @@ class SetPoint:
 
 @dataclass(frozen=True, slots=True)
 class LeaseRecord:
-    """The record instance of variable `lease` at an actuator's location: what it is doing and why."""
+    """The record instance of variable `lease` at an actuator's location: what it is doing and why.
+
+    Of an appliance: the `power_state` it is given, the one it was last known in, and who asks otherwise in vain.
+    """
 
     held: bool
     owner: Claimant
@@ -113,3 +119,6 @@ class LeaseRecord:
     read_back_kw: float | None = None
     writes_today: int = 0
     writes_left: int | None = None
+    power_state: PowerState | None = None
+    read_back_state: PowerState | None = None
+    outvoted: tuple[str, ...] = ()

@@ -52,7 +52,7 @@ _INPUTS = (
         Span("soc_max_age_s", cycles=2),
         "the storage holds (0 kW)",
         "with the first good state of charge",
-        "heg.devices.device",
+        "heg.devices.doubts",
         "soc-out-of-range",
     ),
     LossRow(
@@ -239,6 +239,44 @@ _ACTUATORS = (
         "as the oldest writes fall out of the day",
         "heg.control.notices",
         "write-budget-spent",
+    ),
+)
+_APPLIANCES = (
+    LossRow(
+        "appliance-lost",
+        LossKind.ACTUATOR,
+        "an appliance that worked is gone: it says nothing until its max-age is over, or says goodbye while on",
+        None,
+        "the lease stays journalled and nothing is sent; one that sleeps is silent, too, and not lost",
+        _TWO_CYCLES,
+        "nobody counts on switching it: others are shed in its place; what it draws is the house's load",
+        "when it is found again, by its UUID, wherever it is: looked at first, then taken in hand again",
+        "heg.control.switching",
+        "appliance-lost",
+    ),
+    LossRow(
+        "appliance-not-woken",
+        LossKind.ACTUATOR,
+        "an appliance that was told to come on, or woken, does not",
+        Span(seconds=90.0),
+        "waking is repeated until then; after that the lease is *ignored*, with an alarm",
+        Span("read_back_every_s", cycles=5),
+        "it is given back and left alone for a quarter of an hour, longer each time; nothing depends on it",
+        "when a later try is confirmed by the appliance itself",
+        "heg.control.leases",
+        "appliance-not-woken",
+    ),
+    LossRow(
+        "appliance-refuses",
+        LossKind.ACTUATOR,
+        "an appliance refuses a command by its own judgement (unsafe, busy), or says yes and does not do it",
+        None,
+        "asked three times with growing pauses, then the lease ends with an alarm; its judgement stands",
+        Span("settle_s", cycles=20),
+        "its state is as it was; where load has to go, another is shed in its place",
+        "when it is asked again after the pause and does it",
+        "heg.control.leases",
+        "appliance-refuses",
     ),
 )
 _LINKS = (
@@ -440,4 +478,4 @@ _RESOURCES = (
     ),
 )
 
-ROWS = (*_INPUTS, *_PLANNED, *_ACTUATORS, *_LINKS, *_RESOURCES, *_PLANNER)
+ROWS = (*_INPUTS, *_PLANNED, *_ACTUATORS, *_APPLIANCES, *_LINKS, *_RESOURCES, *_PLANNER)

@@ -24,7 +24,9 @@ from heg.web.house import Home
 from heg.web.settings import LanSettings, WebSettings
 
 PLANNING = "planning"
-"""The slot loop's name as a task and as a service: it alone speaks for the plan."""
+"""The slot loop's name as a task and as a service: it speaks for the plan."""
+AUTOMATION = "automation"
+"""The service that speaks for appliances: what they asked, what the utility may, the owner's rules, planned cycles."""
 
 
 def timings_of(unit: HegConfig) -> Timings:
@@ -47,7 +49,14 @@ def control_settings(unit: HegConfig) -> ControlSettings:
             phases=contract.phases,
             boot=boot_id(),
         )
-    return replace(settings, claimants={Claimant.PLAN: frozenset({PLANNING})})
+    speaks = frozenset({AUTOMATION})
+    claimants = {
+        Claimant.PLAN: frozenset({PLANNING, AUTOMATION}),
+        Claimant.APPLIANCE: speaks,
+        Claimant.UTILITY: speaks,
+        Claimant.AUTOMATION: speaks,
+    }
+    return replace(settings, claimants=claimants, time_zone=unit.unit.time_zone)
 
 
 def store_settings(unit: HegConfig, state_dir: Path) -> StoreSettings:

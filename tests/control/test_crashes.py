@@ -113,7 +113,7 @@ class OneUnit(RuleBasedStateMachine):
         self.lease.want(self.wish, self.now_s)
         match self.lease.next(self.now_s):
             case Take(wish) | Renew(wish):
-                self.file.append(Taken(self._held(wish)))
+                self.file.append([Taken(self._held(wish))])
                 self.lease.journalled(self.now_s)
             case Write(set_point):
                 assert DEVICE in self._on_disk().held, "a command without a journal entry"
@@ -129,7 +129,7 @@ class OneUnit(RuleBasedStateMachine):
                     self.register = None
                 self.lease.released(refusal, self.now_s, 0)
             case Close():
-                self.file.append(Released(DEVICE))
+                self.file.append([Released(DEVICE)])
                 self.lease.closed()
             case None:
                 pass
@@ -157,7 +157,7 @@ class OneUnit(RuleBasedStateMachine):
     @rule()
     def settle_doubt(self) -> None:
         if self.recovered and self.said.doubt and self.lease.phase is Phase.FREE and self.register is None:
-            self.file.append(Doubt(on=False))
+            self.file.append([Doubt(on=False)])
 
     @precondition(lambda self: self.recovered)
     @rule(on=st.booleans())

@@ -10,6 +10,7 @@ from heg.control.journal import JournalFile, LeaseJournal
 from heg.control.journal_format import (
     AREA,
     FILE_SIZE,
+    FORMER_FILE_SIZE,
     SLOT,
     Condition,
     Doubt,
@@ -22,6 +23,7 @@ from heg.control.journal_format import (
     Taken,
     apply_entry,
     encode,
+    encode_area,
     read_file,
 )
 from heg.model.leases import Claimant, ReasonCode
@@ -76,7 +78,7 @@ def write_all(path: Path, written: list[Entry]) -> None:
     file = JournalFile(path)
     file.open()
     for entry in written:
-        file.append(entry)
+        file.append([entry])
     file.close()
 
 
@@ -149,14 +151,45 @@ def test_one_flipped_bit_never_hides_a_lease(
     assert said.condition is Condition.DAMAGED or said.held == after(written).held
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
-    st.binary(max_size=3 * SLOT) | st.binary(min_size=FILE_SIZE // 64, max_size=FILE_SIZE // 32).map(lambda b: b * 64)
+    st.binary(max_size=3 * SLOT)
+    | st.binary(min_size=1, max_size=64).map(lambda b: (b * FORMER_FILE_SIZE)[:FORMER_FILE_SIZE])
+    | st.binary(min_size=1, max_size=64).map(lambda b: (b * FILE_SIZE)[:FILE_SIZE])
 )
 def test_any_bytes_are_read_without_an_error(image: bytes) -> None:
     said, layout = read_file(image)
     assert said.condition is (Condition.NEW if not image else Condition.DAMAGED)
     assert layout is None
+
+
+def test_a_file_of_the_former_size_is_read_and_written_anew(tmp_path: Path) -> None:
+    path = tmp_path / "leases.journal"
+    held = [Taken(lease(f"device {number}")) for number in range(61)]
+    area = b"".join(encode_area(3, [HandsOff(True), *held]))[: FORMER_FILE_SIZE // 2]
+    path.write_bytes(area + bytes(FORMER_FILE_SIZE // 2))
+    file = JournalFile(path)
+    said = file.open()
+    assert (said.condition, said.doubt, said.hands_off, len(said.held)) == (Condition.CLEAN, False, True, 61)
+    file.append([Taken(lease(f"appliance {number}")) for number in range(400)])
+    file.close()
+    again = JournalFile(path)
+    assert len(again.open().held) == 461
+    assert path.stat().st_size == FILE_SIZE
+    again.close()
+
+
+def test_entries_together_are_as_entries_one_by_one(tmp_path: Path) -> None:
+    entries: list[Entry] = [Taken(lease(f"device {number % 7}")) for number in range(700)]
+    together, alone = JournalFile(tmp_path / "together"), JournalFile(tmp_path / "alone")
+    for file, size in ((together, 160), (alone, 1)):
+        file.open()
+        for at in range(0, len(entries), size):
+            file.append(entries[at : at + size])
+        file.close()
+    assert together.open().held == alone.open().held == after(entries).held
+    together.close()
+    alone.close()
 
 
 def test_damage_keeps_the_old_file_and_the_doubt_until_it_is_settled(tmp_path: Path) -> None:
@@ -177,7 +210,7 @@ def test_damage_keeps_the_old_file_and_the_doubt_until_it_is_settled(tmp_path: P
 
     again = JournalFile(path)
     assert again.open().doubt, "the doubt survives a second crash"
-    again.append(Doubt(on=False))
+    again.append([Doubt(on=False)])
     again.close()
     last = JournalFile(path)
     assert not last.open().doubt
@@ -191,7 +224,7 @@ def test_a_full_disk_does_not_stop_the_journal(tmp_path: Path) -> None:
     file.open()
     blocks = path.stat().st_blocks
     for number in range(500):
-        file.append(Taken(lease(f"device {number % 5}")))
+        file.append([Taken(lease(f"device {number % 5}"))])
     assert path.stat().st_blocks == blocks
     assert blocks * 512 >= FILE_SIZE
     file.close()
@@ -201,8 +234,8 @@ def test_an_identity_beyond_reason_is_refused_and_nothing_is_written(tmp_path: P
     file = JournalFile(tmp_path / "leases.journal")
     file.open()
     with pytest.raises(EntryTooLongError, match="at most 512 bytes"):
-        file.append(Taken(lease("x" * 600)))
-    file.append(Taken(lease()))
+        file.append([Taken(lease("x" * 600))])
+    file.append([Taken(lease())])
     file.close()
     said, _ = read_file((tmp_path / "leases.journal").read_bytes())
     assert set(said.held) == {"Acme|B1|7"}

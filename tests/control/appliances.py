@@ -1,0 +1,109 @@
+"""Appliances for control's tests: a power state, a user beside it, sleep and waking; actuators of their kind."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from heg.devices.contract import DeviceHandle, DeviceInfo, OwnerSettings, ReadBack
+from heg.model.appliances import PowerState, WakeMethod
+from heg.model.capabilities import ApplianceCapability
+from heg.model.leases import SetPoint
+from heg.model.refusals import Refusal, RefusalCode
+from heg.runtime.clock import Clock
+from tests.control.house import House
+
+
+@dataclass
+class Machine:
+    """One appliance and the driver's record of it, which remembers what was before the first command."""
+
+    clock: Clock
+    state: PowerState = PowerState.ON
+    draws_kw: float = 2.0
+    refuses: str = ""
+    ignores: bool = False
+    silent: bool = False
+    wakes_after_s: float = 0.0
+    before: PowerState | None = None
+    periods: dict[int, tuple[str, str]] = field(default_factory=dict)
+    log: list[tuple[float, str]] = field(default_factory=list)
+    handle: DeviceHandle | None = None
+
+    async def apply(self, set_point: SetPoint) -> Refusal | None:
+        assert set_point.power_state is not None
+        self.log.append((self.clock.monotonic_s(), str(set_point.power_state)))
+        if (refusal := self._refusal()) is not None:
+            return refusal
+        if self.before is None:
+            self.before = self.state
+        if not self.ignores:
+            if self.wakes_after_s and set_point.power_state is PowerState.ON:
+                asyncio.get_running_loop().call_later(self.wakes_after_s, self._becomes, PowerState.ON)
+            else:
+                self._becomes(set_point.power_state)
+        return None
+
+    async def read_back(self) -> ReadBack | Refusal:
+        return ReadBack(self.before is not None, SetPoint(power_state=self.state))
+
+    async def release(self) -> Refusal | None:
+        self.log.append((self.clock.monotonic_s(), "release"))
+        if (refusal := self._refusal()) is not None:
+            return refusal
+        if self.before is not None:
+            self._becomes(self.before)
+        self.before = None
+        return None
+
+    def inherit(self, before: PowerState) -> None:
+        self.before = before
+
+    async def standby_period(self, start: str, stop: str) -> int | Refusal:
+        if (refusal := self._refusal()) is not None:
+            return refusal
+        number = len(self.periods) + 7
+        self.periods[number] = (start, stop)
+        return number
+
+    async def withdraw(self, registration: int) -> Refusal | None:
+        if self.periods.pop(registration, None) is None:
+            return Refusal(RefusalCode.DEVICE_REFUSED, "a registered number", str(registration))
+        return None
+
+    def pressed(self, state: PowerState) -> None:
+        """Its user presses its button."""
+        self._becomes(state)
+
+    def forgets(self) -> None:
+        """The gateway's process ends: what the driver remembered of it goes."""
+        self.before = None
+
+    @property
+    def commands(self) -> list[str]:
+        return [what for _, what in self.log]
+
+    def _becomes(self, state: PowerState) -> None:
+        self.state = state
+        if self.handle is not None:
+            self.handle.report("state.power", str(state))
+
+    def _refusal(self) -> Refusal | None:
+        if self.silent:
+            return Refusal(RefusalCode.TIMEOUT, "an answer", "none")
+        if self.refuses:
+            return Refusal(RefusalCode.DEVICE_REFUSED, "an action carried out", self.refuses)
+        return None
+
+
+def add_appliance(house: House, name: str, **fields: object) -> Machine:
+    """Attach one, as the UPnP driver would; `importance` and the like are what its owner says in `[device.NAME]`."""
+    said = {key: fields.pop(key) for key in tuple(fields) if key in OwnerSettings.__dataclass_fields__}
+    if said:
+        owners = [*house.devices._owners, OwnerSettings(name=name, identity=f"uuid:{name}", **said)]  # type: ignore[arg-type]
+        house.devices.reconfigure(owners, "UTC")
+    machine = Machine(house.clock, **fields)  # type: ignore[arg-type]
+    capability = ApplianceCapability(machine.draws_kw, wake=WakeMethod.WOL)
+    info = DeviceInfo(f"uuid:{name}", "Test", name, "", "1", "upnp", "192.0.2.7", (capability,), name)
+    machine.handle = house.devices.attach(info, interval_s=float("inf"), actuator=machine, appliance=machine)
+    machine.handle.report("state.power", str(machine.state))
+    assert machine.handle.name == name
+    return machine
