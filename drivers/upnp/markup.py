@@ -3,8 +3,8 @@
 Without a document type there are no entities, so nothing can be expanded or fetched (spec upnp-appliances.md, Beyond).
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from xml.parsers import expat
 from xml.sax.saxutils import escape as _escape
 
@@ -33,10 +33,23 @@ class Element:
     space: str
     text: str
     children: "list[Element]"
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
     def child(self, name: str) -> "Element | None":
         """Return the first child of a local name."""
         return next((one for one in self.children if one.name == name), None)
+
+    def text_at(self, *path: str) -> str:
+        """Return the text at the end of a path of names, without white space around it; empty when nothing is there."""
+        here: Element | None = self
+        for name in path:
+            here = None if here is None else here.child(name)
+        return "" if here is None else here.text.strip()
+
+    def below(self, group: str, name: str) -> "list[Element]":
+        """Return the children of a name in the first child called `group`."""
+        found = self.child(group)
+        return [] if found is None else [one for one in found.children if one.name == name]
 
     def texts(self) -> Iterator[tuple[str, str]]:
         """Yield local name and text of each child, without white space around it."""
@@ -82,13 +95,13 @@ class _Builder:
         self._count = 0
         self.root = Element("", "", "", [])
 
-    def begin(self, name: str, _attributes: dict[str, str]) -> None:
+    def begin(self, name: str, attributes: dict[str, str]) -> None:
         space, _, local = name.rpartition(" ")
         self._count += 1
         if self._count > self._caps.elements or len(self._open) >= self._caps.deep:
             most = f"at most {self._caps.elements} elements, {self._caps.deep} deep"
             raise MarkupError(f"expected {most}, came more")
-        element = Element(local, space, "", [])
+        element = Element(local, space, "", [], attributes)
         if self._open:
             self._open[-1].children.append(element)
         else:

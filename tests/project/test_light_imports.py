@@ -9,6 +9,7 @@ import pytest
 
 HEAVY = {
     "aiohttp",
+    "async_upnp_client",
     "pymodbus",
     "serial",
     "zigpy",
@@ -29,7 +30,16 @@ def loaded_by(module: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "module", ["heg.cli", "heg.model", "heg.config", "heg.data.door", "heg.devices.contract", "drivers.feeds.driver"]
+    "module",
+    [
+        "heg.cli",
+        "heg.model",
+        "heg.config",
+        "heg.data.door",
+        "heg.devices.contract",
+        "drivers.feeds.driver",
+        "drivers.upnp",
+    ],
 )
 def test_importing_loads_nothing_heavy(module: str) -> None:
     assert loaded_by(module) & HEAVY == set()

@@ -1,0 +1,217 @@
+"""Fetches descriptions: few at a time, fairly among hosts, once per service type, with back-off.
+
+Tasks live as long as one fetch; nothing of an appliance stays here.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from drivers.upnp.backoff import BackOff
+from drivers.upnp.description import MOST_BYTES, DeviceDescription, Service, device_of, service_fault
+from drivers.upnp.fetching import Fetcher, Missed
+from drivers.upnp.orders import Describe, Outcome, Place, Verify
+from drivers.upnp.parts import Described
+from heg.model.refusals import Refusal, RefusalCode
+from heg.runtime.clock import Clock
+
+logger = logging.getLogger(__name__)
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+AT_ONCE = 8
+_FOR_STRANGERS = 6
+"""The rest is for appliances that are known: strangers who answer slowly must not keep them waiting."""
+_PER_HOST = 2
+_MOST_WAITING = 1024
+_DESCRIBE_S, _VERIFY_S = 5.0, 3.0
+_LONGEST_SILENT_S = 60.0
+_MOST_VERDICTS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of an order: `described` with a sound description, `refusal` otherwise."""
+
+    outcome: Outcome
+    described: Described | None = None
+    refusal: Refusal | None = None
+
+
+OnAnswer = Callable[[Describe | Verify, Answer], None]
+
+
+class Describer:
+    """Call `take` with orders; `on_answer` is called once for each, on the loop. `run` is its task."""
+
+    def __init__(self, fetcher: Fetcher, clock: Clock, on_answer: OnAnswer) -> None:
+        self._fetcher = fetcher
+        self._clock = clock
+        self._on_answer = on_answer
+        self._urgent: deque[Describe | Verify] = deque()
+        self._strangers: deque[Describe | Verify] = deque()
+        self._by_host: dict[str, int] = {}
+        self._strangers_now = 0
+        self._tasks: asyncio.TaskGroup | None = None
+        self._silent = BackOff(longest_s=_LONGEST_SILENT_S)
+        self._wrong = BackOff()
+        self._verdicts: dict[bytes, Refusal | None] = {}
+        self._sound_models: dict[tuple[str, str, str], None] = {}
+        self.fetched = 0
+        """Requests so far."""
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as self._tasks:
+            self._pump()
+            await asyncio.get_running_loop().create_future()
+
+    def take(self, order: Describe | Verify) -> None:
+        """Have it done, as soon as there is room."""
+        urgent = isinstance(order, Verify) or order.known
+        if not urgent and (left_s := self._left_alone_s(order.place)) > 0.0:
+            refusal = Refusal(RefusalCode.TOO_SOON, "a host that did not fail just now", f"{left_s:.0f} s too soon")
+            self._on_answer(order, Answer(Outcome.UNREACHABLE, refusal=refusal))
+            return
+        queue = self._urgent if urgent else self._strangers
+        if len(queue) >= _MOST_WAITING:
+            refusal = Refusal(RefusalCode.TOO_LARGE, f"at most {_MOST_WAITING} descriptions at once", "one more")
+            self._on_answer(order, Answer(Outcome.UNREACHABLE, refusal=refusal))
+            return
+        queue.append(order)
+        self._pump()
+
+    def _left_alone_s(self, place: Place) -> float:
+        now_s = self._clock.monotonic_s()
+        return max(self._silent.left_s(place.host, now_s), self._wrong.left_s(_server(place), now_s))
+
+    def _pump(self) -> None:
+        while self._tasks is not None and sum(self._by_host.values()) < AT_ONCE:
+            order = self._next(self._urgent)
+            stranger = order is None and self._strangers_now < _FOR_STRANGERS
+            if stranger:
+                order = self._next(self._strangers)
+            if order is None:
+                return
+            self._by_host[order.place.host] = self._by_host.get(order.place.host, 0) + 1
+            self._strangers_now += stranger
+            self._tasks.create_task(self._work(order, stranger=stranger), name=f"describe {order.place.host}")
+
+    def _next(self, queue: deque[Describe | Verify]) -> Describe | Verify | None:
+        """The first whose host is not at work twice already."""
+        for index, order in enumerate(queue):
+            if self._by_host.get(order.place.host, 0) < _PER_HOST:
+                del queue[index]
+                return order
+        return None
+
+    async def _work(self, order: Describe | Verify, *, stranger: bool) -> None:
+        answer = Answer(Outcome.UNREACHABLE)
+        try:
+            answer = await (self._verify(order) if isinstance(order, Verify) else self._describe(order))
+        except Exception:
+            logger.exception("the description at %s", order.place.location)
+        finally:
+            left = self._by_host[order.place.host] - 1
+            if left:
+                self._by_host[order.place.host] = left
+            else:
+                del self._by_host[order.place.host]
+            self._strangers_now -= stranger
+        self._on_answer(order, answer)
+        self._pump()
+
+    async def _verify(self, order: Verify) -> Answer:
+        """There is whoever tells its UUID at its home, whatever else it says."""
+        self.fetched += 1
+        body = await self._fetcher.get(order.place.location, most_bytes=MOST_BYTES, timeout_s=_VERIFY_S)
+        there = isinstance(body, bytes) and f"uuid:{order.uuid}".encode() in body.lower()
+        return Answer(Outcome.SOUND if there else Outcome.UNREACHABLE)
+
+    async def _describe(self, order: Describe) -> Answer:
+        place, now_s = order.place, self._clock.monotonic_s
+        found = await self._device(order)
+        if isinstance(found, Missed):
+            if found.silent:
+                self._silent.failed(place.host, now_s())
+            else:
+                self._wrong.failed(_server(place), now_s())
+            return Answer(Outcome.UNREACHABLE, refusal=found.refusal)
+        if isinstance(found, Refusal):
+            self._wrong.failed(_server(place), now_s())
+            return Answer(Outcome.UNSOUND, refusal=found)
+        self._silent.succeeded(place.host)
+        self._wrong.succeeded(_server(place))
+        device, faulty_cycles = found
+        cycles = device.cycles if isinstance(device.cycles, Service) and faulty_cycles is None else None
+        return Answer(Outcome.SOUND, _described(order, device, cycles), faulty_cycles)
+
+    async def _device(self, order: Describe) -> tuple[DeviceDescription, Refusal | None] | Refusal | Missed:
+        place = order.place
+        self.fetched += 1
+        body = await self._fetcher.get(place.location, most_bytes=MOST_BYTES, timeout_s=_DESCRIBE_S)
+        if isinstance(body, Missed):
+            return body
+        device = device_of(body, uuid=order.uuid, location=place.location, host=place.host)
+        if isinstance(device, Refusal):
+            return device
+        fault = await self._fault_of(device, device.power)
+        if fault is not None:
+            return fault
+        if not isinstance(device.cycles, Service):
+            return device, device.cycles
+        faulty_cycles = await self._fault_of(device, device.cycles)
+        return device, faulty_cycles.refusal if isinstance(faulty_cycles, Missed) else faulty_cycles
+
+    async def _fault_of(self, device: DeviceDescription, service: Service) -> Refusal | Missed | None:
+        """What is wrong with a service. Asked once for all appliances of a maker's model that are sound."""
+        model = (device.maker, device.model, service.kind)
+        if model in self._sound_models:
+            return None
+        self.fetched += 1
+        body = await self._fetcher.get(service.scpd_url, most_bytes=MOST_BYTES, timeout_s=_DESCRIBE_S)
+        if isinstance(body, Missed):
+            return body
+        verdict = self._verdict(body, service.kind)
+        if verdict is None and all(model):
+            _remember(self._sound_models, model, None)
+        return verdict
+
+    def _verdict(self, body: bytes, kind: str) -> Refusal | None:
+        key = hashlib.sha256(kind.encode() + body).digest()
+        if key not in self._verdicts:
+            _remember(self._verdicts, key, service_fault(body, kind))
+        return self._verdicts[key]
+
+
+def _described(order: Describe, device: DeviceDescription, cycles: Service | None) -> Described:
+    return Described(
+        uuid=order.uuid,
+        link=order.place.link,
+        host=order.place.host,
+        location=order.place.location,
+        maker=device.maker,
+        model=device.model,
+        serial=device.serial,
+        name=device.name,
+        control_url=device.power.control_url,
+        event_url=device.power.event_url,
+        cycle_control_url="" if cycles is None else cycles.control_url,
+        cycle_event_url="" if cycles is None else cycles.event_url,
+    )
+
+
+def _remember(kept: dict[K, V], key: K, value: V) -> None:
+    if len(kept) >= _MOST_VERDICTS:
+        del kept[next(iter(kept))]
+    kept[key] = value
+
+
+def _server(place: Place) -> str:
+    return urlsplit(place.location.replace("%", "")).netloc

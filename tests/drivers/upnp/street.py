@@ -1,0 +1,270 @@
+"""A street of small appliances for the tests of discovery: each answers searches and serves what it is told to say.
+
+They share no code with the driver. On loopback each has an address of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from drivers.upnp.config import UpnpConfig
+from drivers.upnp.discovery import Discovery
+from drivers.upnp.fetching import Fetcher, new_session
+from drivers.upnp.parts import Described, GoneWhy
+from heg.runtime.clock import Clock
+
+DEVICE = "urn:heg-energy:device:Appliance:1"
+SERVICE = "urn:heg-energy:service:PowerManagement:1"
+CYCLES = "urn:heg-energy:service:CycleOffer:1"
+
+TABLE: dict[str, tuple[str, str]] = {
+    "GetPowerState": ("UUID Address", "PowerState RegID"),
+    "WakeUpMethod": ("UUID Address", "WakeMethod RegID"),
+    "OperationOn": ("UUID Address", "RegID"),
+    "OperationOff": ("UUID Address", "RegID"),
+    "GoToStandby": ("UUID Address", "RegID"),
+    "StandbyPeriod": ("UUID Address StartTime StopTime", "RegID"),
+    "Withdraw": ("UUID Address RegID", ""),
+}
+CYCLE_TABLE = {
+    "GetCycle": (
+        "",
+        "CycleId Name RatedPower StepMinutes PowerCurve EarliestStart LatestEnd Interruptible",
+    )
+}
+
+
+def uuid_number(number: int) -> str:
+    return str(UUID(int=0x11111111_0000_4000_8000_000000000000 + number))
+
+
+def scpd(table: dict[str, tuple[str, str]] = TABLE, evented: str = "PowerState") -> bytes:
+    actions = "".join(
+        f"<action><name>{name}</name><argumentList>"
+        + "".join(
+            f"<argument><name>{one}</name><direction>{way}</direction>"
+            f"<relatedStateVariable>{one}</relatedStateVariable></argument>"
+            for way, names in (("in", into), ("out", out))
+            for one in names.split()
+        )
+        + "</argumentList></action>"
+        for name, (into, out) in table.items()
+    )
+    return (
+        '<?xml version="1.0"?><scpd xmlns="urn:schemas-upnp-org:service-1-0"><specVersion><major>1</major>'
+        f"<minor>0</minor></specVersion><actionList>{actions}</actionList><serviceStateTable>"
+        f'<stateVariable sendEvents="yes"><name>{evented}</name><dataType>string</dataType></stateVariable>'
+        "</serviceStateTable></scpd>"
+    ).encode()
+
+
+def device_xml(uuid: str, *, model: str = "Boiler", service: str = SERVICE, more: str = "") -> bytes:
+    return (
+        '<?xml version="1.0"?><root xmlns="urn:schemas-upnp-org:device-1-0"><specVersion><major>2</major>'
+        f"<minor>0</minor></specVersion><device><deviceType>{DEVICE}</deviceType><friendlyName>Kitchen</friendlyName>"
+        f"<manufacturer>Test</manufacturer><modelName>{model}</modelName><serialNumber>S-{uuid[-4:]}</serialNumber>"
+        f"<UDN>uuid:{uuid}</UDN><serviceList><service><serviceType>{service}</serviceType>"
+        "<serviceId>urn:heg-energy:serviceId:PowerManagement</serviceId><controlURL>/control</controlURL>"
+        f"<eventSubURL>/event</eventSubURL><SCPDURL>/scpd.xml</SCPDURL></service>{more}</serviceList></device></root>"
+    ).encode()
+
+
+def response(uuid: str, location: str, *, max_age: int = 1800, boot: int = 1, target: str = SERVICE) -> bytes:
+    return (
+        f"HTTP/1.1 200 OK\r\nCACHE-CONTROL: max-age={max_age}\r\nEXT:\r\nLOCATION: {location}\r\n"
+        f"SERVER: Linux UPnP/2.0 test/1\r\nST: {target}\r\nUSN: uuid:{uuid}::{target}\r\n"
+        f"BOOTID.UPNP.ORG: {boot}\r\nCONFIGID.UPNP.ORG: 1\r\n\r\n"
+    ).encode()
+
+
+def notify(kind: str, uuid: str, location: str = "", *, max_age: int = 1800, boot: int = 1, more: str = "") -> bytes:
+    lines = ["NOTIFY * HTTP/1.1", "HOST: 239.255.255.250:1900", f"NT: {SERVICE}", f"NTS: ssdp:{kind}"]
+    lines += [f"USN: uuid:{uuid}::{SERVICE}", f"BOOTID.UPNP.ORG: {boot}", "CONFIGID.UPNP.ORG: 1"]
+    if location:
+        lines += [f"LOCATION: {location}", f"CACHE-CONTROL: max-age={max_age}", "SERVER: test"]
+    return "\r\n".join([*lines, more, "", ""] if more else [*lines, "", ""]).encode()
+
+
+@dataclass
+class Appliance(asyncio.DatagramProtocol):
+    """One appliance. Everything it says can be changed while it runs."""
+
+    uuid: str
+    host: str
+    ssdp_port: int
+    max_age: int = 1800
+    boot: int = 1
+    pages: dict[str, bytes] = field(default_factory=dict)
+    head: bytes = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n"
+    answers_searches: bool = True
+    trickles: bool = False
+    asked: list[str] = field(default_factory=list)
+    searched: int = 0
+    port: int = 0
+    location: str = ""
+    _udp: asyncio.DatagramTransport | None = None
+    _tcp: asyncio.Server | None = None
+    _serving: set[asyncio.Task] = field(default_factory=set)
+
+    async def start(self, group: str = "") -> None:
+        self.pages.setdefault("/device.xml", device_xml(self.uuid))
+        self.pages.setdefault("/scpd.xml", scpd())
+        self.pages.setdefault("/cycles.xml", scpd(CYCLE_TABLE, "CycleId"))
+        loop = asyncio.get_running_loop()
+        self._tcp = await asyncio.start_server(self._serve, self.host, self.port)
+        self.port = self._tcp.sockets[0].getsockname()[1]
+        self.location = self.location or f"http://{_bracketed(self.host)}:{self.port}/device.xml"
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        udp.setblocking(False)
+        udp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        udp.bind((group or self.host, self.ssdp_port))
+        if group:
+            joined = socket.inet_aton(group) + socket.inet_aton(self.host)
+            udp.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, joined)
+        await loop.create_datagram_endpoint(lambda: self, sock=udp)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._udp = transport  # type: ignore[assignment]
+
+    def datagram_received(self, data: bytes, source: tuple[str, int]) -> None:
+        if data.startswith(b"M-SEARCH") and self.answers_searches:
+            self.searched += 1
+            self.say(response(self.uuid, self.location, max_age=self.max_age, boot=self.boot), source)
+
+    def say(self, data: bytes, to: tuple[str, int]) -> None:
+        """From a socket of its host, as answers and announcements come."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+            one.bind((self.host, 0))
+            one.sendto(data, to)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
+        try:
+            request = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            path = request.split()[1]
+            self.asked.append(path)
+            body = self.pages.get(path)
+            if body is None:
+                writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+            else:
+                writer.write(self.head + b"Content-Length: %d\r\n\r\n" % len(body))
+                if self.trickles:
+                    for letter in body:
+                        writer.write(bytes((letter,)))
+                        await asyncio.sleep(1.0)  # noqa: TID251 - on the test's own loop
+                writer.write(body)
+            await writer.drain()
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            writer.transport.abort()
+        finally:
+            self._serving.discard(task)
+            writer.close()
+
+    async def stop(self) -> None:
+        """Vanish without a word."""
+        if self._udp is not None:
+            self._udp.close()
+            self._udp = None
+        if self._tcp is not None:
+            self._tcp.close()
+            self._tcp = None
+        for task in list(self._serving):
+            task.cancel()
+        await asyncio.sleep(0)  # noqa: TID251
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+@dataclass
+class Record:
+    """A watcher that remembers, with the times."""
+
+    clock: Clock
+    told: list[tuple[float, str, str]] = field(default_factory=list)
+    here: dict[str, Described] = field(default_factory=dict)
+
+    def found(self, appliance: Described) -> None:
+        self.told.append((self.clock.monotonic_s(), "found", appliance.uuid))
+        self.here[appliance.uuid] = appliance
+
+    def gone(self, uuid: str, why: GoneWhy) -> None:
+        self.told.append((self.clock.monotonic_s(), str(why), uuid))
+        del self.here[uuid]
+
+    def words(self, uuid: str) -> list[str]:
+        return [what for _, what, who in self.told if who == uuid]
+
+
+@dataclass
+class Street:
+    """Discovery and the appliances it may find."""
+
+    clock: Clock
+    discovery: Discovery
+    record: Record
+    config: UpnpConfig
+    appliances: list[Appliance]
+
+    @property
+    def ours(self) -> tuple[str, int]:
+        return "127.0.0.1", self.config.search_port
+
+    async def until(self, holds: object, within_s: float = 60.0, every_s: float = 0.05) -> float:
+        began_s = self.clock.monotonic_s()
+        while not holds():  # type: ignore[operator]
+            assert self.clock.monotonic_s() - began_s < within_s, f"not within {within_s:g} s: {self.record.told}"
+            await self.clock.sleep(every_s)
+        return self.clock.monotonic_s() - began_s
+
+
+def free_udp_port(host: str = "127.0.0.1") -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.bind((host, 0))
+        return int(one.getsockname()[1])
+
+
+@contextlib.asynccontextmanager
+async def a_street(
+    clock: Clock,
+    *numbers: int,
+    known: tuple[str, ...] = (),
+    start: bool = True,
+    **more: object,
+) -> AsyncIterator[Street]:
+    """Appliances `127.0.1.N` on loopback, found by unicast search."""
+    ssdp_port = free_udp_port()
+    targets = tuple(f"127.0.1.{number}:{ssdp_port}" for number in numbers)
+    config = UpnpConfig(
+        **{  # type: ignore[arg-type]
+            "interfaces": ("lo",),
+            "search_targets": targets,
+            "search_port": free_udp_port(),
+            "search_mx_s": 1,
+            **more,
+        }
+    )
+    appliances = [Appliance(uuid_number(number), f"127.0.1.{number}", ssdp_port) for number in numbers]
+    async with new_session() as session, contextlib.AsyncExitStack() as stack:
+        record = Record(clock)
+        discovery = Discovery(config, clock, Fetcher(session, clock), record, known=known)
+        for appliance in appliances:
+            if start:
+                await appliance.start()
+            stack.push_async_callback(appliance.stop)
+        running = asyncio.create_task(discovery.run())
+        try:
+            yield Street(clock, discovery, record, config, appliances)
+            assert not running.done(), "discovery goes on whatever comes"
+        finally:
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running

@@ -1,0 +1,280 @@
+"""The table of appliances under everything that a link full of strangers may say."""
+
+from __future__ import annotations
+
+import math
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from drivers.upnp.orders import Ask, Describe, Found, Gone, Order, Outcome, Place, Refused, Verify
+from drivers.upnp.parts import GoneWhy, Link
+from drivers.upnp.seen import DESCRIBE_GAP_S, RECHECK_S, SeenTable
+from drivers.upnp.ssdp.packet import Announcement, Kind
+from tests.drivers.upnp.street import uuid_number
+
+LAN, WIFI = Link("eth0", "192.168.1.2"), Link("wlan0", "192.168.2.2")
+ONE, TWO = uuid_number(1), uuid_number(2)
+HOME = Place(LAN, "192.168.1.9", "http://192.168.1.9:80/d.xml")
+AWAY = Place(LAN, "192.168.1.66", "http://192.168.1.66:80/d.xml")
+ON_WIFI = Place(WIFI, "192.168.2.9", "http://192.168.2.9:80/d.xml")
+
+
+def alive(uuid: str = ONE, *, max_age: int = 1800, boot: int | None = 1, kind: Kind = Kind.ALIVE) -> Announcement:
+    return Announcement(kind, uuid, "http://x", max_age, boot, 1)
+
+
+def goodbye(uuid: str = ONE) -> Announcement:
+    return Announcement(Kind.BYEBYE, uuid)
+
+
+def a_table(**more: object) -> SeenTable:
+    return SeenTable(**{"most": 512, "most_per_host": 16, **more})  # type: ignore[arg-type]
+
+
+def with_one(now_s: float = 0.0, **said: object) -> SeenTable:
+    table = a_table()
+    assert table.heard(alive(**said), HOME, now_s) == [Describe(ONE, HOME, False)]  # type: ignore[arg-type]
+    assert table.described(ONE, HOME, Outcome.SOUND, now_s) == [Found(ONE)]
+    return table
+
+
+def test_only_a_sound_description_makes_an_appliance() -> None:
+    table = a_table()
+    table.heard(alive(), HOME, 0.0)
+    assert table.present() == ()
+    assert table.described(ONE, HOME, Outcome.UNSOUND, 0.0) == []
+    assert len(table) == 0
+
+
+def test_one_that_cannot_be_reached_is_tried_again_a_few_times() -> None:
+    table = a_table()
+    table.heard(alive(), HOME, 0.0)
+    now_s, tries = 0.0, 1
+    while len(table):
+        assert table.described(ONE, HOME, Outcome.UNREACHABLE, now_s) == []
+        if (now_s := table.soonest_s) < math.inf and len(table):
+            assert table.due(now_s) == [Describe(ONE, HOME, False)]
+            tries += 1
+        assert now_s < 60.0 or not len(table)
+    assert tries == 4
+
+
+def test_the_time_of_the_next_look_is_known() -> None:
+    table = with_one(max_age=100)
+    assert table.soonest_s <= 75.0
+    assert table.due(75.0) == [Ask(ONE, HOME)]
+    assert table.soonest_s == 100.0
+    assert table.due(99.9) == []
+    assert table.due(100.0) == [Gone(ONE, GoneWhy.EXPIRED)]
+    assert table.soonest_s == math.inf
+
+
+def test_an_announcement_extends_its_time() -> None:
+    table = with_one(max_age=100)
+    assert table.heard(alive(max_age=100), HOME, 90.0) == []
+    assert table.due(150.0) == []
+    assert table.present() == (ONE,)
+
+
+def test_a_goodbye_is_believed_from_home_and_checked_later() -> None:
+    table = with_one()
+    assert table.heard(goodbye(), HOME, 10.0) == [Gone(ONE, GoneWhy.BYEBYE)]
+    assert table.due(10.0 + RECHECK_S) == [Verify(ONE, HOME)]
+    assert table.verified(ONE, HOME, there=False, now_s=22.0) == []
+    assert len(table) == 0
+
+
+def test_a_goodbye_that_was_none_is_found_out_and_the_next_is_verified_first() -> None:
+    table = with_one()
+    table.heard(goodbye(), HOME, 10.0)
+    table.due(20.0)
+    orders = table.verified(ONE, HOME, there=True, now_s=20.1)
+    assert [type(one) for one in orders] == [Refused, Describe]
+    assert table.described(ONE, HOME, Outcome.SOUND, 20.2) == [Found(ONE)]
+    assert table.heard(goodbye(), HOME, 30.0) == []
+    assert table.due(40.0) == [Verify(ONE, HOME)]
+    assert table.verified(ONE, HOME, there=False, now_s=41.0) == [Gone(ONE, GoneWhy.BYEBYE)]
+
+
+def test_a_goodbye_from_elsewhere_asks_its_home_but_not_often() -> None:
+    table = with_one()
+    orders = table.heard(goodbye(), AWAY, 40.0)
+    assert [type(one) for one in orders] == [Refused, Verify]
+    table.verified(ONE, HOME, there=True, now_s=40.1)
+    for second in range(41, 70):
+        assert [type(one) for one in table.heard(goodbye(), AWAY, float(second))] == [Refused]
+    assert table.due(70.1) == [Verify(ONE, HOME)]
+
+
+def test_a_restart_is_read_anew_but_not_all_the_time() -> None:
+    table = with_one()
+    assert table.heard(alive(boot=2), HOME, 1.0) == []
+    assert table.due(DESCRIBE_GAP_S) == [Describe(ONE, HOME, True)]
+    assert table.described(ONE, HOME, Outcome.SOUND, 5.1) == [Found(ONE)]
+    assert table.heard(alive(boot=None), HOME, 20.0) == []
+
+
+def test_an_update_tells_the_next_boot_id_without_a_restart() -> None:
+    table = with_one()
+    assert table.heard(alive(boot=2, kind=Kind.UPDATE), HOME, 20.0) == []
+    assert table.heard(alive(boot=2), HOME, 21.0) == []
+
+
+def test_another_port_is_believed_at_once_and_another_host_when_home_is_silent() -> None:
+    table = with_one()
+    port = Place(LAN, HOME.host, "http://192.168.1.9:81/d.xml")
+    assert table.heard(alive(), port, 20.0) == [Describe(ONE, port, True)]
+    assert table.described(ONE, port, Outcome.SOUND, 20.1) == [Found(ONE)]
+    assert table.heard(alive(), AWAY, 40.0) == [Verify(ONE, port)]
+    assert table.verified(ONE, port, there=False, now_s=43.0) == [Describe(ONE, AWAY, True)]
+    assert table.place_of(ONE) == port
+    assert table.described(ONE, AWAY, Outcome.SOUND, 43.1) == [Found(ONE)]
+    assert table.place_of(ONE) == AWAY
+
+
+def test_our_own_new_address_is_told_as_well() -> None:
+    table = with_one()
+    moved = Place(Link("eth0", "192.168.1.3"), HOME.host, HOME.location)
+    assert table.heard(alive(), moved, 20.0) == [Describe(ONE, moved, True)]
+
+
+def test_one_on_two_interfaces_is_one_and_goes_on_by_the_other() -> None:
+    table = with_one()
+    assert table.heard(alive(), ON_WIFI, 40.0) == [Verify(ONE, HOME)]
+    assert table.verified(ONE, HOME, there=True, now_s=40.1) == []
+    assert table.heard(alive(), ON_WIFI, 100.0) == []
+    assert table.due(1800.0) == [Describe(ONE, ON_WIFI, True)]
+    assert table.described(ONE, ON_WIFI, Outcome.SOUND, 1800.1) == [Found(ONE)]
+    assert table.place_of(ONE) == ON_WIFI
+    assert table.due(1900.0) == [Gone(ONE, GoneWhy.EXPIRED)]
+
+
+def test_strangers_who_all_claim_one_uuid_are_few() -> None:
+    table = with_one()
+    for number in range(100):
+        table.heard(alive(), Place(LAN, f"192.168.1.{100 + number}", "http://x"), 40.0)
+    assert isinstance(table.heard(alive(), Place(LAN, "192.168.1.250", "http://x"), 40.0)[0], Refused)
+    table.verified(ONE, HOME, there=True, now_s=41.0)
+    assert table.place_of(ONE) == HOME
+
+
+def test_a_host_has_so_many_and_the_table_so_many() -> None:
+    table = a_table(most=4, most_per_host=2, known=(TWO,))
+    for number in range(10, 13):
+        orders = table.heard(alive(uuid_number(number)), HOME, 0.0)
+    assert isinstance(orders[0], Refused)
+    assert isinstance(table.heard(alive(uuid_number(20)), AWAY, 0.0)[0], Describe)
+    orders = table.heard(alive(uuid_number(21)), ON_WIFI, 0.0)
+    assert isinstance(orders[0], Refused)
+    assert "most_appliances" in orders[0].refusal.mend
+    assert table.heard(alive(TWO), ON_WIFI, 0.0) == [Describe(TWO, ON_WIFI, True)]
+
+
+def test_a_removed_one_leaves_its_place() -> None:
+    table = a_table(most=1)
+    table.heard(alive(), HOME, 0.0)
+    table.described(ONE, HOME, Outcome.SOUND, 0.0)
+    assert isinstance(table.heard(alive(TWO), AWAY, 0.0)[0], Refused)
+    table.forget(ONE)
+    assert isinstance(table.heard(alive(TWO), AWAY, 0.0)[0], Describe)
+
+
+UUIDS = [uuid_number(number) for number in range(1, 9)]
+KNOWN = UUIDS[:2]
+PLACES = [
+    Place(link, f"192.168.1.{host}", f"http://192.168.1.{host}:{port}/d")
+    for link in (LAN, WIFI)
+    for host in (9, 10, 11, 12)
+    for port in (80, 81)
+]
+uuids, places = st.sampled_from(UUIDS), st.sampled_from(PLACES)
+boots = st.sampled_from([None, 1, 2])
+
+
+class AnyLink(RuleBasedStateMachine):
+    """What the watcher is told makes sense, whatever is heard, and however descriptions and looks turn out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = SeenTable(most=5, most_per_host=3, known=KNOWN)
+        self.now_s = 0.0
+        self.open: list[Describe | Verify] = []
+        self.here: set[str] = set()
+        self.ever: set[str] = set()
+
+    def take(self, orders: list[Order]) -> None:
+        for order in orders:
+            match order:
+                case Describe() | Verify():
+                    assert order.place.location
+                    self.open.append(order)
+                case Found():
+                    self.here.add(order.uuid)
+                    self.ever.add(order.uuid)
+                case Gone():
+                    assert order.uuid in self.here, "only what was found goes"
+                    self.here.remove(order.uuid)
+
+    @rule(uuid=uuids, place=places, boot=boots, age=st.sampled_from([5, 100, 1800]))
+    def says_alive(self, uuid: str, place: Place, boot: int | None, age: int) -> None:
+        self.take(self.table.heard(alive(uuid, max_age=age, boot=boot), place, self.now_s))
+
+    @rule(uuid=uuids, place=places)
+    def says_goodbye(self, uuid: str, place: Place) -> None:
+        bare = Place(place.link, place.host)
+        was_elsewhere = (home := self.table.place_of(uuid)) is not None and not home.same_spot(bare)
+        orders = self.table.heard(goodbye(uuid), bare, self.now_s)
+        assert not (was_elsewhere and any(isinstance(one, Gone) for one in orders)), "believed from a stranger"
+        self.take(orders)
+
+    @rule(uuid=uuids, place=places, boot=boots)
+    def says_update(self, uuid: str, place: Place, boot: int | None) -> None:
+        self.take(self.table.heard(alive(uuid, boot=boot, kind=Kind.UPDATE), place, self.now_s))
+
+    @precondition(lambda self: self.open)
+    @rule(which=st.integers(0, 100), outcome=st.sampled_from(list(Outcome)))
+    def answers(self, which: int, outcome: Outcome) -> None:
+        order = self.open.pop(which % len(self.open))
+        if isinstance(order, Describe):
+            self.take(self.table.described(order.uuid, order.place, outcome, self.now_s))
+        else:
+            there = outcome is Outcome.SOUND
+            self.take(self.table.verified(order.uuid, order.place, there=there, now_s=self.now_s))
+
+    @rule(seconds=st.sampled_from([0.1, 3.0, 10.0, 40.0, 700.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.now_s += seconds
+        self.take(self.table.due(self.now_s))
+
+    @rule()
+    def all_is_silent_for_days(self) -> None:
+        """Whoever is not heard is gone; nothing is left but what waits for an answer, and no timer runs on."""
+        for _ in range(40):
+            self.now_s += 5000.0
+            self.take(self.table.due(self.now_s))
+            for order in self.open:
+                if isinstance(order, Describe):
+                    self.take(self.table.described(order.uuid, order.place, Outcome.UNREACHABLE, self.now_s))
+                else:
+                    self.take(self.table.verified(order.uuid, order.place, there=False, now_s=self.now_s))
+            self.open.clear()
+        assert len(self.table) == 0
+        assert not self.here
+        assert self.table.due(self.now_s) == []
+        assert self.table.soonest_s == math.inf
+
+    @invariant()
+    def table_and_watcher_agree(self) -> None:
+        assert set(self.table.present()) <= self.here
+        assert len(self.here | self.ever | set(KNOWN)) <= 5, "nobody beyond the limit is ever taken in"
+
+    @invariant()
+    def time_is_never_forgotten(self) -> None:
+        """As long as somebody is there and nobody owes an answer, some time is set."""
+        assert not self.table.present() or self.open or self.table.soonest_s < math.inf
+
+
+AnyLink.TestCase.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
+TestAnyLink = AnyLink.TestCase
