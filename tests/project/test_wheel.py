@@ -54,5 +54,6 @@ def test_commands_and_drivers_are_registered(wheel: zipfile.ZipFile) -> None:
     points = configparser.ConfigParser()
     with zipfile.ZipFile(str(wheel.filename)) as archive:
         points.read_string(archive.read(name).decode())
-    assert dict(points["console_scripts"]) == {"heg": "heg.cli:main", "hil": "hil.cli:main"}
-    assert points["heg.drivers"]["modbus"] == "drivers.modbus:DRIVER"
+    commands = {"heg": "heg.cli:main", "hil": "hil.cli:main", "heg-appliance": "appliance.cli:main"}
+    assert dict(points["console_scripts"]) == commands
+    assert dict(points["heg.drivers"]) == {name: f"drivers.{name}:DRIVER" for name in ("feeds", "modbus", "upnp")}
