@@ -1,0 +1,291 @@
+"""All appliances of the house: told by discovery, asked what they are, heard when they change, woken, and known again.
+
+One task looks after all of them, at most so many at a time; an appliance that wants nothing costs nothing.
+"""
+
+import asyncio
+import logging
+import math
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from drivers.upnp import gena
+from drivers.upnp.actions import POWER_WORDS
+from drivers.upnp.actuator import ApplianceActuator
+from drivers.upnp.agenda import Agenda
+from drivers.upnp.appliance import IDENTITY, PROTOCOL, SLEEPING, Appliance
+from drivers.upnp.calls import Calls
+from drivers.upnp.client import HttpClient
+from drivers.upnp.events import Subscriber
+from drivers.upnp.gena import Order
+from drivers.upnp.neighbours import card_of
+from drivers.upnp.parts import Described, GoneWhy, Link
+from drivers.upnp.soap import shortened
+from drivers.upnp.visit import CYCLE_PLACE, Visit
+from drivers.upnp.wake import SecureOn, Waker
+from heg.devices.contract import CommandAnswer, DeviceHandle, DeviceInfo, DriverContext
+from heg.model.appliances import PowerState
+from heg.model.instance import Quality
+from heg.model.refusals import Refusal, RefusalCode, RefusedError
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE = 12
+MOST_APPLIANCES = 512
+_END_WITHIN_S = 2.0
+_WHY = {GoneWhy.BYEBYE: "said goodbye", GoneWhy.EXPIRED: "no announcement within its max-age"}
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """Who we are to appliances: our UUID, and the port of our HTTP server, to which they send their events."""
+
+    uuid: str
+    port: int
+
+
+class Appliances:
+    """The driver's `Watcher`, `EventSink` and `Askers`. `run` is its task; all else is called on the same loop."""
+
+    def __init__(
+        self,
+        context: DriverContext,
+        gateway: Gateway,
+        waker: Waker,
+        secure_on: SecureOn | None = None,
+        *,
+        card: Callable[[str, Link], str] = card_of,
+    ) -> None:
+        self._context = context
+        self._clock = context.clock
+        self._gateway = gateway
+        self._waker = waker
+        self._secure_on = secure_on or SecureOn({})
+        self._card = card
+        self._appliances: dict[str, Appliance] = {}
+        self._agenda = Agenda()
+        self._wake_up = asyncio.Event()
+        self._under_way: set[asyncio.Task[None]] = set()
+        self.calls: Calls | None = None
+
+    async def run(self) -> None:
+        """Look after all appliances until cancelled; then end the subscriptions to their events."""
+        self._recall()
+        async with HttpClient(self._clock) as client:
+            self.calls = Calls(client, self._gateway.uuid)
+            subscriber = Subscriber(client, self._gateway.port)
+            visit = Visit(self.calls, subscriber, self._clock, self, self._card)
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    await self._serve(tasks, visit)
+            finally:
+                self.calls = None
+                await self._unsubscribe(subscriber)
+
+    # What discovery says.
+
+    def found(self, appliance: Described) -> None:
+        """One is there: new, back, elsewhere, or restarted."""
+        kept = self._appliances.get(appliance.uuid) or self._new(appliance.uuid)
+        if kept is None:
+            return
+        kept.arrived(appliance)
+        if kept.handle is not None:
+            self.attach(kept)
+        self._plan(kept)
+
+    def gone(self, uuid: str, why: GoneWhy) -> None:
+        """One is not there any more: asleep when its last word was so, else lost."""
+        kept = self._appliances.get(uuid)
+        if kept is None:
+            return
+        kept.there = False
+        if kept.handle is None:
+            del self._appliances[uuid]
+            self._agenda.put(uuid, math.inf)
+        elif kept.state not in SLEEPING:
+            self.lose(kept, _WHY[why])
+
+    # What appliances send, and ask.
+
+    def notified(self, place: str, headers: Mapping[str, str], body: bytes, peer: str) -> int:
+        """Take a NOTIFY; returns the HTTP status. What is not of a subscription of ours is kept nowhere."""
+        uuid, _, which = place.partition("/")
+        kept = self._appliances.get(uuid)
+        if kept is None or kept.described is None or kept.described.host != peer:
+            return gena.PRECONDITION_FAILED
+        if (subscription := kept.cycle_events if which == CYCLE_PLACE else kept.events) is None:
+            return gena.PRECONDITION_FAILED
+        message = gena.message(headers, body)
+        if isinstance(message, int):
+            if message == gena.BAD_REQUEST:
+                kept.refused(
+                    Refusal(RefusalCode.WRONG_TYPE, "an event message of GENA", f"{len(body)} bytes of another")
+                )
+            return message
+        order = subscription.take(message, self._clock.monotonic_s())
+        if isinstance(order, int):
+            return order
+        if order is Order.GAP:
+            kept.unread = kept.cycle_unread = True
+        if order is not Order.AGAIN:
+            self._take(kept, message.values)
+        self._plan(kept)
+        return gena.OK
+
+    def address_of(self, uuid: str) -> str | None:
+        """Where an appliance is discovered now."""
+        kept = self._appliances.get(uuid)
+        return kept.described.host if kept is not None and kept.there and kept.described is not None else None
+
+    async def ask(self, uuid: str, command: str, arguments: Mapping[str, object]) -> CommandAnswer | None:
+        """Hand in what an appliance asks of the house."""
+        kept = self._appliances.get(uuid)
+        return await kept.handle.ask(command, arguments) if kept is not None and kept.handle is not None else None
+
+    # What visits and actuators need.
+
+    def tell(self, appliance: Appliance, state: PowerState) -> None:
+        """Report what state one says it is in."""
+        appliance.told(state)
+        if appliance.handle is not None:
+            appliance.handle.report("state.power", state.value)
+
+    def wake(self, appliance: Appliance) -> Refusal | None:
+        """Begin to wake one; None when the first packets went out, or are on their way already."""
+        if not appliance.wakeable:
+            text = f"{appliance.wake}, card {appliance.card or 'unknown'}"
+            return Refusal(RefusalCode.UNSUPPORTED, "an appliance that can be woken", text)
+        if appliance.waking is not None:
+            return None
+        appliance.begin_waking(self._clock.monotonic_s())
+        refusal = self._send_packets(appliance)
+        self._plan(appliance)
+        return refusal
+
+    def attach(self, kept: Appliance, before: DeviceInfo | None = None) -> None:
+        """Attach one, or say anew what it is; `before` is what earlier runs left of it."""
+        try:
+            actuator = kept.actuator or ApplianceActuator(kept, self)
+            kept.handle = self._context.attach(kept.info(before), interval_s=math.inf, actuator=actuator)
+            kept.actuator = actuator
+        except RefusedError as error:
+            logger.warning("appliance %s is left out: %s", kept.uuid, error)
+            return
+
+    def lose(self, kept: Appliance, why: str) -> None:
+        """One is lost: what it said last is not known to hold."""
+        handle: DeviceHandle | None = kept.handle
+        if handle is None:
+            return
+        if kept.state is not None:
+            handle.report("state.power", kept.state.value, quality=Quality.STALE)
+        handle.lost(why)
+
+    # How they are looked after.
+
+    async def _serve(self, tasks: asyncio.TaskGroup, visit: Visit) -> None:
+        while True:
+            self._wake_up.clear()
+            now_s = self._clock.monotonic_s()
+            while len(self._under_way) < AT_ONCE and (uuid := self._agenda.take(now_s)) is not None:
+                if (kept := self._appliances.get(uuid)) is not None:
+                    kept.busy = True
+                    task = tasks.create_task(self._look_after(kept, visit), name=f"appliance {uuid}")
+                    self._under_way.add(task)
+                    task.add_done_callback(self._under_way.discard)
+            next_s = self._agenda.next_s() if len(self._under_way) < AT_ONCE else math.inf
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(next_s - now_s, 0.0) if math.isfinite(next_s) else None):
+                    await self._wake_up.wait()
+
+    async def _look_after(self, kept: Appliance, visit: Visit) -> None:
+        try:
+            if kept.there:
+                await visit.pay(kept)
+            elif kept.waking is not None:
+                self._wake_on(kept)
+        except Exception:
+            logger.exception("appliance %s: it is visited later", kept.uuid)
+            kept.failed(self._clock.monotonic_s())
+        finally:
+            kept.busy = False
+            self._plan(kept)
+            self._wake_up.set()
+
+    def _plan(self, kept: Appliance) -> None:
+        """Have it visited when it is due."""
+        if not kept.busy and self._appliances.get(kept.uuid) is kept:
+            self._agenda.put(kept.uuid, kept.due_s())
+            self._wake_up.set()
+
+    def _wake_on(self, kept: Appliance) -> None:
+        """Go on sending packets; when the time is over, it is told as failed."""
+        waking, now_s = kept.waking, self._clock.monotonic_s()
+        if waking is None:
+            return
+        if now_s < waking.until_s:
+            self._send_packets(kept)
+            return
+        kept.waking = None
+        came = f"nothing from it after {waking.sent} rounds of packets"
+        mend = "check that wake-up by network is switched on in its firmware and its system"
+        kept.refused(Refusal(RefusalCode.TIMEOUT, "an appliance that wakes up in time", came, mend))
+
+    def _send_packets(self, kept: Appliance) -> Refusal | None:
+        password = self._secure_on.password(kept.uuid)
+        if isinstance(password, Refusal):
+            kept.waking = None
+            return password
+        link = kept.described.link if kept.described is not None else None
+        refusal = self._waker.wake(kept.sleeper, link, password)
+        if kept.waking is not None:
+            kept.waking.packet_sent(self._clock.monotonic_s())
+        return refusal
+
+    def _take(self, kept: Appliance, values: Mapping[str, str]) -> None:
+        if "CycleId" in values:
+            kept.cycle_unread = True
+        if (word := values.get("PowerState")) is None:
+            return
+        state = POWER_WORDS.get(word)
+        if state is None:
+            expected = f"PowerState as one of {', '.join(POWER_WORDS)}"
+            kept.refused(Refusal(RefusalCode.OUT_OF_RANGE, expected, repr(shortened(word, 40))))
+            return
+        if not kept.there and state is PowerState.ON:
+            if kept.state not in SLEEPING:
+                return  # late news of one that said goodbye
+            kept.there = kept.unread = True  # it woke up, and says so before it announces itself
+        self.tell(kept, state)
+
+    def _new(self, uuid: str) -> Appliance | None:
+        if len(self._appliances) >= MOST_APPLIANCES:
+            logger.warning("appliance %s is left out: expected at most %d", uuid, MOST_APPLIANCES)
+            return None
+        self._appliances[uuid] = Appliance(uuid)
+        return self._appliances[uuid]
+
+    def _recall(self) -> None:
+        """Know again those that may be asleep: looking for them finds nothing."""
+        for info in self._context.known(PROTOCOL):
+            uuid = info.identity.removeprefix(IDENTITY)
+            kept = Appliance(uuid)
+            kept.recall(info)
+            if kept.wakeable and uuid not in self._appliances and len(self._appliances) < MOST_APPLIANCES:
+                self._appliances[uuid] = kept
+                self.attach(kept, info)
+
+    async def _unsubscribe(self, subscriber: Subscriber) -> None:
+        ends = [end for kept in self._appliances.values() for end in _ends(kept, subscriber)]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_END_WITHIN_S):
+                await asyncio.gather(*ends)
+
+
+def _ends(kept: Appliance, subscriber: Subscriber) -> Iterable[Awaitable[None]]:
+    if kept.there and kept.described is not None:
+        yield subscriber.end(kept.events, kept.described.event_url, kept.described.link)
+        if kept.cycle_events is not None:
+            yield subscriber.end(kept.cycle_events, kept.described.cycle_event_url, kept.described.link)

@@ -1,0 +1,138 @@
+"""One HTTP exchange with an appliance: thin, bounded in time, size and number; nothing is followed anywhere else.
+
+All appliances share one session. Those that did not answer of late share a few places of their own, so that a dozen
+frozen ones hold up nobody.
+"""
+
+import asyncio
+import ipaddress
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import aiohttp
+from yarl import URL
+
+from drivers.upnp.parts import Link
+from heg.model.refusals import Refusal, RefusalCode
+from heg.runtime.clock import Clock, real_span
+
+LIMIT_S = 2.5
+"""Of one exchange, its connection included; less than a hand of control waits for its device."""
+AT_ONCE = 24
+AT_ONCE_SILENT = 4
+_MOST_SILENT = 512
+_MEND = "check that it is switched on and in the same network"
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """What came back; header names are found however they are written."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class HttpClient:
+    """Asks appliances over HTTP. `limit_s` (real seconds) is for each exchange from the moment it has its place."""
+
+    def __init__(self, clock: Clock, *, limit_s: float = LIMIT_S, at_once: int = AT_ONCE) -> None:
+        self._limit_s = real_span(clock, limit_s)
+        self._places = asyncio.Semaphore(at_once)
+        self._places_of_silent = asyncio.Semaphore(AT_ONCE_SILENT)
+        self._silent: deque[str] = deque(maxlen=_MOST_SILENT)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        # No connection is kept: 160 of them idle cost more memory than all that is known of their appliances.
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, force_close=True, use_dns_cache=False),
+            timeout=aiohttp.ClientTimeout(total=None),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent", "Content-Type"),
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def ask(
+        self,
+        method: str,
+        url: str,
+        link: Link,
+        *,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        most_bytes: int = 0,
+    ) -> HttpAnswer | Refusal:
+        """Send a request to an appliance on a link; an answer's body of more than `most_bytes` is refused."""
+        where = zoned(URL(url, encoded=True), link)
+        host = where.host or ""
+        async with self._places_of_silent if host in self._silent else self._places:
+            answer = await self._limited(method, where, headers, body, most_bytes)
+        self._note(host, answer)
+        return answer
+
+    async def _limited(
+        self, method: str, url: URL, headers: Mapping[str, str], body: bytes, most_bytes: int
+    ) -> HttpAnswer | Refusal:
+        if self._session is None:
+            return Refusal(RefusalCode.NOT_READY, "a driver that runs", "one that has ended")
+        plain = {**headers, "Host": _authority(url)}
+        try:
+            async with (
+                asyncio.timeout(self._limit_s),
+                self._session.request(method, url, headers=plain, data=body, allow_redirects=False) as response,
+            ):
+                told = await _capped(response.content, most_bytes)
+        except TimeoutError:
+            return Refusal(RefusalCode.TIMEOUT, f"an answer within {self._limit_s:g} s", f"none from {url.host}", _MEND)
+        except (aiohttp.ClientConnectionError, OSError) as error:
+            return Refusal(RefusalCode.DEVICE_LOST, f"a connection to {url.host}", _short(error), _MEND)
+        except (aiohttp.ClientError, ValueError) as error:
+            return Refusal(RefusalCode.WRONG_TYPE, "an answer in HTTP", _short(error), "its maker must mend that")
+        if told is None:
+            return Refusal(RefusalCode.TOO_LARGE, f"an answer of at most {most_bytes} bytes", "more")
+        return HttpAnswer(response.status, response.headers, told)
+
+    def _note(self, host: str, answer: HttpAnswer | Refusal) -> None:
+        silent = isinstance(answer, Refusal) and answer.code in (RefusalCode.TIMEOUT, RefusalCode.DEVICE_LOST)
+        if silent and host not in self._silent:
+            self._silent.append(host)
+        elif not silent and host in self._silent:
+            self._silent.remove(host)
+
+
+def zoned(url: URL, link: Link) -> URL:
+    """Return a URL by which a link-local address is reached: it means nothing without its interface."""
+    host = (url.host or "").partition("%")[0]
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return url
+    return url.with_host(f"{host}%{link.name}") if address.version == 6 and address.is_link_local else url
+
+
+def _authority(url: URL) -> str:
+    """Return host and port without the zone, which is nobody's business but ours (RFC 6874)."""
+    host = (url.host or "").partition("%")[0]
+    return f"[{host}]:{url.port}" if ":" in host else f"{host}:{url.port}"
+
+
+async def _capped(content: aiohttp.StreamReader, most_bytes: int) -> bytes | None:
+    """Return a body, None when it has more bytes; of an answer whose body says nothing, nothing is read."""
+    told = b""
+    while most_bytes and (piece := await content.read(most_bytes + 1 - len(told))):
+        told += piece
+        if len(told) > most_bytes:
+            return None
+    return told
+
+
+def _short(error: Exception) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in f"{error}"[:120]) or type(error).__name__

@@ -1,0 +1,110 @@
+"""Whose network card answers at an address: the kernel's table of neighbours, asked while they are awake.
+
+IPv4 from /proc/net/arp (proc_net(5)), IPv6 by rtnetlink(7), one neighbour at a time. A card's address is
+`aa:bb:cc:dd:ee:ff`.
+"""
+
+import ipaddress
+import re
+import socket
+import struct
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from drivers.upnp.parts import Link
+
+_ARP = Path("/proc/net/arp")
+_COMPLETE = 0x2
+_ETHERNET = "0x1"
+_CARD = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", re.ASCII)
+_NOBODY = "00:00:00:00:00:00"
+_NEW_NEIGHBOUR, _GET_NEIGHBOUR = 28, 30
+_REQUEST = 0x1
+_HEADER = struct.Struct("=IHHII")
+_NEIGHBOUR = struct.Struct("=BxxxiHBB")
+_ATTRIBUTE = struct.Struct("=HH")
+_NDA_DST, _NDA_LLADDR = 1, 2
+_MOST_BYTES = 4_096
+_ANSWER_WITHIN_S = 0.2
+"""The kernel answers before the request returns; a wait is for nothing to hang on."""
+
+
+def card_of(address: str, link: Link) -> str:
+    """Return the address of the network card that answers at an IP address on a link; empty when unknown."""
+    plain = address.partition("%")[0]
+    try:
+        ip = ipaddress.ip_address(plain)
+        if ip.is_loopback:
+            return _played(ip.packed)
+        if ip.version == 4:
+            with _ARP.open(encoding="ascii", errors="replace") as table:
+                return in_arp(table, plain, link.name)
+        return _by_netlink(plain, link.name)
+    except (OSError, ValueError):
+        return ""
+
+
+def is_card(text: str) -> bool:
+    """Tell whether a text is a network card's address that somebody can have."""
+    return _CARD.fullmatch(text) is not None and text != _NOBODY
+
+
+def in_arp(lines: Iterable[str], address: str, interface: str) -> str:
+    """Return the card at an IPv4 address by the lines of /proc/net/arp; empty when it is not there."""
+    for line in lines:
+        columns = line.split()
+        if len(columns) == 6 and columns[0] == address and columns[5] == interface and columns[1] == _ETHERNET:
+            card = columns[3].lower()
+            return card if _flags(columns[2]) & _COMPLETE and is_card(card) else ""
+    return ""
+
+
+def request(address: str, index: int) -> bytes:
+    """Ask the kernel for one neighbour on the interface of an index."""
+    packed = ipaddress.ip_address(address).packed
+    family = socket.AF_INET if len(packed) == 4 else socket.AF_INET6
+    wanted = _NEIGHBOUR.pack(family, index, 0, 0, 0) + _ATTRIBUTE.pack(_ATTRIBUTE.size + len(packed), _NDA_DST) + packed
+    return _HEADER.pack(_HEADER.size + len(wanted), _GET_NEIGHBOUR, _REQUEST, 1, 0) + wanted
+
+
+def answered(data: bytes) -> str:
+    """Return the card that the kernel's answer names; empty when it names none."""
+    if len(data) < _HEADER.size + _NEIGHBOUR.size:
+        return ""
+    size, kind, _bits, _sequence, _port = _HEADER.unpack_from(data)
+    if kind != _NEW_NEIGHBOUR or not _HEADER.size + _NEIGHBOUR.size <= size <= len(data):
+        return ""
+    card = dict(_attributes(data[_HEADER.size + _NEIGHBOUR.size : size])).get(_NDA_LLADDR, b"")
+    text = card.hex(":")
+    return text if is_card(text) else ""
+
+
+def _played(address: bytes) -> str:
+    """Nobody has a card on loopback: whoever plays an appliance there goes by one made of its address."""
+    return (b"\x02\x00" + address[-4:]).hex(":")
+
+
+def _by_netlink(address: str, interface: str) -> str:
+    index = socket.if_nametoindex(interface)
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE) as kernel:
+        kernel.settimeout(_ANSWER_WITHIN_S)
+        kernel.bind((0, 0))
+        kernel.sendto(request(address, index), (0, 0))
+        return answered(kernel.recv(_MOST_BYTES))
+
+
+def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
+    at = 0
+    while at + _ATTRIBUTE.size <= len(data):
+        size, kind = _ATTRIBUTE.unpack_from(data, at)
+        if size < _ATTRIBUTE.size or at + size > len(data):
+            return
+        yield kind & 0x3FFF, data[at + _ATTRIBUTE.size : at + size]
+        at += (size + 3) & ~3
+
+
+def _flags(text: str) -> int:
+    try:
+        return int(text, 16)
+    except ValueError:
+        return 0

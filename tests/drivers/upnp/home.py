@@ -1,0 +1,121 @@
+"""The driver's talking half in a home: data interface, device manager, HTTP server for events, on one stepped loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from drivers.upnp.appliances import Appliances, Gateway
+from drivers.upnp.parts import Link
+from drivers.upnp.server import HttpServer, events_to
+from drivers.upnp.wake import Datagram, SecureOn, Waker
+from heg.data.interface import DataInterface
+from heg.devices.contract import AttachedActuator, DeviceInfo
+from heg.devices.manager import DeviceManager
+from heg.model.instance import Instance, Location
+from heg.model.policy import CUSTOMER
+from heg.model.records import DeviceRecord
+from heg.runtime.clock import Clock
+from tests.drivers.upnp.peer import Peer, peers
+from tests.drivers.upnp.serving import free_port
+
+OURS = "0a0a0a0a-0000-4000-8000-000000000001"
+LOOPBACK = Link("lo", "127.0.0.1")
+
+
+class Remembering(DeviceManager):
+    """A device manager that remembers these from earlier runs."""
+
+    earlier: tuple[DeviceInfo, ...] = ()
+
+    def known(self, protocol: str) -> tuple[DeviceInfo, ...]:
+        return self.earlier
+
+
+class Home:
+    """What a test sees."""
+
+    def __init__(self, clock: Clock, *, earlier: tuple[DeviceInfo, ...] = (), secure_on: SecureOn | None = None):
+        self.clock = clock
+        self.data = DataInterface(clock, "home")
+        self.manager = Remembering(self.data.admit(CUSTOMER, "devices"), clock)
+        self.manager.earlier = earlier
+        self.door = self.data.admit(CUSTOMER, "test")
+        self.packets: list[Datagram] = []
+        self.port = free_port()
+        waker = Waker(lambda: (LOOPBACK,), send=lambda datagram, _port: self.packets.append(datagram))
+        self.appliances = Appliances(self.manager, Gateway(OURS, self.port), waker, secure_on)
+        self.refused: Counter[str] = Counter()
+        self.server = HttpServer(clock, self.port, [events_to(self.appliances)], self.refused)
+        self.server.listen((LOOPBACK,))
+
+    def instance(self, variable: str, device: str, part: str = "") -> Instance | None:
+        return self.door.latest(variable, Location("home", device, part))
+
+    def value(self, variable: str, device: str, part: str = "") -> Any:
+        found = self.instance(variable, device, part)
+        return None if found is None else found.value
+
+    def record(self, device: str) -> DeviceRecord:
+        value = self.value("device", device)
+        assert isinstance(value, DeviceRecord)
+        return value
+
+    def actuator(self, name: str) -> AttachedActuator:
+        return next(item for item in self.manager.actuators() if item.name == name)
+
+    def refusals(self, name: str) -> dict[str, int]:
+        """What was refused of an appliance, by name."""
+        return {str(code): count for code, count in self.manager._devices[self._identity(name)].refusals.items()}
+
+    async def until(self, holds: Callable[[], object], within_s: float = 60.0) -> float:
+        """Seconds until it holds."""
+        began_s = self.clock.monotonic_s()
+        while not holds():
+            assert self.clock.monotonic_s() - began_s < within_s, f"not within {within_s:g} s"
+            await self.clock.sleep(0.05)
+        return self.clock.monotonic_s() - began_s
+
+    async def settled(self, *appliances: Peer) -> None:
+        """Have these been found, asked and subscribed to."""
+        for one in appliances:
+            self.appliances.found(one.described)
+        kept = [self.appliances._appliances[one.uuid] for one in appliances]
+        await self.until(lambda: all(one.settled and one.events.sid and not one.busy for one in kept))
+
+    def _identity(self, name: str) -> str:
+        return self.record(name).identity
+
+
+@contextlib.asynccontextmanager
+async def a_home(clock: Clock, *wanted: Peer, **more: Any) -> AsyncIterator[Home]:
+    """Everything up; the appliances are there and not found yet."""
+    home = Home(clock, **more)
+    tasks = [
+        asyncio.create_task(home.manager.run()),
+        asyncio.create_task(home.server.run()),
+        asyncio.create_task(home.appliances.run()),
+    ]
+    try:
+        async with peers(*wanted):
+            await home.until(lambda: home.server.places and home.appliances.calls is not None)
+            yield home
+            for task in tasks:
+                if task.done():
+                    task.result()
+            await _end(tasks[2:])
+            await _end(tasks[:2])
+    finally:
+        await _end(tasks)
+        await home.data.close()
+
+
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,355 @@
+"""Appliances from the gateway's side: met, heard, commanded, lost, asleep, woken, and known again."""
+
+from dataclasses import replace
+
+import pytest
+
+from drivers.upnp.parts import GoneWhy
+from heg.devices.contract import DeviceInfo, ReadBack
+from heg.model.appliances import CycleOffer, PowerState, WakeMethod
+from heg.model.capabilities import ApplianceCapability
+from heg.model.instance import Quality
+from heg.model.leases import SetPoint
+from heg.model.records import DeviceStatus
+from heg.model.refusals import Refusal, RefusalCode
+from heg.runtime.clock import Clock
+from tests.drivers.upnp.home import OURS, a_home
+from tests.drivers.upnp.peer import Peer, a_cycle, event_body, http_answer, soap_answer
+from tests.support.stepped import stepped
+
+ON, STANDBY, OFF = (SetPoint(power_state=state) for state in PowerState.__members__.values())
+CARD = "02:00:7f:00:00:0b"
+
+
+@stepped
+async def test_one_that_is_found_is_a_device_with_its_state(clock: Clock) -> None:
+    peer = Peer(cycle=a_cycle())
+    async with a_home(clock, peer) as home:
+        await home.settled(peer)
+        assert home.value("state.power", "kettle-1") == "on"
+        record = home.record("kettle-1")
+        assert record.identity == f"uuid:{peer.uuid}"
+        assert (record.address, record.hardware, record.protocol) == ("127.0.0.11", CARD, "upnp")
+        assert record.capabilities == (ApplianceCapability(2.1, wake=WakeMethod.WOL),)
+        assert peer.arguments[0] == {"UUID": OURS, "Address": "127.0.0.1"}
+        offer = home.value("cycle.offer", "kettle-1")
+        assert isinstance(offer, CycleOffer)
+        assert (offer.id, offer.name) == ("c1", "eco")
+        assert offer.curve is not None
+        assert offer.curve.power_kw == (2.0, 0.3005, 1.5)
+    assert peer.asked[-2:] == ["UNSUBSCRIBE", "UNSUBSCRIBE"]
+    assert set(peer.statuses) == {200}
+
+
+@stepped
+async def test_a_change_comes_as_an_event(clock: Clock) -> None:
+    peer = Peer(event_first=False)
+    async with a_home(clock, peer) as home:
+        await home.settled(peer)
+        before = len(peer.asked)
+        await peer.notify("<PowerState>ON</PowerState>", skip=-1)
+        await peer.become("Standby")
+        assert home.value("state.power", "kettle-1") == "standby"
+        assert peer.statuses == [200, 200]
+        assert len(peer.asked) == before
+
+
+@stepped
+async def test_after_a_gap_the_state_is_asked_for(clock: Clock) -> None:
+    peer = Peer()
+    async with a_home(clock, peer) as home:
+        await home.settled(peer)
+        peer.state = "OFF"
+        before = peer.asked.count("GetPowerState")
+        await peer.notify("<Other>1</Other>", skip=1)
+        await home.until(lambda: home.value("state.power", "kettle-1") == "off", within_s=2.0)
+        assert peer.asked.count("GetPowerState") == before + 1
+        await peer.become("ON")
+        assert home.value("state.power", "kettle-1") == "on"
+
+
+@stepped
+async def test_orders_are_carried_out_and_read_back(clock: Clock) -> None:
+    peer = Peer()
+    async with a_home(clock, peer) as home:
+        await home.settled(peer)
+        actuator = home.actuator("kettle-1").actuator
+        assert await actuator.read_back() == ReadBack(True, ON)
+        assert await actuator.apply(STANDBY) is None
+        assert peer.state == "Standby"
+        assert await actuator.read_back() == ReadBack(True, STANDBY)
+        assert await actuator.apply(OFF) is None
+        assert await actuator.read_back() == ReadBack(True, OFF)
+        assert await actuator.release() is None
+        assert peer.state == "ON"
+        assert await actuator.read_back() == ReadBack(False, OFF)  # no event told us yet
+
+
+@stepped
+async def test_what_somebody_else_changed_is_not_put_back(clock: Clock) -> None:
+    peer = Peer()
+    async with a_home(clock, peer) as home:
+        await home.settled(peer)
+        actuator = home.actuator("kettle-1").actuator
+        await actuator.apply(STANDBY)
+        await peer.become("OFF")
+        assert await actuator.release() is None
+        assert peer.state == "OFF"
+
+
+@stepped
+async def test_its_own_judgement_stands_and_is_counted(clock: Clock) -> None:
+    peer = Peer(faults={"OperationOff": (802, "the pump\x7f runs"), "GoToStandby": (801, "")})
+    async with a_home(clock, peer) as home:
+        await home.settled(peer)
+        actuator = home.actuator("kettle-1").actuator
+        refusal = await actuator.apply(OFF)
+        assert isinstance(refusal, Refusal)
+        assert refusal.code is RefusalCode.DEVICE_REFUSED
+        assert refusal.came == "UPnP error 802 (busy): the pump  runs"
+        assert await actuator.read_back() == ReadBack(True, ON)
+        assert home.refusals("kettle-1") == {"device_refused": 1}
+        peer.state = "Standby"
+        peer.faults = {"GoToStandby": (801, "")}
+
+
+@stepped
+async def test_one_that_will_not_be_given_back_has_itself_back(clock: Clock) -> None:
+    peer = Peer(state="Standby")
+    async with a_home(clock, peer) as home:
+        await home.settled(peer)
+        actuator = home.actuator("kettle-1").actuator
+        await actuator.apply(ON)
+        await actuator.read_back()
+        peer.faults = {"GoToStandby": (802, "")}
+        assert await actuator.release() is None
+        assert await actuator.read_back() == ReadBack(False, ON)
+        assert home.refusals("kettle-1") == {"device_refused": 1}
+
+
+@pytest.mark.parametrize("why", list(GoneWhy))
+@stepped
+async def test_gone_while_on_is_lost_and_comes_back_by_itself(clock: Clock, why: GoneWhy) -> None:
+    peer = Peer()
+    async with a_home(clock, peer) as home:
+        await home.settled(peer)
+        home.appliances.gone(peer.uuid, why)
+        record = home.record("kettle-1")
+        assert record.status is DeviceStatus.LOST
+        words = {GoneWhy.BYEBYE: "said goodbye", GoneWhy.EXPIRED: "no announcement within its max-age"}
+        assert words[why] in record.detail
+        found = home.instance("state.power", "kettle-1")
+        assert found is not None
+        assert found.quality is Quality.STALE
+        assert home.appliances.address_of(peer.uuid) is None
+        await home.settled(peer)
+        assert home.record("kettle-1").status is DeviceStatus.ATTACHED
+        assert home.appliances.address_of(peer.uuid) == peer.host
+        found = home.instance("state.power", "kettle-1")
+        assert found is not None
+        assert found.quality is Quality.GOOD
+
+
+@stepped
+async def test_gone_after_it_fell_asleep_is_asleep(clock: Clock) -> None:
+    peer = Peer()
+    async with a_home(clock, peer) as home:
+        await home.settled(peer)
+        await peer.become("Standby")
+        home.appliances.gone(peer.uuid, GoneWhy.BYEBYE)
+        assert home.actuator("kettle-1").present
+        assert await home.actuator("kettle-1").actuator.read_back() == ReadBack(True, STANDBY)
+
+
+@stepped
+async def test_one_that_sleeps_is_woken_and_confirmed_by_its_return(clock: Clock) -> None:
+    peer = Peer()
+    async with a_home(clock, peer) as home:
+        await home.settled(peer)
+        await peer.become("Standby")
+        home.appliances.gone(peer.uuid, GoneWhy.BYEBYE)
+        actuator = home.actuator("kettle-1").actuator
+        assert await actuator.apply(ON) is None
+        assert len(home.packets) == 1
+        await clock.sleep(10)
+        assert len(home.packets) == 4  # at 0, 1, 3 and 7 s
+        assert {one.payload for one in home.packets} == {b"\xff" * 6 + bytes.fromhex(CARD.replace(":", "")) * 16}
+        assert await actuator.apply(ON) is None
+        assert len(home.packets) == 4
+        await home.settled(peer)  # back, and still in standby: it is ordered on
+        await home.until(lambda: peer.state == "ON", within_s=2.0)
+        await clock.sleep(60)
+        assert len(home.packets) == 4
+        assert await actuator.read_back() == ReadBack(True, ON)
+
+
+@stepped
+async def test_an_event_of_a_sleeper_is_its_return_too(clock: Clock) -> None:
+    peer = Peer()
+    async with a_home(clock, peer) as home:
+        await home.settled(peer)
+        await peer.become("Standby")
+        home.appliances.gone(peer.uuid, GoneWhy.EXPIRED)
+        assert await home.actuator("kettle-1").actuator.apply(ON) is None
+        await peer.become("ON")
+        assert home.value("state.power", "kettle-1") == "on"
+        await clock.sleep(60)
+        assert len(home.packets) == 1
+
+
+@stepped
+async def test_one_that_does_not_wake_is_told_as_failed(clock: Clock) -> None:
+    peer = Peer(state="OFF")
+    async with a_home(clock, peer) as home:
+        await home.settled(peer)
+        home.appliances.gone(peer.uuid, GoneWhy.BYEBYE)
+        assert await home.actuator("kettle-1").actuator.apply(ON) is None
+        await clock.sleep(89)
+        assert home.refusals("kettle-1") == {}
+        await clock.sleep(2)
+        assert home.refusals("kettle-1") == {"timeout": 1}
+        count = len(home.packets)
+        assert count == 9  # at 0, 1, 3, 7, 15, 30, 45, 60, 75 s, and no more than that fit
+        await clock.sleep(100)
+        assert len(home.packets) == count
+
+
+@stepped
+async def test_one_known_from_before_is_woken_though_nobody_found_it(clock: Clock) -> None:
+    peer = Peer(state="OFF")
+    earlier = DeviceInfo(
+        f"uuid:{peer.uuid}", "Peer", "Kettle", "K1", "", "upnp", peer.host,
+        (ApplianceCapability(1.5, wake=WakeMethod.WOWLAN),), "kettle-1", CARD,
+    )  # fmt: skip
+    deaf = DeviceInfo("uuid:deaf", "", "", "", "", "upnp", "", (ApplianceCapability(1.0),), "deaf", CARD)
+    async with a_home(clock, peer, earlier=(earlier, deaf)) as home:
+        assert home.manager.devices() == ("kettle-1",)
+        actuator = home.actuator("kettle-1").actuator
+        answer = await actuator.read_back()
+        assert isinstance(answer, Refusal)
+        assert answer.code is RefusalCode.NOT_READY
+        assert await actuator.apply(ON) is None
+        assert [one.address for one in home.packets] == [peer.host]
+        await home.settled(peer)
+        assert home.record("kettle-1").capabilities == (ApplianceCapability(1.5, wake=WakeMethod.WOL),)
+
+
+@stepped
+async def test_it_is_followed_to_another_address(clock: Clock) -> None:
+    peer, elsewhere = Peer(), Peer(number=2)
+    async with a_home(clock, peer, elsewhere) as home:
+        await home.settled(peer)
+        elsewhere.number, elsewhere.state = 1, "OFF"
+        moved = elsewhere.described
+        base = f"http://127.0.0.12:{elsewhere.port}"
+        moved = replace(moved, host="127.0.0.12", control_url=f"{base}/control", event_url=f"{base}/event")
+        home.appliances.found(moved)
+        await home.until(lambda: home.value("state.power", "kettle-1") == "off", within_s=2.0)
+        assert home.record("kettle-1").address == "127.0.0.12"
+        assert home.manager.devices() == ("kettle-1",)
+
+
+@stepped
+async def test_subscriptions_are_prolonged_and_begun_anew(clock: Clock) -> None:
+    peer = Peer(granted_s=300)
+    async with a_home(clock, peer) as home:
+        await home.settled(peer)
+        await clock.sleep(160)
+        assert peer.asked.count("RENEW") == 1
+        assert peer.asked.count("GetPowerState") == 2  # and it is asked itself, for the last event may be lost
+        peer.subscribed.clear()  # it restarted without a word
+        await clock.sleep(150)
+        assert peer.asked.count("RENEW") == 2
+        assert peer.asked.count("SUBSCRIBE") == 2
+        await peer.become("OFF")
+        assert home.value("state.power", "kettle-1") == "off"
+
+
+@stepped
+async def test_strangers_events_are_refused_and_kept_nowhere(clock: Clock) -> None:
+    peer = Peer()
+    async with a_home(clock, peer) as home:
+        await home.settled(peer)
+        sid, subscriber = next(iter(peer.subscribed.items()))
+        body = event_body("<PowerState>OFF</PowerState>")
+        assert await peer.send_event(subscriber, "uuid:other", "1", body) == 412
+        assert await peer.send_event(subscriber, sid, "1", body, source="127.0.0.99") == 412
+        assert await peer.send_event(subscriber, sid, "-1", body) == 400
+        assert await peer.send_event(subscriber, sid, "1", b"<nothing/>") == 400
+        path, subscriber.path = subscriber.path, "/events/00000000-0000-0000-0000-000000000000"
+        assert await peer.send_event(subscriber, sid, "1", body) == 412
+        subscriber.path = path + "/cycle"
+        assert await peer.send_event(subscriber, sid, "1", body) == 412
+        subscriber.path = path
+        assert home.value("state.power", "kettle-1") == "on"
+        statuses = [await peer.send_event(subscriber, sid, str(1 + n), body) for n in range(30)]
+        assert statuses.count(503) > 5
+        await clock.sleep(10)
+        assert await peer.send_event(subscriber, sid, "31", body) == 200
+        assert home.refusals("kettle-1") == {"wrong_type": 2}
+
+
+@stepped
+async def test_one_that_answers_nonsense_is_attached_and_counted(clock: Clock) -> None:
+    bad = http_answer(soap_answer("GetPowerState", "<PowerState>BOILING</PowerState><RegID>0</RegID>"))
+    peer = Peer(raw={"GetPowerState": bad, "WakeUpMethod": http_answer(b"x" * 100_000)})
+    async with a_home(clock, peer) as home:
+        home.appliances.found(peer.described)
+        await home.until(lambda: home.manager.devices() == ("kettle-1",), within_s=2.0)
+        await clock.sleep(1)
+        assert home.refusals("kettle-1") == {"out_of_range": 1}
+        peer.raw.pop("GetPowerState")
+        await home.until(lambda: home.value("state.power", "kettle-1") == "on", within_s=5.0)
+        await home.until(lambda: home.refusals("kettle-1").get("too_large") == 1, within_s=5.0)
+
+
+@stepped
+async def test_one_that_announces_itself_and_does_not_answer_is_lost(clock: Clock) -> None:
+    frozen, sound = Peer(silent=True), Peer(number=2)
+    async with a_home(clock, frozen, sound) as home:
+        home.appliances.found(frozen.described)
+        await home.settled(sound)
+        await home.until(lambda: len(home.manager.devices()) == 2, within_s=5.0)
+        await home.until(lambda: home.record("kettle-1").status is DeviceStatus.LOST, within_s=60.0)
+        assert home.record("kettle-2").status is DeviceStatus.ATTACHED
+        frozen.silent = False
+        await home.until(lambda: home.record("kettle-1").status is DeviceStatus.ATTACHED, within_s=120.0)
+
+
+@stepped
+async def test_standby_periods_are_registered_at_the_appliance(clock: Clock) -> None:
+    peer = Peer()
+    async with a_home(clock, peer) as home:
+        await home.settled(peer)
+        actuator = home.actuator("kettle-1").actuator
+        assert await actuator.standby_period("22:00:00", "06:00:00") == 7  # type: ignore[attr-defined]
+        assert peer.arguments[-1] == {
+            "UUID": OURS,
+            "Address": "127.0.0.1",
+            "StartTime": "22:00:00",
+            "StopTime": "06:00:00",
+        }
+        assert await actuator.withdraw(7) is None  # type: ignore[attr-defined]
+        assert peer.arguments[-1]["RegID"] == "7"
+        wrong = await actuator.standby_period("22:00", "06:00:00")  # type: ignore[attr-defined]
+        assert isinstance(wrong, Refusal)
+        assert peer.asked[-1] == "Withdraw"  # nothing was sent
+        peer.faults = {"Withdraw": (803, "never seen")}
+        refusal = await actuator.withdraw(8)  # type: ignore[attr-defined]
+        assert isinstance(refusal, Refusal)
+        assert "803 (not registered)" in refusal.came
+
+
+@stepped
+async def test_a_cycle_that_changes_is_read_again(clock: Clock) -> None:
+    peer = Peer(cycle=a_cycle())
+    async with a_home(clock, peer) as home:
+        await home.settled(peer)
+        await home.until(lambda: len(peer.subscribed) == 2)
+        peer.cycle = a_cycle(CycleId="", PowerCurve="", StepMinutes="0", EarliestStart="", LatestEnd="")
+        await peer.notify("<CycleId></CycleId>", path="cycle")
+        await home.until(lambda: home.value("cycle.offer", "kettle-1").id == "", within_s=2.0)
+        assert home.refusals("kettle-1") == {}
+        peer.cycle = a_cycle(CycleId="c2", PowerCurve="2000,x")
+        await peer.notify("<CycleId>c2</CycleId>", path="cycle")
+        await home.until(lambda: home.refusals("kettle-1") == {"wrong_type": 1}, within_s=2.0)
