@@ -1,4 +1,4 @@
-"""The house: load, producers, storages and cars behind one connection point, moved on in fixed steps.
+"""The house: load, producers, storages, cars and appliances behind one connection point, moved on in fixed steps.
 
 The step grid is fixed (`step_s`), so what happens does not depend on how often anyone looks: `advance_to` runs
 the steps that are due. Devices read the state of the last step.
@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from hil.house.appliance import Appliance, ApplianceConfig
 from hil.house.battery import Battery, BatteryConfig
 from hil.house.grid import REACTIVE_PER_ACTIVE_PPM, Books, GridState, voltages
 from hil.house.producer import Producer, ProducerConfig
@@ -53,6 +54,7 @@ class HouseConfig:
     batteries: Mapping[str, BatteryConfig] = field(default_factory=lambda: {"battery": BatteryConfig()})
     producers: Mapping[str, ProducerConfig] = field(default_factory=lambda: {"pv": ProducerConfig()})
     vehicles: Mapping[str, VehicleConfig] = field(default_factory=dict)
+    appliances: Mapping[str, ApplianceConfig] = field(default_factory=dict)
     history_s: float = 12.0
 
     def __post_init__(self) -> None:
@@ -73,6 +75,7 @@ class House:
         self.batteries = {name: Battery(built) for name, built in config.batteries.items()}
         self.producers = {name: Producer(built) for name, built in config.producers.items()}
         self.vehicles = {name: Vehicle(built) for name, built in config.vehicles.items()}
+        self.appliances = {name: Appliance(built) for name, built in config.appliances.items()}
         self.consumed_nanojoule = 0
         self.load: Phases = (0, 0, 0)
         self.controllers: list[Callable[[float], None]] = []
@@ -117,6 +120,11 @@ class House:
     def vehicles_kw(self) -> float:
         """What all cars take now."""
         return kilowatts(sum(vehicle.power_milliwatt for vehicle in self.vehicles.values()))
+
+    @property
+    def appliances_kw(self) -> float:
+        """What all appliances draw now, those that simulate a program."""
+        return kilowatts(sum(appliance.power_milliwatt for appliance in self.appliances.values()))
 
     def switch(self, name: str, power_kw: float, phase: int | None = None) -> None:
         """Switch a named load to this power (0 takes it away), on one phase (1 to 3) or spread over the three."""
@@ -163,8 +171,7 @@ class House:
             if battery.reactive_kvar:
                 for index, var in enumerate(split(milliwatts(battery.reactive_kvar), self._battery_ppm[name])):
                     reactive[index] -= var
-        first, second, third = self._charge(dt_us, (first, second, third))
-        active = (first, second, third)
+        active = self._run(dt_us, self._charge(dt_us, (first, second, third)))
         self.grid = GridState(
             self.at_us, active, (reactive[0], reactive[1], reactive[2]), self.grid.books.after(active, dt_us)
         )
@@ -188,6 +195,7 @@ class House:
         produced = sum(producer.produced_nanojoule for producer in self.producers.values())
         kept = sum(battery.charged_nanojoule - battery.discharged_nanojoule for battery in self.batteries.values())
         kept += sum(vehicle.charged_nanojoule for vehicle in self.vehicles.values())
+        kept += sum(appliance.consumed_nanojoule for appliance in self.appliances.values())
         return books.imported - books.exported + produced - self.consumed_nanojoule - kept
 
     def _charge(self, dt_us: int, before: Phases) -> Phases:
@@ -200,6 +208,13 @@ class House:
             part = split(vehicle.step(dt_us, mean_v), self._vehicle_ppm[name])
             first, second, third = first + part[0], second + part[1], third + part[2]
         return first, second, third
+
+    def _run(self, dt_us: int, before: Phases) -> Phases:
+        """What the connection point carries with the appliances on top."""
+        drawn = list(before)
+        for appliance in self.appliances.values():
+            drawn[appliance.config.phase - 1] += appliance.step(dt_us)
+        return drawn[0], drawn[1], drawn[2]
 
     def _look(self) -> None:
         load = split(milliwatts(max(0.0, self.weather.demand_kw(self.at_us / MICROSECONDS))), self._load_ppm)
