@@ -13,6 +13,7 @@ import asyncio
 import json
 from typing import Any, Self
 
+from hil.appliances.handle import ApplianceHandle
 from hil.faults import FaultError, apply, fault_of
 from hil.house.vehicle import Vehicle
 from hil.rig import Handle, Rig
@@ -32,6 +33,8 @@ def status(rig: Rig) -> dict[str, Any]:
         "production_kw": round(house.producers_kw, 4),
         "storage_kw": round(house.batteries_kw, 4),
         "vehicle_kw": round(house.vehicles_kw, 4),
+        "appliances_kw": round(house.appliances_kw, 4),
+        "appliances": {name: _appliance(handle) for name, handle in rig.appliances.items()},
         "vehicles": {name: _vehicle(vehicle) for name, vehicle in house.vehicles.items()},
         "soc": {name: round(battery.soc, 5) for name, battery in house.batteries.items()},
         "imported_kwh": house.grid.books.imported / 3.6e15,
@@ -52,6 +55,7 @@ def status_line(rig: Rig) -> str:
         f"{now['house_utc']}  load {now['load_kw']:6.3f}  pv {now['production_kw']:6.3f}  "
         f"storage {now['storage_kw']:+7.3f}  grid {now['grid_kw']:+7.3f} kW  {soc}"
         + (f"  car {now['vehicle_kw']:6.3f} kW" if now["vehicles"] else "")
+        + (f"  appliances {now['appliances_kw']:6.3f} kW" if now["appliances"] else "")
     )
 
 
@@ -118,6 +122,19 @@ def _writes(rig: Rig, asked: dict[str, Any]) -> dict[str, Any]:
         return {"writes": handle.writes(point), "changes": handle.changes(point), "shown": handle.shown(point)}
     except (KeyError, ValueError) as error:
         raise FaultError(f"point {point!r}: expected one of this device's, such as 704.WSetEna") from error
+
+
+def _appliance(handle: ApplianceHandle) -> dict[str, Any]:
+    return {
+        "address": handle.address,
+        "uuid": handle.uuid,
+        "state": str(handle.state),
+        "power_kw": round(handle.power_kw, 4),
+        "reachable": handle.reachable,
+        "subscribers": handle.subscribers,
+        "orders": handle.orders,
+        "refused": handle.refused,
+    }
 
 
 def _vehicle(vehicle: Vehicle) -> dict[str, Any]:

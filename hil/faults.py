@@ -11,6 +11,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from heg.model.appliances import PowerState
+from hil.appliances.handle import ApplianceHandle
+from hil.appliances.settings import CycleSettings
+from hil.appliances.trouble import Corruption
 from hil.rig import ChargerHandle, Handle, MeterHandle, ProducerHandle, Rig, StorageHandle
 
 GATEWAY = "gateway"
@@ -46,7 +50,7 @@ def fault_of(table: Mapping[str, Any]) -> Fault:
         kind, device = table["fault"], str(table.get("device", ""))
     else:
         raise FaultError('expected {"fault": NAME, "device": NAME} or {"switch": NAME, "power_kw": NUMBER}')
-    known = GATEWAY_FAULTS if device == GATEWAY else {name: one.arguments for name, one in _KINDS.items()}
+    known = GATEWAY_FAULTS if device == GATEWAY else _ARGUMENTS
     if kind not in known:
         raise FaultError(f"fault {kind!r}: expected one of {', '.join(sorted(known))}")
     needed = known[kind]
@@ -70,12 +74,15 @@ async def apply(rig: Rig, fault: Fault, hands: GatewayHands | None = None) -> No
         phase = fault.arguments.get("phase")
         rig.truth.switch(fault.arguments["switch"], float(fault.arguments.get("power_kw", 0.0)), phase)
         return
-    handle = rig.handles.get(fault.device)
+    handle = rig.handles.get(fault.device) or rig.appliances.get(fault.device)
     if handle is None:
-        raise FaultError(f"device {fault.device!r}: expected one of {', '.join(sorted(rig.handles))}")
-    kind = _KINDS[fault.kind]
-    if not isinstance(handle, kind.fits):
-        raise FaultError(f"fault {fault.kind!r} does not fit {fault.device}: expected a {_said(kind.fits)}")
+        raise FaultError(
+            f"device {fault.device!r}: expected one of {', '.join(sorted({*rig.handles, *rig.appliances}))}"
+        )
+    kinds = _APPLIANCE_KINDS if isinstance(handle, ApplianceHandle) else _KINDS
+    if (kind := kinds.get(fault.kind)) is None or not isinstance(handle, kind.fits):
+        expected = _said(kind.fits) if kind is not None else ", ".join(sorted(kinds))
+        raise FaultError(f"fault {fault.kind!r} does not fit {fault.device}: expected a {expected}")
     try:
         outcome = kind.act(handle, dict(fault.arguments))
     except (KeyError, TypeError, ValueError) as error:
@@ -162,6 +169,46 @@ _KINDS: dict[str, _Kind] = {
         {"percent": _NUMBER},
         ProducerHandle,
     ),
+}
+
+
+def _load(handle: ApplianceHandle, given: dict[str, Any]) -> Awaitable[None]:
+    settings = {name: given[name] for name in given if name != "power_kw"}
+    return handle.is_loaded(CycleSettings(tuple(map(float, given["power_kw"])), **settings))
+
+
+def _refuse(handle: ApplianceHandle, given: dict[str, Any]) -> None:
+    handle.refuses(*([PowerState(given["state"])] if "state" in given else []))
+
+
+def _appliance(act: Callable[[ApplianceHandle, dict[str, Any]], object], **arguments: Any) -> _Kind:
+    return _Kind(act, arguments, ApplianceHandle)
+
+
+_APPLIANCE_KINDS: dict[str, _Kind] = {
+    "well": _appliance(lambda handle, _: handle.behaves()),
+    "away": _appliance(lambda handle, _: handle.loses_power()),
+    "goodbye": _appliance(lambda handle, _: handle.says_goodbye()),
+    "back": _appliance(lambda handle, _: handle.comes_back()),
+    "move": _appliance(lambda handle, given: handle.moves(given["host"]), host=str),
+    "frozen": _appliance(lambda handle, _: handle.freezes()),
+    "thaw": _appliance(lambda handle, _: handle.thaws()),
+    "corrupt": _appliance(lambda handle, given: handle.is_corrupted(Corruption(given["how"])), how=str),
+    "shout": _appliance(lambda handle, _: handle.shouts_garbage()),
+    "skip": _appliance(lambda handle, given: handle.skips_events(int(given.get("count", 1))), count=int),
+    "unsafe": _appliance(_refuse, state=str),
+    "press": _appliance(lambda handle, given: handle.is_switched(PowerState(given["state"])), state=str),
+    "load": _appliance(_load, power_kw=list, step_minutes=int, within_h=_NUMBER, name=str),
+    "unload": _appliance(lambda handle, _: handle.is_unloaded()),
+}
+"""What an appliance can suffer, or be used for by a person."""
+
+_ARGUMENTS: dict[str, Mapping[str, Any]] = {
+    kind: {
+        **(_KINDS[kind].arguments if kind in _KINDS else {}),
+        **(_APPLIANCE_KINDS[kind].arguments if kind in _APPLIANCE_KINDS else {}),
+    }
+    for kind in (*_KINDS, *_APPLIANCE_KINDS)
 }
 
 

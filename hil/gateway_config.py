@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from hil.appliances.handle import ApplianceHandle
 from hil.devices.server import SerialTransport
 from hil.replay.prices import Prices, write_prices
 from hil.replay.weather import Replay
@@ -34,6 +36,9 @@ def gateway_config(
         "device": {name: _owner_knows(handle) for name, handle in rig.handles.items()},
         "modbus": _modbus(rig, timeout_s),
     }
+    if rig.appliances:
+        tables["device"] |= {name: _owner_says(handle) for name, handle in rig.appliances.items()}
+        tables["upnp"] = _upnp(rig)
     if prices is not None and (priced := _priced(rig)) is not None:
         file = {"path": str(prices.resolve())}
         if priced[1].published:
@@ -91,6 +96,36 @@ def _owner_knows(handle: Handle) -> dict[str, Any]:
     }
 
 
+def _owner_says(handle: ApplianceHandle) -> dict[str, Any]:
+    settings = handle.settings
+    said: dict[str, Any] = {"identity": f"uuid:{handle.uuid}", "importance": settings.importance}
+    for key in ("min_on_minutes", "min_off_minutes"):
+        if (minutes := getattr(settings, key)) is not None:
+            said[key] = minutes
+    return said
+
+
+def _upnp(rig: Rig) -> dict[str, Any]:
+    """Appliances on the loopback are asked one by one: multicast is off there. Those of a network are found by it."""
+    local = sorted(handle.address for handle in rig.appliances.values() if handle.address.startswith("127."))
+    if not local:
+        return {}
+    return {
+        "interfaces": ["lo"],
+        "search_targets": local,
+        "search_interval_s": 60.0,
+        "port": free_port_of("127.0.0.1", socket.SOCK_STREAM),
+        "search_port": free_port_of("127.0.0.1", socket.SOCK_DGRAM),
+    }
+
+
+def free_port_of(host: str, kind: socket.SocketKind) -> int:
+    """A port of TCP (`SOCK_STREAM`) or UDP that is free now."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
 def _modbus(rig: Rig, timeout_s: float) -> dict[str, Any]:
     """Where to look: every address of the rig with every unit id on it."""
     hosts: dict[str, set[int]] = {}
@@ -132,7 +167,9 @@ def toml(tables: Mapping[str, Any], prefix: str = "") -> str:
     for key, value in tables.items():
         name = f"{prefix}{key}"
         if isinstance(value, Mapping):
-            header = f"\n[{name}]\n" if any(not isinstance(inner, Mapping) for inner in value.values()) else ""
+            header = (
+                f"\n[{name}]\n" if not value or any(not isinstance(inner, Mapping) for inner in value.values()) else ""
+            )
             below.append(header + toml(value, name + "."))
         elif isinstance(value, list) and value and all(isinstance(entry, Mapping) for entry in value):
             below += [f"\n[[{name}]]\n{toml(entry, name + '.')}" for entry in value]

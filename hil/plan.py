@@ -10,10 +10,12 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from hil.appliances.settings import ApplianceSettings, CycleSettings
 from hil.devices.charger import ChargerSettings
 from hil.devices.meter import MeterSettings
 from hil.devices.pv import PvSettings
 from hil.devices.storage import StorageSettings
+from hil.house.appliance import ApplianceConfig
 from hil.house.battery import BatteryConfig
 from hil.house.house import Constant, HouseConfig, Weather
 from hil.house.producer import ProducerConfig
@@ -76,7 +78,7 @@ def weather_of(
 
 
 def rig_plan(tables: Table, start_utc: datetime, *, offline: bool = False) -> RigPlan:
-    """The rig of the tables `house`, `weather`, `devices`, `buses` and `wiring`; PlanError names what is wrong."""
+    """The rig that the tables of a scenario describe; PlanError names what is wrong."""
     house = _house(tables.get("house", {}))
     most_kw = sum(built.rated_kw for built in house.producers.values())
     weather, source = weather_of(
@@ -92,10 +94,13 @@ def rig_plan(tables: Table, start_utc: datetime, *, offline: bool = False) -> Ri
             _known(settings.battery, house.batteries, f"devices.{name}.battery")
         elif isinstance(settings, ChargerSettings):
             _known(settings.vehicle, house.vehicles, f"devices.{name}.vehicle")
+    appliances = {name: _appliance(table, f"appliances.{name}") for name, table in tables.get("appliances", {}).items()}
     wiring = dict(tables.get("wiring", {}))
     for name in wiring:
         _known(name, devices or plain.devices, "wiring")
-    return dataclasses.replace(plain, devices=devices or plain.devices, buses=buses, wiring=wiring)
+    return dataclasses.replace(
+        plain, devices=devices or plain.devices, buses=buses, wiring=wiring, appliances=appliances
+    )
 
 
 def typed(kind: type[T], table: Any, where: str) -> T:
@@ -134,6 +139,17 @@ def _house(table: Table) -> HouseConfig:
         return HouseConfig(**plain)
     except (TypeError, ValueError) as error:
         raise PlanError(f"[house] {error}") from error
+
+
+def _appliance(table: Any, where: str) -> ApplianceSettings:
+    if not isinstance(table, Mapping):
+        raise PlanError(f"[{where}]: expected a table, found {table!r}")
+    inner = {"draws": ApplianceConfig, "cycle": CycleSettings}
+    built = typed(ApplianceSettings, {key: value for key, value in table.items() if key not in inner}, where)
+    parts: dict[str, Any] = {
+        key: typed(kind, table[key], f"{where}.{key}") for key, kind in inner.items() if key in table
+    }
+    return dataclasses.replace(built, **parts)
 
 
 def _kinded(kinds: Mapping[str, type[T]], table: Any, where: str) -> T:

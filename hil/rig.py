@@ -12,10 +12,13 @@ Only the injected clock is read, so the same rig runs stepped (in a test, beside
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self, TypeVar
 
 from heg.runtime.clock import Clock
+from hil.appliances.farm import Farm
+from hil.appliances.handle import ApplianceHandle
+from hil.appliances.settings import ApplianceSettings
 from hil.devices.charger import Charger, ChargerSettings
 from hil.devices.device import RigDevice, SunSpecDevice
 from hil.devices.meter import GridMeter, MeterSettings
@@ -59,6 +62,7 @@ class RigPlan:
     )
     buses: Mapping[str, Bus] = field(default_factory=dict)
     wiring: Mapping[str, str] = field(default_factory=dict)
+    appliances: Mapping[str, ApplianceSettings] = field(default_factory=dict)
     source: str = "a house with constant load"
     """Where load and sun come from, in words a person reads."""
 
@@ -332,7 +336,9 @@ class Rig:
         self.plan = plan
         self.clock = clock
         self._began_s = clock.monotonic_s()
-        self.truth = House(plan.house, plan.weather)
+        draws = {name: settings.draws for name, settings in plan.appliances.items()}
+        self.truth = House(replace(plan.house, appliances={**plan.house.appliances, **draws}), plan.weather)
+        self.farm = Farm(plan.appliances, self.truth, self.now_s, clock)
         self.handles: dict[str, Handle] = {}
         self._transports: dict[str, Transport] = {}
         devices = {name: self._device(name, settings) for name, settings in plan.devices.items()}
@@ -355,6 +361,7 @@ class Rig:
         try:
             for transport in self._transports.values():
                 await transport.start()
+            await self.farm.start()
         except OSError:
             await self.stop()
             raise
@@ -364,7 +371,8 @@ class Rig:
         await self.stop()
 
     async def stop(self) -> None:
-        """Take every device off its bus."""
+        """Take every device off its bus, and every appliance off its network."""
+        await self.farm.stop()
         for transport in self._transports.values():
             await transport.stop()
 
@@ -373,6 +381,11 @@ class Rig:
         """The physical truth, moved on to now."""
         self.truth.advance_to(self.now_s())
         return self.truth
+
+    @property
+    def appliances(self) -> Mapping[str, ApplianceHandle]:
+        """The appliances by name."""
+        return self.farm.handles
 
     @property
     def meter(self) -> MeterHandle:
@@ -410,6 +423,7 @@ class Rig:
                 raise TimeoutError(
                     f"not within {within_s:g} s of house time: the house stands at grid {self.house.grid_kw:.3f} kW, "
                     f"storages {self.house.batteries_kw:.3f} kW, cars {self.house.vehicles_kw:.3f} kW, "
+                    f"appliances {self.house.appliances_kw:.3f} kW, "
                     f"production {self.house.producers_kw:.3f} kW"
                 )
             await self.clock.sleep(every_s)

@@ -157,7 +157,7 @@ def load(path: Path, *, offline: bool = False) -> Scenario:
 def scenario_of(tables: Table, name: str, *, offline: bool = False) -> Scenario:
     """A scenario from its tables."""
     known = {"tells", "row", "speed", "start_utc", "duration_s", "gateway", "timeline", "expect"}
-    known |= {"house", "weather", "devices", "buses", "wiring"}
+    known |= {"house", "weather", "devices", "buses", "wiring", "appliances"}
     if unknown := sorted(set(tables) - known):
         raise PlanError(f"{name}: {unknown[0]}: not known here; expected one of {', '.join(sorted(known))}")
     start_utc = tables.get("start_utc", GOOD_DAY_UTC)

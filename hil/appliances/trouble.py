@@ -11,8 +11,9 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
 
+from appliance.upnp.ground import Ear, Ground, Mouth, Peer
+from appliance.upnp.ssdp import Search
 from heg.model.appliances import APPLIANCE_DEVICE, APPLIANCE_SERVICE
 from heg.runtime.clock import Clock
 
@@ -56,27 +57,52 @@ class Whose:
 
 
 class Trouble:
-    """A listening socket that gives trouble. Start it with `async with` where the honest one has gone."""
+    """Announces itself as the honest one and gives trouble to who asks. Start it where the honest one has gone.
 
-    def __init__(self, whose: Whose, how: Corruption, clock: Clock, *, foreign: str = "192.0.2.1") -> None:
+    Without a `ground` it only listens.
+    """
+
+    def __init__(
+        self, whose: Whose, how: Corruption, clock: Clock, *, ground: Ground | None = None, foreign: str = "192.0.2.1"
+    ) -> None:
         self.how = how
         self.asked = 0
         self._whose = whose
         self._clock = clock
+        self._ground = ground
+        self._mouth: Mouth | None = None
         self._foreign = foreign
         self._server: asyncio.Server | None = None
         self._talks: set[asyncio.Task[None]] = set()
 
-    async def __aenter__(self) -> Self:
+    async def start(self) -> None:
+        """Listen, and say so. Raises OSError."""
         self._server = await asyncio.start_server(self._talk, self._whose.host, self._whose.port, limit=_HEAD_BYTES)
-        return self
+        if self._ground is not None:
+            self._mouth = self._ground.speak(Ear(self._whose.host, self._found))
+            self._mouth.to_group(self._announcement("NOTIFY * HTTP/1.1", f"HOST: {self._mouth.group_host}", "NT"))
 
-    async def __aexit__(self, *_: object) -> None:
+    async def stop(self) -> None:
+        """Hang up on everybody and be gone."""
+        if self._mouth is not None:
+            self._mouth.close()
         if self._server is not None:
             self._server.close()
         for talk in tuple(self._talks):
             talk.cancel()
         await asyncio.gather(*self._talks, return_exceptions=True)
+
+    def _found(self, search: Search, peer: Peer) -> None:
+        if self._mouth is not None and search.target in ("ssdp:all", APPLIANCE_DEVICE):
+            self._mouth.to(self._announcement("HTTP/1.1 200 OK", "EXT:", "ST"), peer)
+
+    def _announcement(self, first: str, second: str, kind: str) -> bytes:
+        alive = "NTS: ssdp:alive\r\n" if kind == "NT" else ""
+        return (
+            f"{first}\r\n{second}\r\nCACHE-CONTROL: max-age=1800\r\n{kind}: {APPLIANCE_DEVICE}\r\n{alive}"
+            f"USN: uuid:{self._whose.uuid}::{APPLIANCE_DEVICE}\r\nSERVER: Rig UPnP/1.1 trouble/1\r\n"
+            f"LOCATION: http://{self._whose.host}:{self._whose.port}/description.xml\r\n\r\n"
+        ).encode()
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -149,6 +175,30 @@ class Trouble:
         head = f'<?xml version="1.0"?><!DOCTYPE root [<!ENTITY l0 "lol">{entities}]>'
         return self._description().replace(b'<?xml version="1.0"?>', head.encode()).replace(b"Broken", b"&l9;")
 
+
+GARBAGE: tuple[bytes, ...] = (
+    b"",
+    b"\x00" * 500,
+    bytes((index * 37 + 11) % 256 for index in range(1400)),
+    b"NOTIFY * HTTP/1.1\r\n",
+    b"NOTIFY * HTTP/1.1\r\nNTS: ssdp:alive\r\nNT: upnp:rootdevice\r\n\r\n",
+    b"NOTIFY * HTTP/1.1\r\nNTS: ssdp:alive\r\nUSN: uuid:" + b"f" * 1200 + b"\r\n\r\n",
+    b"NOTIFY * HTTP/1.1\r\n" + b"X: y\r\n" * 300 + b"\r\n",
+    b'M-SEARCH * HTTP/1.1\r\nMAN: "ssdp:discover"\r\nMX: -1\r\nST: ssdp:all\r\n\r\n',
+    *(
+        f"NOTIFY * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nCACHE-CONTROL: max-age={age}\r\nNT: {APPLIANCE_DEVICE}\r\n"
+        f"NTS: ssdp:alive\r\nUSN: uuid:{uuid}::{APPLIANCE_DEVICE}\r\nLOCATION: {where}\r\n\r\n".encode()
+        for age, uuid, where in (
+            ("-5", "00000000-0000-4000-8000-000000000001", "http://192.0.2.1/d.xml"),
+            ("1800", "00000000-0000-4000-8000-000000000002", "http://192.0.2.1/d.xml"),
+            ("1800", "00000000-0000-4000-8000-000000000003", "file:///etc/passwd"),
+            ("1800", "00000000-0000-4000-8000-000000000004", "http://[::1"),
+            ("99999999999", "no uuid at all", "http://127.0.0.1:22/"),
+            ("1800", "../../etc", "http://user:word@127.0.0.1/"),
+        )
+    ),
+)
+"""What nobody should say to a multicast group."""
 
 _BODIES: dict[Corruption, Callable[[Trouble], bytes]] = {
     Corruption.MALFORMED: Trouble._malformed,  # noqa: SLF001 - its own table

@@ -85,10 +85,10 @@ class Appliance:
             if state is not PowerState.ON:
                 self._curve = None
 
-    def begin(self, curve: Curve) -> None:
-        """Be on, and run a cycle from now."""
+    def begin(self, curve: Curve, ran_s: float = 0.0) -> None:
+        """Be on, and run a cycle from now, or go on with one that ran for a while."""
         self.switch(PowerState.ON)
-        self._curve, self._for_us = curve, 0
+        self._curve, self._for_us = curve, round(ran_s * MICROSECONDS)
 
     def step(self, dt_us: int) -> int:
         """Move on by `dt_us`; return what it draws in this step in milliwatts."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -12,6 +13,16 @@ from tests.support.stepped import stepped
 
 UUID = "11111111-2222-4333-8444-555555555555"
 ENDS = [how for how in Corruption if how not in (Corruption.FROZEN, Corruption.HUGE)]
+
+
+@contextlib.asynccontextmanager
+async def in_trouble(port: int, how: Corruption, clock: Clock) -> AsyncIterator[Trouble]:
+    trouble = Trouble(Whose(UUID, "127.0.0.1", port), how, clock)
+    await trouble.start()
+    try:
+        yield trouble
+    finally:
+        await trouble.stop()
 
 
 async def asked(port: int, most: int = 1 << 20) -> bytes:
@@ -31,7 +42,7 @@ async def asked(port: int, most: int = 1 << 20) -> bytes:
 @pytest.mark.parametrize("how", ENDS)
 async def test_each_says_what_its_name_says(clock: Clock, how: Corruption) -> None:
     port = free_port()
-    async with Trouble(Whose(UUID, "127.0.0.1", port), how, clock) as trouble:
+    async with in_trouble(port, how, clock) as trouble:
         said = await asked(port)
         assert trouble.asked == 1
     expected = {
@@ -56,10 +67,10 @@ async def test_each_says_what_its_name_says(clock: Clock, how: Corruption) -> No
 async def test_slow_is_a_byte_a_second_and_frozen_is_never(clock: Clock) -> None:
     port = free_port()
     begun_s = clock.monotonic_s()
-    async with Trouble(Whose(UUID, "127.0.0.1", port), Corruption.SLOW, clock):
+    async with in_trouble(port, Corruption.SLOW, clock):
         assert clock.monotonic_s() - begun_s < len(await asked(port))
     assert clock.monotonic_s() - begun_s > 500
-    async with Trouble(Whose(UUID, "127.0.0.1", port), Corruption.FROZEN, clock):
+    async with in_trouble(port, Corruption.FROZEN, clock):
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(600):
                 await asked(port)
@@ -68,5 +79,5 @@ async def test_slow_is_a_byte_a_second_and_frozen_is_never(clock: Clock) -> None
 @stepped
 async def test_huge_does_not_end_and_ends_when_the_trouble_does(clock: Clock) -> None:
     port = free_port()
-    async with Trouble(Whose(UUID, "127.0.0.1", port), Corruption.HUGE, clock):
+    async with in_trouble(port, Corruption.HUGE, clock):
         assert len(await asked(port, 4 << 20)) >= 4 << 20

@@ -1,0 +1,106 @@
+"""All appliances of a rig: one socket hears the group for all, one ear the magic packets, each has its own address."""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import ipaddress
+import socket
+import struct
+from collections.abc import Callable, Mapping
+
+from appliance.upnp.ground import Ground
+from appliance.upnp.ssdp import PORT
+from heg.runtime.clock import Clock
+from hil.appliances.handle import ApplianceHandle
+from hil.appliances.magic import WAKE_PORT, MagicEar
+from hil.appliances.settings import ApplianceSettings
+from hil.house.house import House
+
+MOST = 320
+_BLOCKS = range(0, 256, 2)
+_SIOCGIFHWADDR = 0x8927
+
+
+class Farm:
+    """The appliances by name. Made anywhere, started on the loop they live on."""
+
+    def __init__(
+        self, wanted: Mapping[str, ApplianceSettings], house: House, now_s: Callable[[], float], clock: Clock
+    ) -> None:
+        if len(wanted) > MOST:
+            raise ValueError(f"{len(wanted)} appliances: expected at most {MOST}")
+        self.ground = Ground(port=PORT)
+        self._ear: MagicEar | None = None
+        self._block: socket.socket | None = None
+        placed = self._placed(wanted)
+        self.handles = {
+            name: ApplianceHandle(name, settings, self.ground, self._listening, (house, now_s), clock)
+            for name, settings in placed.items()
+        }
+
+    async def start(self) -> None:
+        """Bring all to the network. Raises OSError."""
+        try:
+            for handle in self.handles.values():
+                await handle.start()
+        except OSError:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Take all from the network, without a word."""
+        for handle in self.handles.values():
+            await handle.stop()
+        self.ground.close()
+        if self._ear is not None:
+            self._ear.close()
+        if self._block is not None:
+            self._block.close()
+        self._ear = self._block = None
+
+    def free_address(self) -> str:
+        """Return an address next to the last one's, at which nobody of ours is: where one can move to."""
+        taken = {ipaddress.ip_address(handle.address) for handle in self.handles.values()}
+        return str(max(taken, key=int) + 1)
+
+    def _listening(self) -> MagicEar:
+        if self._ear is None:
+            self._ear = MagicEar(WAKE_PORT)
+        return self._ear
+
+    def _placed(self, wanted: Mapping[str, ApplianceSettings]) -> dict[str, ApplianceSettings]:
+        """Give each an address that says none: of a part of the loopback that no other rig of this machine has."""
+        unplaced = [name for name, settings in wanted.items() if not settings.host]
+        if unplaced:
+            self._block = _free_block()
+        places = {name: _in_block(self._block, number) for number, name in enumerate(unplaced, 1)}
+        return {
+            name: dataclasses.replace(settings, host=places.get(name, settings.host))
+            for name, settings in wanted.items()
+        }
+
+
+def card_of(interface: str) -> str:
+    """Hardware address of an interface of this network, as `aa:bb:cc:dd:ee:ff`. Raises OSError."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        said = fcntl.ioctl(asking, _SIOCGIFHWADDR, struct.pack("256s", interface.encode()[:15]))
+    return said[18:24].hex(":")
+
+
+def _free_block() -> socket.socket:
+    """A listening socket on the first address of a part of the loopback, which keeps other rigs away."""
+    for block in _BLOCKS:
+        guard = socket.socket()
+        try:
+            guard.bind((f"127.77.{block}.0", PORT))
+            guard.listen(1)
+            return guard
+        except OSError:
+            guard.close()
+    raise OSError("127.77.0.0/16: expected a free part of the loopback for this rig's appliances")
+
+
+def _in_block(guard: socket.socket | None, number: int) -> str:
+    assert guard is not None
+    return str(ipaddress.ip_address(guard.getsockname()[0]) + number)
