@@ -7,7 +7,7 @@ address, and made to say nonsense.
 import logging
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -146,6 +146,16 @@ class UpnpAppliance:
         await self.stop(goodbye=False)
         self.place = Place(address, self.place.port, self.place.max_age_s)
         await self.start()
+
+    def shout(self, datagrams: Iterable[bytes]) -> None:
+        """Say anything to everybody; a fault for the rig."""
+        if self._mouth is not None:
+            for datagram in datagrams:
+                self._mouth.to_group(datagram)
+
+    def skip_events(self, count: int) -> None:
+        """Lose so many messages on their way to each subscriber; a fault for the rig."""
+        self._events.skip(count)
 
     def changed(self, service: Service, values: Mapping[str, str]) -> None:
         """Tell subscribers what is different now."""

@@ -56,6 +56,11 @@ class Events:
         for publisher in self._publishers.values():
             self._send(publisher)
 
+    def skip(self, count: int) -> None:
+        """Have everybody miss so many messages."""
+        for publisher in self._publishers.values():
+            publisher.skip(count)
+
     async def close(self) -> None:
         """Forget all subscribers; what is under way is broken off."""
         for publisher in self._publishers.values():

@@ -83,6 +83,11 @@ class Publisher:
         for one in self._subscriptions.values():
             one.add(new)
 
+    def skip(self, count: int) -> None:
+        """Leave out the next numbers, as if those messages had been lost."""
+        for one in self._subscriptions.values():
+            one.seq = (one.seq + count - 1) % _LAST_SEQ + 1
+
     def forget_all(self) -> None:
         """Lose all subscribers, as a restart does."""
         self._subscriptions.clear()

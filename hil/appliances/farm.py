@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import fcntl
 import ipaddress
 import socket
@@ -33,15 +32,15 @@ class Farm:
         self.ground = Ground(port=PORT)
         self._ear: MagicEar | None = None
         self._block: socket.socket | None = None
-        placed = self._placed(wanted)
         self.handles = {
             name: ApplianceHandle(name, settings, self.ground, self._listening, (house, now_s), clock)
-            for name, settings in placed.items()
+            for name, settings in wanted.items()
         }
 
     async def start(self) -> None:
         """Bring all to the network. Raises OSError."""
         try:
+            self._place()
             for handle in self.handles.values():
                 await handle.start()
         except OSError:
@@ -69,16 +68,14 @@ class Farm:
             self._ear = MagicEar(WAKE_PORT)
         return self._ear
 
-    def _placed(self, wanted: Mapping[str, ApplianceSettings]) -> dict[str, ApplianceSettings]:
+    def _place(self) -> None:
         """Give each an address that says none: of a part of the loopback that no other rig of this machine has."""
-        unplaced = [name for name, settings in wanted.items() if not settings.host]
+        unplaced = [handle for handle in self.handles.values() if not handle.address]
         if unplaced:
             self._block = _free_block()
-        places = {name: _in_block(self._block, number) for number, name in enumerate(unplaced, 1)}
-        return {
-            name: dataclasses.replace(settings, host=places.get(name, settings.host))
-            for name, settings in wanted.items()
-        }
+            first = ipaddress.ip_address(self._block.getsockname()[0])
+            for number, handle in enumerate(unplaced, 1):
+                handle.is_put_at(str(first + number))
 
 
 def card_of(interface: str) -> str:
@@ -99,8 +96,3 @@ def _free_block() -> socket.socket:
         except OSError:
             guard.close()
     raise OSError("127.77.0.0/16: expected a free part of the loopback for this rig's appliances")
-
-
-def _in_block(guard: socket.socket | None, number: int) -> str:
-    assert guard is not None
-    return str(ipaddress.ip_address(guard.getsockname()[0]) + number)

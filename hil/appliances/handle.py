@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from appliance.faults import Fault
@@ -101,6 +102,10 @@ class ApplianceHandle:
     def refused(self) -> dict[str, int]:
         """What it has refused, by code or name."""
         return dict(self.simulated.upnp.refused)
+
+    def is_put_at(self, host: str) -> None:
+        """Give it an address before it starts."""
+        self.simulated.upnp.place = replace(self.simulated.upnp.place, address=host)
 
     async def start(self) -> None:
         """Come to the network; one that is asleep only waits for its packet. Raises OSError."""
@@ -210,8 +215,7 @@ class ApplianceHandle:
 
     def _judge(self, judge: Judge) -> None:
         model = self.simulated.model
-        kind = model.kind
-        model.kind = Kind(kind.wake, kind.rated_w, kind.states, judge, kind.longest_standby, kind.starts_late_cycles)
+        model.kind = replace(model.kind, judge=judge)
 
     def _took(self, state: PowerState) -> None:
         self._house.advance_to(self._now_s())
