@@ -86,7 +86,7 @@ class HttpServer:
 class Connection(asyncio.Protocol):
     """One connection: one request after the other."""
 
-    __slots__ = ("_handler", "_peer", "_reader", "_server", "_task", "_timer", "_transport")
+    __slots__ = ("_handler", "_last", "_peer", "_reader", "_server", "_task", "_timer", "_transport")
 
     def __init__(self, server: HttpServer, handler: Handler) -> None:
         self._server = server
@@ -96,6 +96,7 @@ class Connection(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._peer = ""
+        self._last = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a connection, unless there are too many."""
@@ -121,6 +122,11 @@ class Connection(asyncio.Protocol):
         """Take bytes; a request under way is answered first."""
         self._reader.feed(data)
         self.go_on()
+
+    def eof_received(self) -> bool:
+        """Answer still what was asked; nothing more comes."""
+        self._last = True
+        return self._task is not None or (self._server.frozen and self._reader.begun)
 
     def abort(self) -> None:
         """Break it off."""
@@ -157,7 +163,7 @@ class Connection(asyncio.Protocol):
         await self._server.thawed()
         if (transport := self._transport) is None:
             return
-        lasting = message.lasting and reply.response.status != 408
+        lasting = message.lasting and not self._last
         transport.write(reply.response.to_bytes(head_only=message.start[0] == "HEAD", lasting=lasting))
         if reply.afterwards is not None:
             reply.afterwards()

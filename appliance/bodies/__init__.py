@@ -1,0 +1,1 @@
+"""What an appliance truly is: a computer under logind, or a machine behind a command or a wire."""

@@ -1,0 +1,186 @@
+"""A computer as an appliance: systemd's logind tells when it sleeps or ends, and is asked for both.
+
+A delay inhibitor lock is held while it works. When logind says that sleep or shutdown begins it waits for the lock,
+so the notice reaches the gateway first (spec upnp-appliances.md: 1-2 s between notice and change).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from jeepney import DBusAddress
+
+from appliance.bodies.bus import Bus, BusError
+from appliance.bodies.rtc import RtcAlarm
+from appliance.desk import ApplianceDesk, BodyError
+from appliance.faults import Fault, SoapFault
+from heg.model.appliances import ApplianceFault, PowerState
+from heg.runtime.clock import Clock
+
+logger = logging.getLogger(__name__)
+
+TOLD_WITHIN_S = 1.5
+"""logind waits 5 s for the lock (InhibitDelayMaxSec), a person less."""
+_MANAGER = DBusAddress("/org/freedesktop/login1", "org.freedesktop.login1", interface="org.freedesktop.login1.Manager")
+_PROPERTIES = DBusAddress(
+    "/org/freedesktop/login1", "org.freedesktop.login1", interface="org.freedesktop.DBus.Properties"
+)
+_SAYS_NO_MORE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How logind is asked for a state: the method, the question whether it can, the lock that programs hold."""
+
+    method: str
+    can: str
+    lock: str
+
+
+_WAYS = {
+    PowerState.STANDBY: _Way("Suspend", "CanSuspend", "sleep"),
+    PowerState.OFF: _Way("PowerOff", "CanPowerOff", "shutdown"),
+}
+
+
+class Network(Protocol):
+    """What is told before it goes: the UPnP side."""
+
+    async def told(self, limit_s: float) -> bool:
+        """Wait until subscribers know."""
+
+
+class LogindBody:
+    """This computer. `run()` holds the connection to logind and ends with `BusError` when it is lost.
+
+    `back` is called when it woke: the network may be another one by now.
+    """
+
+    def __init__(
+        self,
+        desk: ApplianceDesk,
+        network: Network,
+        clock: Clock,
+        alarm: RtcAlarm,
+        *,
+        bus: str = "SYSTEM",
+        back: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self._desk = desk
+        self._network = network
+        self._clock = clock
+        self._alarm = alarm
+        self._address = bus
+        self._back = back
+        self._bus: Bus | None = None
+        self._lock: Any = None
+        self._notices: asyncio.Queue[tuple[PowerState, bool]] = asyncio.Queue(16)
+
+    @property
+    def holds_lock(self) -> bool:
+        """Tell whether logind would wait for us."""
+        return self._lock is not None
+
+    async def run(self) -> None:
+        """Watch until cancelled. Raises `BusError` when logind is not there any more."""
+        bus = self._bus = await Bus.connect(self._address)
+        try:
+            await bus.listen(_MANAGER, "PrepareForSleep", self._noticing(PowerState.STANDBY))
+            await bus.listen(_MANAGER, "PrepareForShutdown", self._noticing(PowerState.OFF))
+            await self._find_out(bus)
+            await self._take_lock(bus)
+            self._desk.observed(PowerState.ON)
+            while True:
+                await self._next(bus)
+        finally:
+            self._let_go()
+            self._bus = None
+            bus.close()
+
+    async def go(self, target: PowerState) -> None:
+        """Ask logind to suspend or power off. Raises `BodyError`."""
+        if target is PowerState.ON:
+            return  # who can be asked is on
+        if (bus := self._bus) is None:
+            raise BodyError(Fault(SoapFault.ACTION_FAILED, "logind cannot be reached now"))
+        way = _WAYS[target]
+        try:
+            (held,) = await bus.call(_PROPERTIES, "Get", "ss", (_MANAGER.interface, "BlockInhibited"))
+            if way.lock in str(held[1]).split(":"):
+                raise BodyError(Fault(ApplianceFault.BUSY, f"a program of this computer forbids {way.lock} now"))
+        except BusError:
+            logger.debug("logind does not tell who holds locks")  # it judges by itself then
+        try:
+            await bus.call(_MANAGER, way.method, "b", (False,))
+        except BusError as error:
+            raise BodyError(_meant(error, way)) from error
+
+    async def _next(self, bus: Bus) -> None:
+        notice = asyncio.ensure_future(self._notices.get())
+        try:
+            await asyncio.wait((notice, bus.lost), return_when=asyncio.FIRST_COMPLETED)
+            if notice.done():
+                await self._react(bus, *notice.result())
+        finally:
+            notice.cancel()
+        if bus.lost.done():
+            raise BusError("", f"logind: {bus.lost.result()}")
+
+    def _noticing(self, state: PowerState) -> Callable[[Sequence[Any]], None]:
+        def notice(values: Sequence[Any]) -> None:
+            begins = bool(values[0]) if values else False
+            if begins:
+                self._desk.observed(state)  # told at once: the second that is left begins now
+            if not self._notices.full():
+                self._notices.put_nowait((state, begins))
+
+        return notice
+
+    async def _react(self, bus: Bus, state: PowerState, begins: bool) -> None:
+        if begins:
+            self._alarm.set(self._desk.model.must_wake(), self._clock.utc())
+            if not await self._network.told(TOLD_WITHIN_S):
+                logger.warning("not everybody was told of %s in time", state)
+            self._let_go()
+            return
+        await self._take_lock(bus)
+        self._desk.observed(PowerState.ON)
+        if self._back is not None:
+            await self._back()
+        await self._desk.awoke()
+
+    async def _find_out(self, bus: Bus) -> None:
+        able = {PowerState.ON}
+        for state, way in _WAYS.items():
+            (answer,) = await bus.call(_MANAGER, way.can)
+            if answer == "yes":
+                able.add(state)
+            else:
+                logger.info("%s: logind says %r to it; it is not offered", state, answer)
+        model = self._desk.model
+        model.kind = replace(model.kind, states=model.kind.states & able)
+
+    async def _take_lock(self, bus: Bus) -> None:
+        if self._lock is not None:
+            return
+        why = "tells the energy gateway first"
+        (self._lock,) = await bus.call(_MANAGER, "Inhibit", "ssss", ("sleep:shutdown", "heg-appliance", why, "delay"))
+
+    def _let_go(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+
+def _meant(error: BusError, way: _Way) -> Fault:
+    name = error.name.rpartition(".")[2]
+    if name in ("OperationInProgress", "BlockedByInhibitorLock"):
+        return Fault(ApplianceFault.BUSY, f"logind: {error}")
+    if name in ("AccessDenied", "InteractiveAuthorizationRequired"):
+        mend = "polkit must allow it to this user (60-heg-appliance.rules)"
+        return Fault(SoapFault.ACTION_FAILED, f"logind refused {way.method}: {mend}")
+    return Fault(SoapFault.ACTION_FAILED, f"logind refused {way.method}: {error}"[:200])

@@ -1,0 +1,201 @@
+"""A computer as an appliance, against Debian's mocked logind on a private bus: calls and notices really seen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from appliance.bodies.bus import Bus, BusError
+from appliance.bodies.logind import LogindBody
+from appliance.bodies.rtc import RtcAlarm
+from appliance.desk import ApplianceDesk
+from appliance.faults import Fault, SoapFault
+from appliance.model import ApplianceModel, Kind
+from appliance.upnp.description import Identity
+from appliance.upnp.device import Place, UpnpAppliance
+from appliance.upnp.ground import Ground
+from heg.model.appliances import ApplianceFault, PowerState
+from heg.runtime.clock import Clock
+from heg.runtime.loops import RealTiming, run
+from tests.appliance.asker import GATEWAY, Listener, ask, call
+from tests.appliance.mocked_logind import MockedLogind
+
+pytestmark = pytest.mark.system
+
+
+@pytest.fixture
+def rtc(tmp_path: Path) -> Path:
+    """A clock of the machine, as sysfs shows it, that runs on local time."""
+    folder = tmp_path / "rtc"
+    folder.mkdir()
+    (folder / "since_epoch").write_text(f"{1_900_000_000}\n")
+    return folder
+
+
+class Computer:
+    """Everything of a computer that is an appliance, on the test's loop."""
+
+    def __init__(self, clock: Clock, logind: MockedLogind, rtc: Path) -> None:
+        self.clock = clock
+        self.ground = Ground(port=19_042)
+        self.model = ApplianceModel(Kind())
+        self.desk = ApplianceDesk(self.model, clock, name="computer")
+        identity = Identity("0cf4c7a6-5a12-4d1c-9a3e-00000000aaaa", "computer")
+        self.upnp = UpnpAppliance(identity, self.desk, self.ground, clock, Place("127.0.42.1"))
+        self.body = LogindBody(self.desk, self.upnp, clock, RtcAlarm(rtc), bus=logind.address)
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while not true():
+                await self.clock.sleep(0.01)
+
+
+@asynccontextmanager
+async def computer(clock: Clock, logind: MockedLogind, rtc: Path) -> AsyncIterator[Computer]:
+    one = Computer(clock, logind, rtc)
+    await one.upnp.start()
+    one.desk.join(one.body, one.upnp)
+    watch = asyncio.create_task(one.body.run())
+    try:
+        await one.until(lambda: one.body.holds_lock or watch.done())
+        yield one
+    finally:
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
+        await one.upnp.stop()
+        await one.desk.close()
+        one.ground.close()
+
+
+def test_the_gateway_is_told_before_the_computer_sleeps(logind: MockedLogind, rtc: Path) -> None:
+    async def main(clock: Clock) -> None:
+        async with computer(clock, logind, rtc) as one, Listener() as listener:
+            assert await asyncio.to_thread(lambda: logind.inhibitors) == ["sleep:shutdown heg-appliance delay"]
+            headers = {"CALLBACK": listener.callback, "NT": "upnp:event", "TIMEOUT": "Second-300"}
+            await ask(one.upnp.location, "SUBSCRIBE", "/power/events", headers)
+            assert (await call(one.upnp.location, "GoToStandby")).status == 200
+            assert await asyncio.to_thread(lambda: logind.calls) == ["Suspend False"]
+            assert one.model.state is PowerState.ON  # logind has said nothing yet
+
+            listener.pause = asyncio.Event()
+            await asyncio.to_thread(logind.says, "PrepareForSleep", begins=True)
+            await one.until(lambda: one.model.state is PowerState.STANDBY)
+            assert one.body.holds_lock  # the notice is under way
+            listener.pause.set()
+            await one.until(lambda: not one.body.holds_lock)
+            assert listener.told()[-1] == (1, {"PowerState": "Standby"})
+            assert await asyncio.to_thread(lambda: logind.inhibitors) == []
+
+            await asyncio.to_thread(logind.says, "PrepareForSleep", begins=False)
+            await one.until(lambda: one.body.holds_lock)
+            await one.until(lambda: listener.told()[-1] == (2, {"PowerState": "ON"}))
+
+    run(main, timing=RealTiming())
+
+
+def test_a_subscriber_that_hangs_does_not_keep_it_awake(logind: MockedLogind, rtc: Path) -> None:
+    async def main(clock: Clock) -> None:
+        async with computer(clock, logind, rtc) as one, Listener() as listener:
+            headers = {"CALLBACK": listener.callback, "NT": "upnp:event", "TIMEOUT": "Second-300"}
+            await ask(one.upnp.location, "SUBSCRIBE", "/power/events", headers)
+            listener.pause = asyncio.Event()
+            begun_s = clock.monotonic_s()
+            await asyncio.to_thread(logind.says, "PrepareForShutdown", begins=True)
+            await one.until(lambda: not one.body.holds_lock)
+            assert one.model.state is PowerState.OFF
+            assert clock.monotonic_s() - begun_s < 4.0
+            listener.pause.set()
+
+    run(main, timing=RealTiming())
+
+
+def test_its_alarm_is_set_for_the_end_of_its_standby(logind: MockedLogind, rtc: Path) -> None:
+    async def main(clock: Clock) -> None:
+        async with computer(clock, logind, rtc) as one:
+            alarm = rtc / "wakealarm"
+            now = clock.utc()
+            one.model.registrations.register(GATEWAY, "127.0.0.1", now, now + timedelta(hours=2))
+            await one.desk.awoke()  # it slept through its beginning: nothing to restore, no alarm
+            await asyncio.to_thread(logind.says, "PrepareForSleep", begins=True)
+            await one.until(lambda: not one.body.holds_lock)
+            assert alarm.read_text() == "0\n"
+            await asyncio.to_thread(logind.says, "PrepareForSleep", begins=False)
+            await one.until(lambda: one.body.holds_lock)
+
+            start = clock.utc() + timedelta(hours=3)
+            number = one.model.registrations.register(GATEWAY, "127.0.0.1", start, start + timedelta(hours=1))
+            (period,) = (each for each in one.model.registrations.open() if each.id == number)
+            one.model.registrations.begin(period, PowerState.ON)
+            await asyncio.to_thread(logind.says, "PrepareForSleep", begins=True)
+            await one.until(lambda: not one.body.holds_lock)
+            shown = int((rtc / "since_epoch").read_text())
+            assert abs(int(alarm.read_text()) - shown - 4 * 3600) < 30
+
+    run(main, timing=RealTiming())
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ('raise dbus.exceptions.DBusException("no", name="org.freedesktop.DBus.Error.AccessDenied")', 501),
+        ('raise dbus.exceptions.DBusException("busy", name="org.freedesktop.login1.OperationInProgress")', 802),
+        ('raise dbus.exceptions.DBusException("?", name="org.freedesktop.login1.SleepVerbNotSupported")', 501),
+    ],
+)
+def test_what_logind_refuses_is_a_fault(logind: MockedLogind, rtc: Path, code: str, expected: int) -> None:
+    async def main(clock: Clock) -> None:
+        async with computer(clock, logind, rtc) as one:
+            await asyncio.to_thread(logind.answers, "Suspend", "b", code)
+            refused = await call(one.upnp.location, "GoToStandby")
+            assert (refused.status, refused.error_code) == (500, expected)
+            assert one.model.state is PowerState.ON
+
+    run(main, timing=RealTiming())
+
+
+def test_a_lock_of_another_program_is_respected(logind: MockedLogind, rtc: Path) -> None:
+    async def main(clock: Clock) -> None:
+        async with computer(clock, logind, rtc) as one:
+            await asyncio.to_thread(logind.blocked, "sleep:idle")
+            assert (await call(one.upnp.location, "GoToStandby")).error_code == ApplianceFault.BUSY
+            assert (await call(one.upnp.location, "OperationOff")).status == 200
+            assert await asyncio.to_thread(lambda: logind.calls) == ["PowerOff False"]
+
+    run(main, timing=RealTiming())
+
+
+def test_what_the_computer_cannot_do_is_not_offered(logind: MockedLogind, rtc: Path) -> None:
+    async def main(clock: Clock) -> None:
+        await asyncio.to_thread(logind.answers, "CanSuspend", "", 'ret = "na"')
+        async with computer(clock, logind, rtc) as one:
+            assert (await call(one.upnp.location, "GoToStandby")).error_code == ApplianceFault.UNSAFE
+            period = {"StartTime": "22:00:00", "StopTime": "06:00:00"}
+            refused = await call(one.upnp.location, "StandbyPeriod", **period)
+            assert refused.error_code == ApplianceFault.UNSAFE
+
+    run(main, timing=RealTiming())
+
+
+def test_a_logind_that_ends_is_noticed_and_a_bus_that_is_not_there_is_said(logind: MockedLogind, rtc: Path) -> None:
+    async def main(clock: Clock) -> None:
+        with pytest.raises(BusError, match="D-Bus at unix:path=/nowhere"):
+            await Bus.connect("unix:path=/nowhere")
+        async with computer(clock, logind, rtc) as one:
+            await asyncio.to_thread(logind.end)
+            result = await one.desk.order(PowerState.STANDBY)
+            assert isinstance(result, Fault)
+            assert result.code is SoapFault.ACTION_FAILED
+
+    run(main, timing=RealTiming())
+
+
+def test_an_alarm_that_cannot_be_set_is_said_and_no_more(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    assert not RtcAlarm(tmp_path / "none").set(now + timedelta(hours=1), now)
+    assert "it will not wake by itself" in caplog.text
+    assert RtcAlarm(None).set(None, now)
