@@ -25,6 +25,8 @@ class Asked:
     peer: str
     host: str
     """Our address that was asked."""
+    zone: str = ""
+    """The interface over which a link-local peer asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +45,13 @@ Handler = Callable[[Asked], Awaitable[Answer]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Who answers which method at a path; a path that ends with `/` stands for all below it."""
+    """Who answers which method at a path, or at every path that begins with it."""
 
     method: str
     path: str
     handler: Handler
     largest_body: int = 0
+    below: bool = False
 
 
 def address_of(text: str) -> IPv4Address | IPv6Address | None:

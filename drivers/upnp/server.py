@@ -32,8 +32,8 @@ class HttpServer:
 
     def __init__(self, clock: Clock, port: int, routes: Sequence[Route], refused: Counter[str]) -> None:
         self._clock, self._port, self._refused = clock, port, refused
-        self._exact = {(one.method, one.path): one for one in routes if not one.path.endswith("/")}
-        self._below = [one for one in routes if one.path.endswith("/")]
+        self._exact = {(one.method, one.path): one for one in routes if not one.below}
+        self._below = [one for one in routes if one.below]
         self._wanted: frozenset[_Key] = frozenset()
         self._changed = asyncio.Event()
         self._listening: dict[_Key, asyncio.Server] = {}
@@ -120,9 +120,10 @@ class HttpServer:
         body = await self._body(request, route.largest_body)
         if isinstance(body, Answer):
             return body
-        peer = str(address_of(transport.get_extra_info("peername")[0]))
+        peer, _, zone = transport.get_extra_info("peername")[0].partition("%")
         try:
-            return await route.handler(Asked(method, request.path, request.headers, body, peer, host))
+            asked = Asked(method, request.path, request.headers, body, str(address_of(peer)), host, zone)
+            return await route.handler(asked)
         except Exception:
             # One request's failure is ours to mend, but not the server's to die of.
             logger.exception("%s %s failed", method, request.path[:80])
@@ -166,7 +167,7 @@ def events_to(sink: EventSink) -> Route:
         status = sink.notified(place, asked.headers, asked.body, asked.peer)
         return Answer(status, counted="" if status < 400 else "event_refused")
 
-    return Route("NOTIFY", f"{EVENTS_PATH}/", notified, MOST_EVENT_BYTES)
+    return Route("NOTIFY", f"{EVENTS_PATH}/", notified, MOST_EVENT_BYTES, below=True)
 
 
 def _key(link: Link) -> _Key:
@@ -197,7 +198,7 @@ def _open(key: _Key, port: int) -> socket.socket:
 
 
 def _covers(route: Route, path: str) -> bool:
-    return path.startswith(route.path) if route.path.endswith("/") else path == route.path
+    return path.startswith(route.path) if route.below else path == route.path
 
 
 def _means(header: str, host: str) -> bool:

@@ -64,10 +64,14 @@ class Serving:
 
 @contextlib.asynccontextmanager
 async def serving(
-    clock: Clock, routes: Sequence[Route] = (), links: Sequence[Link] = (LOOPBACK,), port: int = 0
+    clock: Clock,
+    routes: Sequence[Route] = (),
+    links: Sequence[Link] = (LOOPBACK,),
+    port: int = 0,
+    refused: Counter[str] | None = None,
 ) -> AsyncIterator[Serving]:
     """Run a server with these routes; at the end nothing of it is left."""
-    refused: Counter[str] = Counter()
+    refused = Counter[str]() if refused is None else refused
     port = port or free_port()
     server = HttpServer(clock, port, routes, refused)
     server.listen(links)
