@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from drivers.upnp.backoff import BackOff
 from drivers.upnp.description import MOST_BYTES, DeviceDescription, Service, device_of, service_fault
@@ -214,4 +213,4 @@ def _remember(kept: dict[K, V], key: K, value: V) -> None:
 
 
 def _server(place: Place) -> str:
-    return urlsplit(place.location.replace("%", "")).netloc
+    return place.location.removeprefix("http://").partition("/")[0]

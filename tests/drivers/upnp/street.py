@@ -8,8 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import struct
 from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from drivers.upnp.config import UpnpConfig
@@ -108,25 +111,50 @@ class Appliance(asyncio.DatagramProtocol):
     port: int = 0
     location: str = ""
     _udp: asyncio.DatagramTransport | None = None
+    _says: socket.socket | None = None
     _tcp: asyncio.Server | None = None
     _serving: set[asyncio.Task] = field(default_factory=set)
 
-    async def start(self, group: str = "") -> None:
+    async def start(self, *, group: str = "", inside: AbstractContextManager[None] | None = None) -> None:
+        """Open its sockets, in another network where one is given, and serve."""
         self.pages.setdefault("/device.xml", device_xml(self.uuid))
         self.pages.setdefault("/scpd.xml", scpd())
         self.pages.setdefault("/cycles.xml", scpd(CYCLE_TABLE, "CycleId"))
-        loop = asyncio.get_running_loop()
-        self._tcp = await asyncio.start_server(self._serve, self.host, self.port)
-        self.port = self._tcp.sockets[0].getsockname()[1]
-        self.location = self.location or f"http://{_bracketed(self.host)}:{self.port}/device.xml"
-        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        udp.setblocking(False)
-        udp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        udp.bind((group or self.host, self.ssdp_port))
-        if group:
-            joined = socket.inet_aton(group) + socket.inet_aton(self.host)
-            udp.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, joined)
-        await loop.create_datagram_endpoint(lambda: self, sock=udp)
+        with inside or contextlib.nullcontext():
+            heard, listening = self._open(group)
+        self._tcp = await asyncio.start_server(self._serve, sock=listening)
+        self.port = listening.getsockname()[1]
+        self.location = self.location or f"http://{_bracketed(self.host.partition('%')[0])}:{self.port}/device.xml"
+        await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, sock=heard)
+
+    def _open(self, group: str) -> tuple[socket.socket, socket.socket]:
+        host, _, zone = self.host.partition("%")
+        v6, index = ":" in host, socket.if_nametoindex(zone) if zone else 0
+        family = socket.AF_INET6 if v6 else socket.AF_INET
+
+        def at(address: str, port: int) -> tuple[str, int] | tuple[str, int, int, int]:
+            return (address, port, 0, index) if v6 else (address, port)
+
+        heard = socket.socket(family, socket.SOCK_DGRAM)
+        heard.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        heard.bind(at(group or host, self.ssdp_port))
+        self._says = socket.socket(family, socket.SOCK_DGRAM)
+        self._says.bind(at(host, 0))
+        if group and v6:
+            member = socket.inet_pton(family, group) + struct.pack("@I", index)
+            heard.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, member)
+            self._says.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
+        elif group:
+            member = socket.inet_aton(group) + socket.inet_aton(host)
+            heard.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, member)
+            self._says.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(host))
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(at(host, self.port))
+        listening.listen(64)
+        for one in (heard, listening):
+            one.setblocking(False)
+        return heard, listening
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._udp = transport  # type: ignore[assignment]
@@ -136,11 +164,10 @@ class Appliance(asyncio.DatagramProtocol):
             self.searched += 1
             self.say(response(self.uuid, self.location, max_age=self.max_age, boot=self.boot), source)
 
-    def say(self, data: bytes, to: tuple[str, int]) -> None:
+    def say(self, data: bytes, to: tuple[Any, ...]) -> None:
         """From a socket of its host, as answers and announcements come."""
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-            one.bind((self.host, 0))
-            one.sendto(data, to)
+        assert self._says is not None, "it has not begun"
+        self._says.sendto(data, to)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -172,6 +199,9 @@ class Appliance(asyncio.DatagramProtocol):
         if self._udp is not None:
             self._udp.close()
             self._udp = None
+        if self._says is not None:
+            self._says.close()
+            self._says = None
         if self._tcp is not None:
             self._tcp.close()
             self._tcp = None
@@ -233,6 +263,26 @@ def free_udp_port(host: str = "127.0.0.1") -> int:
 
 
 @contextlib.asynccontextmanager
+async def discovering(
+    clock: Clock, config: UpnpConfig, appliances: list[Appliance], known: tuple[str, ...] = ()
+) -> AsyncIterator[Street]:
+    """Discovery runs; at the end the appliances are stopped."""
+    async with new_session() as session:
+        record = Record(clock)
+        discovery = Discovery(config, clock, Fetcher(session, clock), record, known=known)
+        running = asyncio.create_task(discovery.run())
+        try:
+            yield Street(clock, discovery, record, config, appliances)
+            assert not running.done(), "discovery goes on whatever comes"
+        finally:
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+            for appliance in appliances:
+                await appliance.stop()
+
+
+@contextlib.asynccontextmanager
 async def a_street(
     clock: Clock,
     *numbers: int,
@@ -253,18 +303,8 @@ async def a_street(
         }
     )
     appliances = [Appliance(uuid_number(number), f"127.0.1.{number}", ssdp_port) for number in numbers]
-    async with new_session() as session, contextlib.AsyncExitStack() as stack:
-        record = Record(clock)
-        discovery = Discovery(config, clock, Fetcher(session, clock), record, known=known)
+    if start:
         for appliance in appliances:
-            if start:
-                await appliance.start()
-            stack.push_async_callback(appliance.stop)
-        running = asyncio.create_task(discovery.run())
-        try:
-            yield Street(clock, discovery, record, config, appliances)
-            assert not running.done(), "discovery goes on whatever comes"
-        finally:
-            running.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await running
+            await appliance.start()
+    async with discovering(clock, config, appliances, known) as street:
+        yield street
