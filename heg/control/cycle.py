@@ -6,8 +6,10 @@ from dataclasses import replace
 from heg.control.claims import ClaimBook
 from heg.control.deciding import Decider, Outcome, Told
 from heg.control.envelopes import CONTRACT_UNKNOWN, EnvelopeReader, without_amperes
+from heg.control.lease_terms import Wish
+from heg.control.overload import Overload
 from heg.control.settings import ControlSettings
-from heg.control.snapshot import Known, Snapshot, SnapshotReader
+from heg.control.snapshot import ApplianceImage, Known, Snapshot, SnapshotReader
 from heg.control.switching import Switcher
 from heg.data.door import Door
 from heg.devices.contract import AttachedActuator
@@ -15,6 +17,7 @@ from heg.model.capabilities import ApplianceCapability, Capability, ProducerCapa
 from heg.model.envelope import Envelope, EnvelopeSource
 from heg.model.leases import Claim, Claimant, Reason, ReasonCode
 from heg.model.regimes import GridBand, Regime, RegimeOrder
+from heg.runtime.clock import Clock
 
 _NO_CONTRACT = Reason(
     ReasonCode.ENVELOPE, "No supply contract is configured: what the connection point stands is not known."
@@ -25,11 +28,12 @@ _UNDER_DSO = "Hands off, but the network operator's limit holds."
 class Cycle:
     """Turns what is known now into what each actuator is told."""
 
-    def __init__(self, door: Door, settings: ControlSettings, book: ClaimBook) -> None:
-        self._door, self._book = door, book
+    def __init__(self, door: Door, settings: ControlSettings, book: ClaimBook, clock: Clock) -> None:
+        self._door, self._book, self._clock = door, book, clock
         self._take(settings)
         self._decider = Decider(settings.steering)
         self._switcher = Switcher()
+        self._overload = Overload(settings.timings.cycle_s)
         self._newest: Snapshot | None = None
 
     def reconfigure(self, settings: ControlSettings) -> None:
@@ -45,7 +49,7 @@ class Cycle:
         self._reader = SnapshotReader(
             door, settings.unit, settings.ages, book, phases=settings.phases, meter=settings.meter
         )
-        self._envelopes = EnvelopeReader(door, settings.unit, settings.limits, settings.live)
+        self._envelopes = EnvelopeReader(door, settings.unit, settings.limits, settings.live, utc=self._clock.utc)
 
     def step(
         self, attached: Sequence[AttachedActuator], told: Mapping[str, Told], now_s: float, *, hands_off: bool
@@ -54,10 +58,49 @@ class Cycle:
         switched = [one for one in attached if isinstance(one.capability, ApplianceCapability)]
         steered = [one for one in attached if not isinstance(one.capability, ApplianceCapability)]
         snapshot = self._reader.take(sorted(steered, key=_merit), now_s, appliances=switched, in_hand=told)
-        self._newest = snapshot
         envelope = self._envelopes.envelope(now_s)
         outcomes = self._steer(snapshot, envelope, told, now_s, hands_off=hands_off)
-        return snapshot, envelope, outcomes | self._switch(snapshot, told, now_s, hands_off=hands_off)
+        shed = self._shed(snapshot, envelope, switched, told, hands_off=hands_off)
+        self._newest = snapshot = self._with_shed(snapshot, switched, shed, hands_off=hands_off)
+        chosen = self._switcher.decide(snapshot.appliances.values(), shed, told, now_s)
+        if hands_off:
+            chosen = {name: replace(chosen[name], binding=True) for name in shed if name in chosen}
+        return snapshot, envelope, outcomes | chosen
+
+    def _shed(
+        self,
+        snapshot: Snapshot,
+        envelope: Envelope,
+        switched: Sequence[AttachedActuator],
+        told: Mapping[str, Told],
+        *,
+        hands_off: bool,
+    ) -> dict[str, Claim]:
+        """Appliances need no contract to be switched; where there is one, they help to keep it."""
+        limits = [one for one in envelope.limits if not hands_off or one.source is EnvelopeSource.DSO]
+        inherited = {name: one.stands.reason for name, one in told.items() if one.stands and _held_back(one.stands)}
+
+        def images() -> list[ApplianceImage]:
+            return [image for one in switched if (image := self._reader.appliance(one)) is not None]
+
+        return self._overload.decide(snapshot.grid, limits, images, inherited, snapshot.now_s)
+
+    def _with_shed(
+        self,
+        snapshot: Snapshot,
+        switched: Sequence[AttachedActuator],
+        shed: Mapping[str, Claim],
+        *,
+        hands_off: bool,
+    ) -> Snapshot:
+        """Those that are held back are looked at, too; under hands-off no other claim counts."""
+        looked = dict(snapshot.appliances)
+        for one in switched:
+            if one.name in shed and one.name not in looked and (image := self._reader.appliance(one)) is not None:
+                looked[one.name] = image
+        if hands_off:
+            looked = {name: replace(image, claims=()) for name, image in looked.items()}
+        return replace(snapshot, appliances=looked)
 
     def _steer(
         self, snapshot: Snapshot, envelope: Envelope, told: Mapping[str, Told], now_s: float, *, hands_off: bool
@@ -74,14 +117,6 @@ class Cycle:
         outcomes = self._decider.decide(_under_order(snapshot, ordered), ordered, told)
         return {name: replace(outcome, binding=True) for name, outcome in outcomes.items()}
 
-    def _switch(
-        self, snapshot: Snapshot, told: Mapping[str, Told], now_s: float, *, hands_off: bool
-    ) -> dict[str, Outcome]:
-        """Appliances need no contract: what they draw is the house's load with or without us."""
-        if hands_off:
-            return {}
-        return self._switcher.decide(snapshot.appliances.values(), {}, told, now_s)
-
     @property
     def meter_age_s(self) -> float | None:
         """How old the grid meter's values were found to be, where that is more than was assumed."""
@@ -97,6 +132,10 @@ class Cycle:
         if image is None or not image.present or not isinstance(image.power_kw, Known):
             return False
         return not isinstance(image.capability, StorageCapability) or isinstance(image.soc, Known)
+
+
+def _held_back(stands: Wish) -> bool:
+    return stands.owner is Claimant.ENVELOPE and stands.reason.code is ReasonCode.RECOVERED
 
 
 def _merit(one: AttachedActuator) -> tuple[int, str]:

@@ -5,14 +5,21 @@ Without a supply contract there is no envelope to hold, and nothing is commanded
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from heg.control.snapshot import NOMINAL_V, Known, Reading, reading_of
 from heg.data.door import Door
+from heg.model.appliances import LoadReduction
 from heg.model.envelope import Envelope, EnvelopeLimit, EnvelopeSource, SourceVoice, combine
-from heg.model.instance import Location
+from heg.model.instance import ANY, Location
 from heg.model.losses import loss
+
+_UTILITY = "utility"
+_AUTOMATION = "automation"
+_REDUCED_S = 300.0
+"""A request is met by switching appliances, a few at a time; what protects wires is held at once."""
 
 CONTRACT_UNKNOWN = loss("contract-unknown").id
 
@@ -37,10 +44,21 @@ def contract_limit(max_import_kw: float, max_export_kw: float, max_a_per_phase: 
 
 
 class EnvelopeReader:
-    """Asks every configured source each cycle. `fixed` never change; `live` are read through the door."""
+    """Asks every configured source each cycle. `fixed` never change; `live` are read through the door.
 
-    def __init__(self, door: Door, unit: str, fixed: Sequence[EnvelopeLimit], live: Sequence[LiveSource] = ()) -> None:
-        self._door, self._unit = door, unit
+    So are requests to reduce the load, as far as the owner's strategy took them up: records that automation wrote.
+    """
+
+    def __init__(
+        self,
+        door: Door,
+        unit: str,
+        fixed: Sequence[EnvelopeLimit],
+        live: Sequence[LiveSource] = (),
+        *,
+        utc: Callable[[], datetime],
+    ) -> None:
+        self._door, self._unit, self._utc = door, unit, utc
         self._fixed, self._live = tuple(fixed), tuple(live)
 
     @property
@@ -50,11 +68,24 @@ class EnvelopeReader:
 
     def limits(self, now_s: float) -> tuple[EnvelopeLimit, ...]:
         """Return what every source says now."""
-        return (*self._fixed, *(self._voice(source, now_s).limit(now_s) for source in self._live))
+        live = (self._voice(source, now_s).limit(now_s) for source in self._live)
+        return (*self._fixed, *live, *self._reductions())
 
     def envelope(self, now_s: float, *, only: EnvelopeSource | None = None) -> Envelope:
         """Return what all sources leave together; `only` that one, for what holds under hands-off."""
         return combine(limit for limit in self.limits(now_s) if only in (None, limit.source))
+
+    def _reductions(self) -> Iterator[EnvelopeLimit]:
+        """Each request that is not over; it ends by itself, should automation be gone by then."""
+        for instance in self._door.latest_all("reduction", Location(self._unit, _UTILITY, ANY)):
+            asked = instance.value
+            if not isinstance(asked, LoadReduction) or instance.source != _AUTOMATION:
+                continue
+            if asked.active and self._utc() < asked.until:
+                text = f"{asked.who}: at most {asked.max_import_kw:g} kW import until {asked.until:%H:%M} UTC"
+                yield EnvelopeLimit(
+                    EnvelopeSource.UTILITY, max_kw=asked.max_import_kw, reaction_s=_REDUCED_S, text=text
+                )
 
     def _voice(self, source: LiveSource, now_s: float) -> SourceVoice:
         place = Location(self._unit, source.device)

@@ -73,7 +73,7 @@ class ControlRoom:
         self._withheld: frozenset[str] = frozenset()
         self._here: frozenset[str] = frozenset()
         self._book = ClaimBook(door.service, settings.claimants)
-        self._cycle = Cycle(door, settings, self._book)
+        self._cycle = Cycle(door, settings, self._book, clock)
         self._notices = Notices(door, settings.unit)
         self._desk = OrderDesk(self, door, clock)
         self._closing = False

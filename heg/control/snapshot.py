@@ -4,6 +4,7 @@ Nothing in it is a bare float: a value is `Known` with its age, or `Unknown` wit
 to choose what not knowing means. Unknown is never "no limit".
 """
 
+import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -85,13 +86,14 @@ class ActuatorImage:
 
 @dataclass(frozen=True, slots=True)
 class ApplianceImage:
-    """One appliance as it stands; `state` is the one last known, None where none ever was."""
+    """One appliance as it stands; `state` is the one last known and told at `since_s`, None where none ever was."""
 
     name: str
     identity: str
     capability: ApplianceCapability
     present: bool
     state: PowerState | None
+    since_s: float = -math.inf
     claims: tuple[Claim, ...] = ()
 
 
@@ -130,15 +132,17 @@ class SnapshotReader:
             now_s,
             self._grid(now_s),
             {image.name: image for image in images},
-            {one.name: image for one in asked if (image := self._appliance(one, claims.get(one.name, ()))) is not None},
+            {one.name: image for one in asked if (image := self.appliance(one, claims.get(one.name, ()))) is not None},
         )
 
-    def _appliance(self, one: AttachedActuator, claims: tuple[Claim, ...]) -> ApplianceImage | None:
+    def appliance(self, one: AttachedActuator, claims: tuple[Claim, ...] = ()) -> ApplianceImage | None:
+        """Freeze one appliance; None for any other device."""
         if not isinstance(one.capability, ApplianceCapability):
             return None
         known = self._door.latest("state.power", Location(self._unit, one.name))
         state = next((state for state in PowerState if known is not None and state == known.value), None)
-        return ApplianceImage(one.name, one.info.identity, one.capability, one.present, state, claims)
+        since_s = -math.inf if known is None else known.arrived_s
+        return ApplianceImage(one.name, one.info.identity, one.capability, one.present, state, since_s, claims)
 
     def _grid(self, now_s: float) -> GridImage:
         meter = self._meter or self._find_meter()
