@@ -20,6 +20,7 @@ from heg.web.client.faults import StrangerError, UnreachableError, UntrustedErro
 from heg.web.client.trust import Fingerprints, Pin, fingerprints_of
 
 LARGEST_ANSWER_BYTES = 32_000_000
+_LONGEST_WAIT_S = 0.5
 _CONNECT_S = 10.0
 _CHUNK_BYTES = 65_536
 _ADDRESS = "/?#[]@!$&'()*+,;=:%-._~"
@@ -273,5 +274,8 @@ class _Incoming(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        self._connected.settimeout(self._deadline.left_s())
-        return self._connected.recv_into(buffer)
+        while True:
+            # Ctrl-C that comes just before a wait begins is seen only when it ends: no wait is long.
+            self._connected.settimeout(min(self._deadline.left_s(), _LONGEST_WAIT_S))
+            with contextlib.suppress(TimeoutError):
+                return self._connected.recv_into(buffer)

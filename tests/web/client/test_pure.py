@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import socket
 import stat
 from pathlib import Path
 
@@ -13,10 +14,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heg.runtime.blocking import Deadline
 from heg.runtime.secrets import Secret
 from heg.web.client.address import Address, AddressError, parse_address
 from heg.web.client.events import LARGEST_EVENT_BYTES, EventReader
 from heg.web.client.hosts import Hosts, HostsError, Known
+from heg.web.client.line import _Incoming
 from heg.web.client.trust import Fingerprints, fingerprints_of, parse_pin
 
 HERE = Address("192.168.1.20", 8463, tls=True)
@@ -163,3 +166,22 @@ _CERTIFICATE = (
     "FgsS7jbq5wV+sd3xnyU61y1rhZHEvXptSIb3qRi4MAoGCCqGSM49BAMCA0kAMEYCIQCxDztRvEEl0JLIpcxosLl+v4//bFRWZRWp"
     "3Dt7ugnbLwIhAKmv2J4wDQ3TnthYtRIGr31fEzcy/jrNFy0hKmS2dNkp"
 )
+
+
+def test_no_wait_for_an_answer_is_long() -> None:
+    """What interrupts just before a wait is seen after it."""
+    asked: list[float] = []
+
+    class Asked(Deadline):
+        def left_s(self) -> float:
+            asked.append(super().left_s())
+            return asked[-1]
+
+    here, there = socket.socketpair()
+    with here, there:
+        incoming = _Incoming(here, Asked(1.2))
+        with pytest.raises(TimeoutError):
+            incoming.readinto(bytearray(8))
+        there.sendall(b"x")
+        assert _Incoming(here, Deadline(5.0)).readinto(bytearray(8)) == 1
+    assert len(asked) >= 2
