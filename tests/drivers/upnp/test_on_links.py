@@ -28,7 +28,10 @@ async def on_a_link(clock: Clock, gateway: Network, street: Network, host: str =
 
 
 def link_local(net: Network) -> str:
-    return net.says("ip", "-6", "-o", "addr", "show", "dev", WIRE, "scope", "link").split()[3].partition("/")[0]
+    """Once the kernel is sure that nobody else has it."""
+    while "tentative" in (said := net.says("ip", "-6", "-o", "addr", "show", "dev", WIRE, "scope", "link")) or not said:
+        pass
+    return said.split()[3].partition("/")[0]
 
 
 @stepped
@@ -56,12 +59,12 @@ async def test_what_is_announced_to_the_group_is_heard(clock: Clock) -> None:
 @stepped
 async def test_an_appliance_of_ipv6_alone_is_found_at_its_link_local_address(clock: Clock) -> None:
     with wired(addresses=((), ())) as (gateway, street):
-        theirs = link_local(street)
+        theirs, ours = link_local(street), link_local(gateway)
         async with on_a_link(clock, gateway, street, f"{theirs}%{WIRE}") as found:
             await found.until(lambda: ONE in found.record.here, within_s=5.0)
             here = found.record.here[ONE]
             assert here.host == f"{theirs}%{WIRE}"
-            assert here.link.address == link_local(gateway)
+            assert here.link.address == ours
             assert here.control_url == f"http://[{theirs}%{WIRE}]:{found.appliances[0].port}/control"
             found.appliances[0].say(notify("byebye", ONE), (GROUP_V6, 1900, 0, 0))
             await found.until(lambda: ONE not in found.record.here)
