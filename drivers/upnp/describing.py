@@ -16,6 +16,7 @@ from drivers.upnp.description import MOST_BYTES, DeviceDescription, Service, dev
 from drivers.upnp.fetching import Fetcher, Missed
 from drivers.upnp.orders import Describe, Outcome, Place, Verify
 from drivers.upnp.parts import Described
+from drivers.upnp.urls import without_zone
 from heg.model.refusals import Refusal, RefusalCode
 from heg.runtime.clock import Clock
 
@@ -193,16 +194,16 @@ def _described(order: Describe, device: DeviceDescription, cycles: Service | Non
     return Described(
         uuid=order.uuid,
         link=order.place.link,
-        host=order.place.host,
-        location=order.place.location,
+        host=order.place.host.partition("%")[0],
+        location=without_zone(order.place.location),
         maker=device.maker,
         model=device.model,
         serial=device.serial,
         name=device.name,
-        control_url=device.power.control_url,
-        event_url=device.power.event_url,
-        cycle_control_url="" if cycles is None else cycles.control_url,
-        cycle_event_url="" if cycles is None else cycles.event_url,
+        control_url=without_zone(device.power.control_url),
+        event_url=without_zone(device.power.event_url),
+        cycle_control_url="" if cycles is None else without_zone(cycles.control_url),
+        cycle_event_url="" if cycles is None else without_zone(cycles.event_url),
     )
 
 

@@ -32,8 +32,8 @@ class GoneWhy(StrEnum):
 class Described:
     """An appliance that was found and whose description is sound: all that is kept of it.
 
-    `uuid` is the plain UUID in small letters. The URLs are absolute, on `host` at the address that announced them.
-    `cycle_control_url` and `cycle_event_url` are empty where it offers no cycles.
+    `uuid` is the plain UUID in small letters, `host` a literal address without its zone. The URLs are absolute, on
+    `host`, without zone as well. `cycle_control_url` and `cycle_event_url` are empty where it offers no cycles.
     """
 
     uuid: str

@@ -27,7 +27,7 @@ def service_url(base: str, text: str, host: str) -> str | Refusal:
     if len(text) > LONGEST_URL:
         return Refusal(RefusalCode.TOO_LARGE, f"a URL of at most {LONGEST_URL} letters")
     try:
-        joined = urljoin(_without_zone(base), text.strip())
+        joined = urljoin(without_zone(base), text.strip())
     except ValueError:
         return Refusal(RefusalCode.WRONG_TYPE, "a URL", repr(text[:80]))
     found = _checked(joined, host)
@@ -47,12 +47,18 @@ def bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
+def without_zone(url: str) -> str:
+    """A URL as everybody may read it: zones mean something to one machine only."""
+    head, bracket, rest = url.partition("]")
+    return head.partition("%")[0] + bracket + rest if bracket and "[" in head else url
+
+
 def _checked(text: str, host: str) -> SplitResult | Refusal:
     came = repr(text[:80])
     if len(text) > LONGEST_URL or not (text.isascii() and text.isprintable()) or " " in text:
         return Refusal(RefusalCode.WRONG_TYPE, f"a URL of at most {LONGEST_URL} letters of ASCII", came)
     try:
-        split = urlsplit(_without_zone(text))
+        split = urlsplit(without_zone(text))
         port = split.port
     except ValueError:
         return Refusal(RefusalCode.WRONG_TYPE, _EXPECTED, came)
@@ -66,9 +72,3 @@ def _checked(text: str, host: str) -> SplitResult | Refusal:
 def _absolute(split: SplitResult, host: str) -> str:
     path = split.path or "/"
     return f"http://{bracketed(host)}:{split.port or 80}{path}{'?' + split.query if split.query else ''}"
-
-
-def _without_zone(url: str) -> str:
-    """Zones mean something to one machine only, and `urlsplit` refuses some spellings of them."""
-    head, bracket, rest = url.partition("]")
-    return head.partition("%")[0] + bracket + rest if bracket and "[" in head else url

@@ -63,9 +63,9 @@ async def test_an_appliance_of_ipv6_alone_is_found_at_its_link_local_address(clo
         async with on_a_link(clock, gateway, street, f"{theirs}%{WIRE}") as found:
             await found.until(lambda: ONE in found.record.here, within_s=5.0)
             here = found.record.here[ONE]
-            assert here.host == f"{theirs}%{WIRE}"
+            assert here.host == theirs
             assert here.link.address == ours
-            assert here.control_url == f"http://[{theirs}%{WIRE}]:{found.appliances[0].port}/control"
+            assert here.control_url == f"http://[{theirs}]:{found.appliances[0].port}/control"
             found.appliances[0].say(notify("byebye", ONE), (GROUP_V6, 1900, 0, 0))
             await found.until(lambda: ONE not in found.record.here)
 
