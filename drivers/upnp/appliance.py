@@ -155,7 +155,7 @@ class Appliance:
     def begin_waking(self, now_s: float) -> None:
         """It is wanted on and sleeps; while it is being woken already, the time that it has does not begin anew."""
         if self.waking is None:
-            self.waking = Waking(now_s + SETTLE_S, now_s)
+            self.waking, self.unread = Waking(now_s + SETTLE_S, now_s), True
 
     def succeeded(self) -> None:
         """It answered."""
@@ -173,7 +173,8 @@ class Appliance:
 
     def due_s(self) -> float:
         """Return when something is to be done about it next; infinite: when something happens."""
+        waking_s = min(self.waking.next_s, self.waking.until_s) if self.waking is not None else math.inf
         if not self.there:
-            return min(self.waking.next_s, self.waking.until_s) if self.waking is not None else math.inf
+            return waking_s
         todo = self.unread or self.cycle_unread or not self.settled or self.waking is not None
-        return max(-math.inf if todo else self.renew_s, self.not_before_s)
+        return min(waking_s, max(-math.inf if todo else self.renew_s, self.not_before_s))

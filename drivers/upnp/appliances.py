@@ -113,7 +113,7 @@ class Appliances:
         """Take a NOTIFY; returns the HTTP status. What is not of a subscription of ours is kept nowhere."""
         uuid, _, which = place.partition("/")
         kept = self._appliances.get(uuid)
-        if kept is None or kept.described is None or kept.described.host != peer:
+        if kept is None or kept.described is None or _plain(kept.described.host) != peer:
             return gena.PRECONDITION_FAILED
         if (subscription := kept.cycle_events if which == CYCLE_PLACE else kept.events) is None:
             return gena.PRECONDITION_FAILED
@@ -137,7 +137,9 @@ class Appliances:
     def address_of(self, uuid: str) -> str | None:
         """Where an appliance is discovered now."""
         kept = self._appliances.get(uuid)
-        return kept.described.host if kept is not None and kept.there and kept.described is not None else None
+        if kept is None or kept.described is None or not kept.there:
+            return None
+        return _plain(kept.described.host)
 
     async def ask(self, uuid: str, command: str, arguments: Mapping[str, object]) -> CommandAnswer | None:
         """Hand in what an appliance asks of the house."""
@@ -202,10 +204,9 @@ class Appliances:
 
     async def _look_after(self, kept: Appliance, visit: Visit) -> None:
         try:
+            self._wake_on(kept)
             if kept.there:
                 await visit.pay(kept)
-            elif kept.waking is not None:
-                self._wake_on(kept)
         except Exception:
             logger.exception("appliance %s: it is visited later", kept.uuid)
             kept.failed(self._clock.monotonic_s())
@@ -223,7 +224,7 @@ class Appliances:
     def _wake_on(self, kept: Appliance) -> None:
         """Go on sending packets; when the time is over, it is told as failed."""
         waking, now_s = kept.waking, self._clock.monotonic_s()
-        if waking is None:
+        if waking is None or now_s < min(waking.next_s, waking.until_s):
             return
         if now_s < waking.until_s:
             self._send_packets(kept)
@@ -282,6 +283,11 @@ class Appliances:
         with suppress(TimeoutError):
             async with asyncio.timeout(_END_WITHIN_S):
                 await asyncio.gather(*ends)
+
+
+def _plain(host: str) -> str:
+    """An address without its zone, as peers are called."""
+    return host.partition("%")[0]
 
 
 def _ends(kept: Appliance, subscriber: Subscriber) -> Iterable[Awaitable[None]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from drivers.upnp.parts import Link
 
-_ARP = Path("/proc/net/arp")
+_ARP = Path("/proc/thread-self/net/arp")
 _COMPLETE = 0x2
 _ETHERNET = "0x1"
 _CARD = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", re.ASCII)

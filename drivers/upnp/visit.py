@@ -118,9 +118,6 @@ class Visit:
         """One that was woken and is there, but not on yet, is ordered on."""
         if kept.waking is None:
             return None
-        if self.clock.monotonic_s() >= kept.waking.until_s:
-            kept.waking = None
-            return Refusal(RefusalCode.TIMEOUT, "an appliance that is on in time", f"{kept.state or 'no state'}")
         answer = await self.calls.bring(described, PowerState.ON)
         if not isinstance(answer, Refusal):
             kept.waking = None

@@ -27,8 +27,9 @@ PAUSES_S = (1.0, 2.0, 4.0, 8.0, 15.0)
 """Between one packet and the next; the last of them again and again, until the appliance is there or time is over."""
 _ALL_NODES = "ff02::1"
 _LIMITED = "255.255.255.255"
-_GET_BROADCAST = 0x8919
-"""SIOCGIFBRDADDR, netdevice(7)."""
+_GET_NETMASK = 0x891B
+"""SIOCGIFNETMASK, netdevice(7): the broadcast address follows from it, also where nobody has set that."""
+_LONGEST_PREFIX = 31
 _IFREQ = struct.Struct("16sH2x4s16x")
 _PASSWORD = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", re.ASCII | re.IGNORECASE)
 _MEND = "expected six bytes such as 0a:1b:2c:3d:4e:5f, or four numbers such as 10.20.30.40"
@@ -100,7 +101,7 @@ class Waker:
         *,
         port: int = PORT,
         send: Sender | None = None,
-        broadcast_of: Callable[[str], str] | None = None,
+        broadcast_of: Callable[[Link], str] | None = None,
     ) -> None:
         self._links = links
         self._port = port
@@ -137,7 +138,7 @@ class Waker:
             return ()
         if ipaddress.ip_address(link.address).version == 6:
             return (_ALL_NODES,)
-        directed = self._broadcast_of(link.name)
+        directed = self._broadcast_of(link)
         return (_LIMITED, directed) if directed not in ("", _LIMITED) else (_LIMITED,)
 
 
@@ -159,16 +160,16 @@ def send_datagram(datagram: Datagram, port: int) -> None:
         out.sendto(datagram.payload, (datagram.address, port, 0, index))
 
 
-def directed_broadcast(interface: str) -> str:
-    """Return the broadcast address of an interface's IPv4 network; empty where it has none."""
-    wanted = _IFREQ.pack(interface.encode()[:15], socket.AF_INET, b"\0\0\0\0")
+def directed_broadcast(link: Link) -> str:
+    """Return the broadcast address of a link's IPv4 network; empty where it has none."""
+    wanted = _IFREQ.pack(link.name.encode()[:15], socket.AF_INET, b"\0\0\0\0")
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as asker:
-            told = fcntl.ioctl(asker.fileno(), _GET_BROADCAST, wanted)
-    except OSError:
+            told = fcntl.ioctl(asker.fileno(), _GET_NETMASK, wanted)
+        network = ipaddress.IPv4Interface(f"{link.address}/{socket.inet_ntoa(told[20:24])}").network
+    except (OSError, ValueError):
         return ""
-    address = socket.inet_ntoa(told[20:24])
-    return "" if address == "0.0.0.0" else address  # noqa: S104 - the kernel's word for none
+    return str(network.broadcast_address) if network.prefixlen < _LONGEST_PREFIX else ""
 
 
 def _bind_to_device(out: socket.socket, interface: str) -> None:

@@ -215,6 +215,26 @@ async def test_one_that_does_not_wake_is_told_as_failed(clock: Clock) -> None:
 
 
 @stepped
+async def test_one_that_fell_asleep_without_a_word_is_woken_too(clock: Clock) -> None:
+    peer = Peer()
+    async with a_home(clock, peer) as home:
+        await home.settled(peer)
+        await peer.become("Standby")
+        await peer.stop()
+        actuator = home.actuator("kettle-1").actuator
+        assert await actuator.apply(ON) is None
+        assert len(home.packets) == 1
+        await clock.sleep(8)
+        assert len(home.packets) >= 3
+        peer.state = "ON"  # it wakes up where it was, and discovery has nothing new to say of it
+        await peer.start()
+        await home.until(lambda: home.value("state.power", "kettle-1") == "on", within_s=20.0)
+        count = len(home.packets)
+        await clock.sleep(100)
+        assert len(home.packets) == count
+
+
+@stepped
 async def test_one_known_from_before_is_woken_though_nobody_found_it(clock: Clock) -> None:
     peer = Peer(state="OFF")
     earlier = DeviceInfo(

@@ -25,7 +25,7 @@ def sent(links: Iterable[Link], method: WakeMethod, link: Link | None, address: 
     waker = Waker(
         lambda: links,
         send=lambda datagram, _port: packets.append(datagram),
-        broadcast_of={"eth0": "192.168.1.255", "eth1": ""}.__getitem__,
+        broadcast_of=lambda link: {"eth0": "192.168.1.255", "eth1": ""}[link.name],
     )
     assert waker.wake(Sleeper(CARD, method, address), link) is None
     return [f"{one.link.name} {one.address}" for one in packets]
