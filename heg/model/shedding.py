@@ -258,7 +258,8 @@ def _exchange(
     for one in _candidates(known.values(), book, now_s, replace(rules, urgent=False)):
         lesser = _RANK[one.importance] < _RANK[first.importance]
         equal = one.importance is first.importance and waited and now_s - one.since_s >= rules.turn_s
-        if missing_kw > 0.0 and (lesser or equal):
+        # Whose draw is not known cannot be said to make room: it would go and come back for ever.
+        if missing_kw > 0.0 and one.kw > 0.0 and (lesser or equal):
             ways.append(one)
             missing_kw -= _draw_kw(one, rules)
     if missing_kw > 0.0:

@@ -104,6 +104,15 @@ def test_whoever_does_not_obey_is_replaced() -> None:
     assert [name for _, name, _ in house.run(15).told] == ["a", "b"]
 
 
+def test_nobody_whose_draw_is_not_known_makes_room_for_others() -> None:
+    """It would go in vain, come back, and go again, for ever."""
+    house = House.of(one("heating", MUST_RUN, 3.5), one("a", OPTIONAL, 0.0), one("b", FLEXIBLE, 0.0), rules=FUSE)
+    house.limit_kw = 3.0
+    house.run(4000)
+    told = len(house.told)
+    assert len(house.run(4000).told) == told
+
+
 def test_they_come_back_in_order_when_there_is_room_for_a_while() -> None:
     house = House.of(one("lamp", OPTIONAL), one("tank"), one("boiler"), limit_kw=0.5)
     house.run(30)
