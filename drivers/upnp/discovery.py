@@ -179,7 +179,9 @@ class Discovery:
         return search_request(APPLIANCE_SERVICE, host=host_header, mx_s=self._config.search_mx_s)
 
     def _ask(self, place: Place) -> None:
-        self._ask_at(place.host, SSDP_PORT)
+        ports = [port for host, port in self._targets if host == place.host] or [SSDP_PORT]
+        for port in ports:
+            self._ask_at(place.host, port)
 
     def _ask_at(self, host: str, port: int) -> None:
         link = self.network.link_towards(host)

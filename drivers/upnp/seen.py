@@ -8,13 +8,13 @@ what has one is never pushed out by newcomers.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import Enum
 
 from drivers.upnp.orders import Ask, Describe, Found, Gone, Order, Outcome, Place, Refused, Verify
 from drivers.upnp.parts import GoneWhy
 from drivers.upnp.ssdp.packet import Announcement, Kind
+from drivers.upnp.tracked import State, Tracked
 from heg.model.refusals import Refusal, RefusalCode
 
 DESCRIBE_GAP_S = 5.0
@@ -28,51 +28,6 @@ DISTRUST_S = 600.0
 RETRY_S = 2.0
 _MOST_TRIES = 4
 _MOST_OTHERS = 3
-_ASK_SHARE, _ASK_LATEST_S = 0.25, 30.0
-
-
-class _State(Enum):
-    CANDIDATE = 1
-    PRESENT = 2
-    PARTED = 3
-    """It said goodbye; soon its home is asked whether that is so."""
-
-
-@dataclass(slots=True)
-class _Record:
-    """One UUID. Times are monotonic seconds; infinite: nothing is due."""
-
-    place: Place
-    expires_s: float
-    max_age_s: float
-    state: _State = _State.CANDIDATE
-    boot_id: int | None = None
-    config_id: int | None = None
-    others: tuple[tuple[Place, float], ...] = ()
-    """Where it was heard besides, and until when that holds."""
-    trying: Place | None = None
-    """What is being fetched or verified now."""
-    doubt: GoneWhy = GoneWhy.EXPIRED
-    again_s: float = math.inf
-    verify_s: float = math.inf
-    described_s: float = -math.inf
-    verified_s: float = -math.inf
-    distrusted_until_s: float = -math.inf
-    tries: int = 0
-    asked: bool = False
-
-    @property
-    def ask_s(self) -> float:
-        if self.asked or self.state is not _State.PRESENT:
-            return math.inf
-        return self.expires_s - min(self.max_age_s * _ASK_SHARE, _ASK_LATEST_S)
-
-    @property
-    def due_s(self) -> float:
-        oldest = min((until_s for _, until_s in self.others), default=math.inf)
-        if self.trying is not None:
-            return oldest  # its answer comes first
-        return min(self.expires_s, self.again_s, self.verify_s, self.ask_s, oldest)
 
 
 class SeenTable:
@@ -86,7 +41,9 @@ class SeenTable:
         self._most = most
         self._most_per_host = most_per_host
         self._known = set(known)
-        self._records: dict[str, _Record] = {}
+        self._records: dict[str, Tracked] = {}
+        self._strangers = 0
+        self._at_host: Counter[str] = Counter()
         self.soonest_s = math.inf
 
     def __len__(self) -> int:
@@ -94,17 +51,18 @@ class SeenTable:
 
     def present(self) -> tuple[str, ...]:
         """UUIDs of those that are there."""
-        return tuple(uuid for uuid, record in self._records.items() if record.state is _State.PRESENT)
+        return tuple(uuid for uuid, record in self._records.items() if record.state is State.PRESENT)
 
     def place_of(self, uuid: str) -> Place | None:
         """Where an appliance that is there lives."""
         record = self._records.get(uuid)
-        return record.place if record is not None and record.state is _State.PRESENT else None
+        return record.place if record is not None and record.state is State.PRESENT else None
 
     def forget(self, uuid: str) -> None:
         """Its owner removed it: its place is free."""
+        if uuid in self._records:
+            self._drop(uuid)
         self._known.discard(uuid)
-        self._records.pop(uuid, None)
 
     def heard(self, said: Announcement, place: Place, now_s: float) -> list[Order]:
         """Take an announcement or an answer to a search."""
@@ -133,12 +91,14 @@ class SeenTable:
         if outcome is not Outcome.SOUND:
             return self._noted(record, self._undescribed(uuid, record, place, outcome, now_s))
         if not place.same_spot(record.place):
-            _move(record, place, now_s)
+            self._move(record, place, now_s)
         elif place != record.place:  # it moved on meanwhile
             return self._noted(record, self._describe(uuid, record, now_s))
-        record.state, record.described_s, record.tries = _State.PRESENT, now_s, 0
+        record.state, record.described_s, record.tries = State.PRESENT, now_s, 0
         record.doubt, record.verify_s = GoneWhy.EXPIRED, math.inf
-        self._known.add(uuid)
+        if uuid not in self._known:
+            self._known.add(uuid)
+            self._strangers -= 1
         return self._noted(record, [Found(uuid)])
 
     def verified(self, uuid: str, place: Place, *, there: bool, now_s: float) -> list[Order]:
@@ -156,7 +116,7 @@ class SeenTable:
             orders.append(
                 _refused(place.host, "a goodbye of an appliance that goes", f"one of uuid:{uuid}, which stays")
             )
-        if record.state is _State.PARTED:
+        if record.state is State.PARTED:
             orders += self._describe(uuid, record, now_s)
         return self._noted(record, orders)
 
@@ -175,35 +135,35 @@ class SeenTable:
         known = said.uuid in self._known
         if not known and (refusal := self._no_room(place)) is not None:
             return [Refused(place.host, refusal)]
-        record = _Record(place, now_s + said.max_age_s, said.max_age_s, boot_id=said.boot_id, config_id=said.config_id)
+        record = Tracked(place, now_s + said.max_age_s, said.max_age_s, boot_id=said.boot_id, config_id=said.config_id)
         self._records[said.uuid] = record
+        self._strangers += not known
+        self._at_host[place.host] += 1
         return self._noted(record, self._describe(said.uuid, record, now_s))
 
     def _no_room(self, place: Place) -> Refusal | None:
-        waiting = sum(1 for uuid in self._records if uuid not in self._known)
-        if len(self._known) + waiting >= self._most:
+        if len(self._known) + self._strangers >= self._most:
             mend = "remove some that are gone for good, or raise [upnp] most_appliances"
             return Refusal(RefusalCode.TOO_LARGE, f"at most {self._most} appliances", "one more", mend)
-        here = sum(1 for record in self._records.values() if record.place.host == place.host)
-        if here >= self._most_per_host:
+        if self._at_host[place.host] >= self._most_per_host:
             return Refusal(RefusalCode.TOO_LARGE, f"at most {self._most_per_host} appliances at one host", "one more")
         return None
 
-    def _at_home(self, said: Announcement, record: _Record, place: Place, now_s: float) -> list[Order]:
+    def _at_home(self, said: Announcement, record: Tracked, place: Place, now_s: float) -> list[Order]:
         record.expires_s, record.max_age_s, record.asked = now_s + said.max_age_s, said.max_age_s, False
         rebooted = _differs(record.boot_id, said.boot_id)
-        parted = record.state is _State.PARTED
+        parted = record.state is State.PARTED
         if parted and not rebooted:  # one that comes back has another boot id; this one never went
             record.distrusted_until_s = now_s + DISTRUST_S
         anew = rebooted or _differs(record.config_id, said.config_id) or place != record.place or parted
         record.boot_id = record.boot_id if said.boot_id is None else said.boot_id
         record.config_id = record.config_id if said.config_id is None else said.config_id
         record.place = place
-        if not anew or record.state is _State.CANDIDATE:
+        if not anew or record.state is State.CANDIDATE:
             return []
         return self._describe(said.uuid, record, now_s)
 
-    def _elsewhere(self, said: Announcement, record: _Record, place: Place, now_s: float) -> list[Order]:
+    def _elsewhere(self, said: Announcement, record: Tracked, place: Place, now_s: float) -> list[Order]:
         """A second interface, a new address, or somebody who would like to be it: first its home is asked."""
         until_s = now_s + said.max_age_s
         rest = tuple(other for other in record.others if not other[0].same_spot(place))
@@ -212,19 +172,19 @@ class SeenTable:
             came = f"uuid:{said.uuid} at {place.host}, too"
             return [_refused(place.host, "an appliance at one address, or a few", came)]
         record.others = (*rest, (place, until_s))
-        if record.state is _State.CANDIDATE or not (is_new or record.state is _State.PARTED):
+        if record.state is State.CANDIDATE or not (is_new or record.state is State.PARTED):
             return []
-        record.doubt = GoneWhy.EXPIRED if record.state is _State.PRESENT else record.doubt
-        return self._verify(said.uuid, record, now_s, gap_s=0.0 if record.state is _State.PARTED else VERIFY_GAP_S)
+        record.doubt = GoneWhy.EXPIRED if record.state is State.PRESENT else record.doubt
+        return self._verify(said.uuid, record, now_s, gap_s=0.0 if record.state is State.PARTED else VERIFY_GAP_S)
 
-    def _goodbye(self, uuid: str, record: _Record, place: Place, now_s: float, *, at_home: bool) -> list[Order]:
-        if record.state is not _State.PRESENT:  # told already; or it begins by saying goodbye, as many do
+    def _goodbye(self, uuid: str, record: Tracked, place: Place, now_s: float, *, at_home: bool) -> list[Order]:
+        if record.state is not State.PRESENT:  # told already; or it begins by saying goodbye, as many do
             return []
         if any(other.same_spot(place) for other, _ in record.others):
             record.others = tuple(other for other in record.others if not other[0].same_spot(place))
             return []
         if at_home and now_s >= record.distrusted_until_s:
-            record.state, record.doubt, record.verify_s = _State.PARTED, GoneWhy.BYEBYE, now_s + RECHECK_S
+            record.state, record.doubt, record.verify_s = State.PARTED, GoneWhy.BYEBYE, now_s + RECHECK_S
             record.again_s, record.trying = math.inf, None
             return [Gone(uuid, GoneWhy.BYEBYE)]
         orders: list[Order] = []
@@ -239,7 +199,7 @@ class SeenTable:
 
     # What follows
 
-    def _undescribed(self, uuid: str, record: _Record, place: Place, outcome: Outcome, now_s: float) -> list[Order]:
+    def _undescribed(self, uuid: str, record: Tracked, place: Place, outcome: Outcome, now_s: float) -> list[Order]:
         if not place.same_spot(record.place):  # it was tried elsewhere, because its home is gone
             record.others = tuple(other for other in record.others if other[0] != place)
             return self._not_there(uuid, record, record.doubt)
@@ -249,20 +209,20 @@ class SeenTable:
             return []
         return self._not_there(uuid, record, GoneWhy.EXPIRED)
 
-    def _not_there(self, uuid: str, record: _Record, why: GoneWhy) -> list[Order]:
+    def _not_there(self, uuid: str, record: Tracked, why: GoneWhy) -> list[Order]:
         """Go on where else it was heard, or without it."""
         record.doubt, record.tries = why, 0
         if record.others:
             record.again_s, record.trying = math.inf, record.others[0][0]
             return [Describe(uuid, record.trying, uuid in self._known)]
-        del self._records[uuid]
-        return [Gone(uuid, why)] if record.state is _State.PRESENT else []
+        self._drop(uuid)
+        return [Gone(uuid, why)] if record.state is State.PRESENT else []
 
-    def _one_due(self, uuid: str, record: _Record, now_s: float) -> list[Order]:
+    def _one_due(self, uuid: str, record: Tracked, now_s: float) -> list[Order]:
         record.others = tuple(other for other in record.others if other[1] > now_s)
         if record.trying is not None:
             return []
-        if record.expires_s <= now_s and record.state is not _State.PARTED:
+        if record.expires_s <= now_s and record.state is not State.PARTED:
             record.expires_s = math.inf  # until it is heard again, at home or elsewhere
             return self._not_there(uuid, record, GoneWhy.EXPIRED)
         if record.verify_s <= now_s:
@@ -274,7 +234,7 @@ class SeenTable:
             return [Ask(uuid, record.place)]
         return []
 
-    def _describe(self, uuid: str, record: _Record, now_s: float) -> list[Order]:
+    def _describe(self, uuid: str, record: Tracked, now_s: float) -> list[Order]:
         at_s = record.described_s + DESCRIBE_GAP_S
         if record.trying is not None or now_s < at_s:
             record.again_s = max(at_s, now_s)
@@ -282,7 +242,7 @@ class SeenTable:
         record.again_s, record.trying = math.inf, record.place
         return [Describe(uuid, record.place, uuid in self._known)]
 
-    def _verify(self, uuid: str, record: _Record, now_s: float, *, gap_s: float) -> list[Order]:
+    def _verify(self, uuid: str, record: Tracked, now_s: float, *, gap_s: float) -> list[Order]:
         at_s = record.verified_s + gap_s
         if record.trying is not None or now_s < at_s:
             record.verify_s = min(record.verify_s, max(at_s, now_s))
@@ -290,16 +250,26 @@ class SeenTable:
         record.verify_s, record.trying = math.inf, record.place
         return [Verify(uuid, record.place)]
 
-    def _noted(self, record: _Record, orders: list[Order]) -> list[Order]:
+    def _move(self, record: Tracked, place: Place, now_s: float) -> None:
+        until = [until_s for other, until_s in record.others if other.same_spot(place)]
+        record.others = tuple(other for other in record.others if not other[0].same_spot(place))
+        self._leave(record.place.host)
+        self._at_host[place.host] += 1
+        record.place, record.asked = place, False
+        record.expires_s = until[0] if until else now_s + record.max_age_s
+
+    def _drop(self, uuid: str) -> None:
+        self._leave(self._records.pop(uuid).place.host)
+        self._strangers -= uuid not in self._known
+
+    def _leave(self, host: str) -> None:
+        self._at_host[host] -= 1
+        if not self._at_host[host]:
+            del self._at_host[host]
+
+    def _noted(self, record: Tracked, orders: list[Order]) -> list[Order]:
         self.soonest_s = min(self.soonest_s, record.due_s)
         return orders
-
-
-def _move(record: _Record, place: Place, now_s: float) -> None:
-    until = [until_s for other, until_s in record.others if other.same_spot(place)]
-    record.others = tuple(other for other in record.others if not other[0].same_spot(place))
-    record.place, record.asked = place, False
-    record.expires_s = until[0] if until else now_s + record.max_age_s
 
 
 def _differs(before: int | None, now: int | None) -> bool:

@@ -81,7 +81,7 @@ async def test_it_is_asked_once_more_before_its_max_age_is_over(clock: Clock) ->
     """Its announcements may be lost; the answer to a question at its own host is not."""
     async with a_street(clock, 1, search_interval_s=80000.0, start=False) as street:
         one = street.appliances[0]
-        one.ssdp_port, one.max_age = 1900, 100
+        one.max_age = 100
         await one.start()
         one.say(notify("alive", ONE, one.location, max_age=100), street.ours)
         await street.until(lambda: ONE in street.record.here)

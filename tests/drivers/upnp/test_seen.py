@@ -181,6 +181,21 @@ def test_a_removed_one_leaves_its_place() -> None:
     assert isinstance(table.heard(alive(TWO), AWAY, 0.0)[0], Describe)
 
 
+def test_a_hundred_thousand_uuids_push_nobody_out() -> None:
+    """From every address of the house's network, some of them even described soundly."""
+    table = with_one()
+    for number in range(100_000):
+        uuid, place = uuid_number(1000 + number), Place(LAN, f"192.168.1.{number % 250}", "http://x")
+        orders = table.heard(alive(uuid), place, 1.0)
+        if number % 3 == 0 and isinstance(orders[0], Describe):
+            table.described(uuid, place, Outcome.SOUND, 1.0)
+    assert len(table) == 512
+    assert table.heard(alive(max_age=7200), HOME, 2.0) == []
+    assert table.place_of(ONE) == HOME
+    table.due(2000.0)
+    assert table.present() == (ONE,)
+
+
 UUIDS = [uuid_number(number) for number in range(1, 9)]
 KNOWN = UUIDS[:2]
 PLACES = [
@@ -269,6 +284,8 @@ class AnyLink(RuleBasedStateMachine):
     def table_and_watcher_agree(self) -> None:
         assert set(self.table.present()) <= self.here
         assert len(self.here | self.ever | set(KNOWN)) <= 5, "nobody beyond the limit is ever taken in"
+        assert sum(self.table._at_host.values()) == len(self.table)
+        assert self.table._strangers == sum(1 for uuid in self.table._records if uuid not in self.table._known)
 
     @invariant()
     def time_is_never_forgotten(self) -> None:
