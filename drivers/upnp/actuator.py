@@ -48,6 +48,8 @@ class ApplianceActuator:
         appliance = self._appliance
         if appliance.ordered is None:
             appliance.before = appliance.state
+        if set_point.lasting:
+            appliance.before = wanted  # a release takes nothing back
         appliance.ordered, appliance.released = wanted, False
         return self._counted(await self._bring(wanted))
 

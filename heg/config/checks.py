@@ -6,7 +6,15 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from heg.config.faults import ConfigFault, shown
-from heg.config.schema import ClockSection, CycleSection, DeviceSection, HegConfig, PlanningSection, SiteSection
+from heg.config.schema import (
+    AutomationSection,
+    ClockSection,
+    CycleSection,
+    DeviceSection,
+    HegConfig,
+    PlanningSection,
+    SiteSection,
+)
 from heg.model.slots import SLOT_MINUTES
 
 _DEVICE_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
@@ -19,6 +27,7 @@ def faults_in(config: HegConfig) -> Iterator[ConfigFault]:
         yield from _clock(config.clock)
     yield from _planning(config.planning)
     yield from _cycles(config.cycle)
+    yield from _appliances(config.automation)
     yield from _site(config.site)
     yield from _devices(config.device)
 
@@ -58,6 +67,13 @@ def _cycles(cycles: dict[str, CycleSection]) -> Iterator[ConfigFault]:
             yield ConfigFault(f"[cycle.{name}]", "", "a name of small letters, digits and '-'")
         if cycle.step_minutes not in SLOT_MINUTES:
             yield ConfigFault(f"[cycle.{name}] step_minutes", shown(cycle.step_minutes), "5, 15, 30 or 60 minutes")
+
+
+def _appliances(automation: AutomationSection) -> Iterator[ConfigFault]:
+    for name in automation.appliance:
+        if not _DEVICE_NAME.fullmatch(name):
+            expected = "the name of a device, of small letters, digits and '-'"
+            yield ConfigFault(f"[automation.appliance.{name}]", "", expected)
 
 
 def _site(site: SiteSection) -> Iterator[ConfigFault]:

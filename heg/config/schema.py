@@ -18,6 +18,7 @@ Name = Annotated[
     Meta(pattern=r"^[a-z][a-z0-9-]{0,31}$", description="a name of small letters, digits and '-', such as \"battery\""),
 ]
 _CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+_WINDOW = r"^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$"
 HostName = Annotated[
     str,
     Meta(
@@ -154,6 +155,62 @@ class CycleSection(Section, frozen=True):
             raise ValueError('expected earliest and latest with daily = true, such as "10:00" and "18:00"')
 
 
+class ApplianceRuleSection(Section, frozen=True):
+    """`[automation.appliance.NAME]`: when an appliance may work; otherwise it rests. NAME is its device's.
+
+    `windows` are by the house's clock. With `runs` it is switched on whenever it may work, else left to its user then.
+    After a threshold was exceeded the value must fall by `hysteresis`, a share of it, before it may work again.
+    """
+
+    windows: Annotated[
+        tuple[Annotated[str, Meta(pattern=_WINDOW, description='a window such as "22:00-06:00"')], ...],
+        Meta(max_length=8, description='local windows such as ["06:00-09:00", "17:00-22:00"]'),
+    ] = ()
+    max_price_eur_per_kwh: Annotated[float, Meta(ge=-20.0, le=20.0, description="EUR per kWh, such as 0.30")] | None = (
+        None
+    )
+    max_co2_kg_per_kwh: Annotated[float, Meta(ge=0.0, le=5.0, description="kg per kWh, such as 0.35")] | None = None
+    hysteresis: Annotated[float, Meta(ge=0.0, le=0.5, description="a share from 0 to 0.5, such as 0.05")] = 0.05
+    rest: Annotated[str, Meta(pattern=r"^(standby|off)$", description='"standby" or "off"')] = "standby"
+    runs: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a rule that says nothing, and a window of no length."""
+        if not self.windows and self.max_price_eur_per_kwh is None and self.max_co2_kg_per_kwh is None:
+            raise ValueError("expected windows, max_price_eur_per_kwh or max_co2_kg_per_kwh")
+        if any(window[:5] == window[6:] for window in self.windows):
+            raise ValueError('expected windows whose ends differ, such as "22:00-06:00"')
+
+
+class AutomationSection(Section, frozen=True):
+    """`[automation]`: what others may ask of the appliances, and the owner's rules for them.
+
+    `utility` is the owner's strategy: "off", "reduce" (it may ask to draw less for a while), "full" (it may switch
+    appliances that need not run, too). `who` names the stakeholders that may, where not all that the policies let.
+    Of what appliances ask themselves: how much each may, how long a period without standby is at most, how much too
+    late a wake-up is still done after the gateway was off.
+    """
+
+    utility: Annotated[str, Meta(pattern=r"^(off|reduce|full)$", description='"off", "reduce" or "full"')] = "off"
+    who: Annotated[
+        tuple[
+            Annotated[
+                str,
+                Meta(
+                    pattern=r"^(dso|supplier|aggregator)(:[a-z0-9][a-z0-9._-]{0,31})?$",
+                    description='"dso", "supplier" or "aggregator", with its name after ":" where one is meant',
+                ),
+            ],
+            ...,
+        ],
+        Meta(max_length=16, description='stakeholders such as ["dso", "supplier:sun"]'),
+    ] = ()
+    requests_each: Annotated[int, Meta(ge=1, le=16, description="1 to 16 requests")] = 8
+    longest_no_standby_hours: Annotated[float, Meta(ge=0.1, le=24.0, description="hours from 0.1 to 24")] = 12.0
+    late_minutes: Annotated[float, Meta(ge=0.0, le=240.0, description="minutes from 0 to 240, such as 15")] = 15.0
+    appliance: dict[str, ApplianceRuleSection] = {}
+
+
 class SiteSection(Section, frozen=True):
     """`[site]`: where the house stands and how its panels look at the sun; without it production is learnt.
 
@@ -285,6 +342,7 @@ class HegConfig(Section, frozen=True):
     store: StoreSection = StoreSection()
     planning: PlanningSection = PlanningSection()
     cycle: dict[str, CycleSection] = {}
+    automation: AutomationSection = AutomationSection()
     site: SiteSection = SiteSection()
     web: WebSection = WebSection()
     log: LogSection = LogSection()

@@ -187,6 +187,8 @@ class Hand:
 
     async def _note_before(self, wish: Wish) -> None:
         """What an appliance was like before us is journalled with the lease: a restart must not forget it."""
+        if wish.set_point.lasting:
+            self._before = wish.set_point.power_state  # that is what it goes back to: it stays so
         if wish.set_point.power_state is None or self._before is not None:
             return
         answer = await self._limited(self._actuator.read_back())

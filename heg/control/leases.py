@@ -363,7 +363,7 @@ class Lease:
         """A device that is as we want it is not commanded: after a loss, and an appliance that is so already."""
         before, self._before_loss = self._before_loss, None
         if self._wish is not None and self._wish.set_point.power_state is not None:
-            before = self._wish.set_point
+            before = self._wish.set_point if not self._wish.set_point.turn else None
         if before is not None and self._judge.holds(answer, before):
             self._last, self._written_at_s = before, now_s
             self._judge.wrote(before, now_s)

@@ -119,7 +119,7 @@ def _least_s(image: ApplianceImage, state: PowerState) -> float:
 
 def _wish(state: PowerState, claim: Claim) -> Wish:
     return Wish(
-        SetPoint(power_state=state),
+        SetPoint(power_state=state, lasting=claim.lasting, turn=claim.turn),
         claim.claimant,
         claim.reason,
         Regime.HOLD,

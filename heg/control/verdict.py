@@ -17,7 +17,7 @@ class Tolerance:
 
     def same(self, left: SetPoint, right: SetPoint) -> bool:
         """Tell whether two set-points command the same. A limit the device does not know (None) says nothing."""
-        if left.regime is not right.regime or left.power_state is not right.power_state:
+        if left.regime is not right.regime or left.power_state is not right.power_state or left.turn != right.turn:
             return False
         return (
             self._same_power(left.power_kw, right.power_kw)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from heg.data.access import Principal
-from heg.data.door import CommandAnswer, CommandHandler, Outcome
+from heg.data.door import AskedHandler, Asker, CommandAnswer, CommandHandler, Outcome
 from heg.data.encoding import EncodingError, encode
 from heg.model.instance import ANY, Location
 from heg.model.refusals import Refusal, RefusalCode
@@ -37,7 +37,7 @@ class Registration:
     who: Principal
     variable: str
     pattern: Location
-    handler: CommandHandler
+    handler: AskedHandler
 
 
 class CommandDesk:
@@ -64,7 +64,7 @@ class CommandDesk:
         return False
 
     async def ask(
-        self, variable: str, location: Location, arguments: Mapping[str, object], timeout_s: float
+        self, variable: str, location: Location, arguments: Mapping[str, object], asker: Asker, timeout_s: float
     ) -> CommandAnswer:
         """Return the one answer: the handler's, or a refusal when nobody answers, in time or at all."""
         registration = self._find(variable, location)
@@ -73,7 +73,7 @@ class CommandDesk:
             return refused(refusal)
         try:
             async with asyncio.timeout(timeout_s) as limit:
-                answer = await registration.handler(location, arguments)
+                answer = await registration.handler(location, arguments, asker)
         except TimeoutError as error:
             if limit.expired():
                 return refused(Refusal(RefusalCode.TIMEOUT, f"an answer within {timeout_s:g} s", "none"))
@@ -95,6 +95,15 @@ class CommandDesk:
     def _crashed(self, registration: Registration, error: Exception) -> CommandAnswer:
         logger.error("%s, answered by %s, failed", registration.variable, registration.who, exc_info=error)
         return refused(Refusal(RefusalCode.NOT_READY, "an answer", f"a fault: {error!r}"[:200], "see the log"))
+
+
+def whoever(handler: CommandHandler) -> AskedHandler:
+    """Have one answer who need not know who asks."""
+
+    async def answer(location: Location, arguments: Mapping[str, object], _asker: Asker) -> CommandAnswer:
+        return await handler(location, arguments)
+
+    return answer
 
 
 def refused(refusal: Refusal) -> CommandAnswer:

@@ -178,6 +178,18 @@ class CommandAnswer:
 CommandHandler = Callable[[Location, Mapping[str, object]], Awaitable[CommandAnswer]]
 
 
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who gave a command: on whose behalf, and which of their services."""
+
+    stakeholder: Stakeholder
+    service: str
+
+
+AskedHandler = Callable[[Location, Mapping[str, object], Asker], Awaitable[CommandAnswer]]
+"""One that must know who asks: the owner's strategy may say yes to one and no to another."""
+
+
 class Door(Protocol):
     """The requests of spec data-interface.md, Operations, for one authenticated principal."""
 
@@ -254,3 +266,6 @@ class Door(Protocol):
 
     def answer(self, variable: str, location: Location, handler: CommandHandler) -> Receipt:
         """Become the one who answers this command at this location (a pattern is allowed)."""
+
+    def answer_asker(self, variable: str, location: Location, handler: AskedHandler) -> Receipt:
+        """Become the one who answers, and be told who asks."""

@@ -4,9 +4,11 @@ from collections.abc import AsyncGenerator, Mapping
 from datetime import datetime
 
 from heg.data.access import Principal
+from heg.data.commands import whoever
 from heg.data.door import (
     ALWAYS,
     Answer,
+    AskedHandler,
     CommandAnswer,
     CommandHandler,
     Condition,
@@ -120,4 +122,8 @@ class Handle:
 
     def answer(self, variable: str, location: Location, handler: CommandHandler) -> Receipt:
         """Become the one who answers this command at this location."""
+        return self._processor.answer(self._who, variable, location, whoever(handler))
+
+    def answer_asker(self, variable: str, location: Location, handler: AskedHandler) -> Receipt:
+        """Become the one who answers, and be told who asks."""
         return self._processor.answer(self._who, variable, location, handler)

@@ -10,9 +10,11 @@ from datetime import UTC, datetime
 
 from heg.data.access import Principal, owner_of_new
 from heg.data.checks import Checks, variable_refusal
-from heg.data.commands import CommandDesk, CommandRecord, Registration, checked_arguments, refused
+from heg.data.commands import CommandDesk, CommandRecord, Registration, checked_arguments, refused, whoever
 from heg.data.door import (
     Answer,
+    AskedHandler,
+    Asker,
     CommandAnswer,
     CommandHandler,
     Condition,
@@ -207,7 +209,8 @@ class RequestProcessor:
             return refused(self.refusals.count(refusal))
         record = CommandRecord(request, str(who.stakeholder), who.service, str(text))
         self._record_command(who, variable, location, record)
-        answer = await self._desk.ask(variable, location, arguments, timeout_s)
+        asker = Asker(who.stakeholder, who.service)
+        answer = await self._desk.ask(variable, location, arguments, asker, timeout_s)
         code = None
         if answer.refusal is not None:
             code = self.refusals.count(answer.refusal).code
@@ -217,7 +220,7 @@ class RequestProcessor:
         self._record_command(who, variable, location, done)
         return answer
 
-    def answer(self, who: Principal, variable: str, pattern: Location, handler: CommandHandler) -> Receipt:
+    def answer(self, who: Principal, variable: str, pattern: Location, handler: AskedHandler) -> Receipt:
         """See `Door.answer`."""
         request = next(self._requests)
         refusal = self._checks.commanding(who, variable, pattern, pattern=True)
@@ -297,7 +300,7 @@ class RequestProcessor:
 
     def answer_itself(self, variable: str, location: Location, handler: CommandHandler) -> Receipt:
         """Answer a command on the unit's own behalf."""
-        return self.answer(self._itself, variable, location, handler)
+        return self.answer(self._itself, variable, location, whoever(handler))
 
     # -- the write itself
 

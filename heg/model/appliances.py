@@ -74,9 +74,10 @@ class RequestState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """Record `registration` at part ID of an appliance: what it asked for. It outlives restarts, and is done once.
+    """Record `registration` at one of an appliance's parts: what it asked for. It outlives restarts, and is done once.
 
-    `identity` is the appliance's UUID. `stop` is None for what has no duration.
+    An `id` is never given again; the parts are few, and a new request takes that of one that has long ended. The unit's
+    own part `last` keeps the last id. `identity` is the appliance's UUID. `stop` is None for what has no duration.
     """
 
     id: int
@@ -103,6 +104,17 @@ class CycleOffer:
     curve: CycleCurve | None = None
     earliest: datetime | None = None
     latest: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UtilityOrder:
+    """Record `utility.order` of an appliance: the state that the utility wants it in until then, and who wants it."""
+
+    power_state: PowerState
+    until: datetime
+    who: str
+    asked: datetime
+    active: bool = True
 
 
 @dataclass(frozen=True, slots=True)

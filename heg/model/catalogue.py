@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from heg.model.appliances import CycleOffer, LoadReduction, Registration, StandbyPeriod
+from heg.model.appliances import CycleOffer, LoadReduction, Registration, StandbyPeriod, UtilityOrder
 from heg.model.books import BillingRecord, OpenBooks
 from heg.model.cycles import CycleRecord
 from heg.model.envelope import Envelope
@@ -193,6 +193,7 @@ _RECORDS = (
     _record("registration", "what an appliance asked the gateway to do at a time", Registration),
     _record("standby_period", "when an appliance was asked to put itself to standby", StandbyPeriod),
     _record("reduction", "a request to draw at most so much from the grid for a while", LoadReduction),
+    _record("utility.order", "the state that the utility wants an appliance in for a while", UtilityOrder),
     _record("cycle", "an appliance's cycle that was asked for, and when it is planned", CycleRecord),
     _record("vehicle", "what is known of a plugged vehicle", VehicleRecord),
     _record(

@@ -55,7 +55,8 @@ class CycleRecord:
     """Variable `cycle` at part NAME of `cycle`: one run that was asked for, over before `latest`.
 
     `ran` are the starts of the slots in which it ran, the running one too. `planned_start` and `planned_end` are what
-    the plan says now, None where it has no room. Nobody switches the appliance yet: it is to be started then.
+    the plan says now, None where it has no room. Where an appliance of this name is attached it is switched on then;
+    `offer` is the id of the cycle that it offered itself, empty where a person asked. Else somebody starts it.
     """
 
     name: str
@@ -67,6 +68,7 @@ class CycleRecord:
     ran: tuple[datetime, ...] = ()
     planned_start: datetime | None = None
     planned_end: datetime | None = None
+    offer: str = ""
 
     @property
     def active(self) -> bool:

@@ -62,6 +62,8 @@ class Claim:
     """A wish about one actuator: an interval, a regime, or both. It dies `valid_s` seconds after it came (monotonic).
 
     About an appliance: `power_state` is the state it is to take, `states` those that later claims may still give it.
+    What is `lasting` stays when the claim ends: who was woken is not put to sleep again for having been woken. With
+    `turn` above 0 the order is given also to one that is so already, and anew with each other number, as a cycle needs.
     Written through the door as a record instance of variable `claim` at the actuator's location.
     """
 
@@ -73,6 +75,8 @@ class Claim:
     order: RegimeOrder | None = None
     states: frozenset[PowerState] | None = None
     power_state: PowerState | None = None
+    lasting: bool = False
+    turn: int = 0
 
 
 class LeaseState(StrEnum):
@@ -88,7 +92,8 @@ class LeaseState(StrEnum):
 class SetPoint:
     """What is written to a device: a native regime or a power, within limits, for at most `revert_s` seconds.
 
-    An appliance is given a `power_state` and nothing else.
+    An appliance is given a `power_state` and nothing else; a `lasting` one is not taken back by a release,
+    and another `turn` is another order.
 
     `power_kw` is at the device's terminals, positive charging (storage) or positive producing (a producer's limit).
     """
@@ -99,6 +104,8 @@ class SetPoint:
     max_kw: float | None = None
     revert_s: float = 0.0
     power_state: PowerState | None = None
+    lasting: bool = False
+    turn: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,12 @@ earliest        not before this time by the house's clock ("10:00", the next one
 latest          over by then, the same way (latest_utc)
 power_kw        mean kW of each step, where heg.toml does not say; step_minutes and interruptible with it
 forget          true: it is not wanted any more
+offer           the id of the cycle that an appliance of this name offers, where it is that one
 """
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -20,8 +21,10 @@ from heg.services.car_words import next_time
 
 LONGEST_WAIT = timedelta(days=7)
 _USUAL_WINDOW = timedelta(days=1)
+_LONGEST_OFFER = 64
 _ARGUMENTS = frozenset(
-    {"name", "earliest", "earliest_utc", "latest", "latest_utc", "power_kw", "step_minutes", "interruptible", "forget"}
+    {"name", "earliest", "earliest_utc", "latest", "latest_utc", "power_kw", "step_minutes", "interruptible"}
+    | {"forget", "offer"}
 )
 
 
@@ -44,6 +47,7 @@ class Wanted:
     curve: CycleCurve
     earliest: datetime
     latest: datetime
+    offer: str = ""
 
 
 def read_wish(
@@ -59,8 +63,12 @@ def read_wish(
     if given.get("forget") is True:
         return name
     settings = known.get(name)
+    offer = given.get("offer", "")
+    if not isinstance(offer, str) or len(offer) > _LONGEST_OFFER:
+        return Refusal(RefusalCode.WRONG_TYPE, f"offer of at most {_LONGEST_OFFER} characters", repr(offer)[:64])
     curve = _curve(given, name, settings)
-    return curve if isinstance(curve, Refusal) else _window(given, name, curve, settings, now, zone)
+    wanted = curve if isinstance(curve, Refusal) else _window(given, name, curve, settings, now, zone)
+    return wanted if isinstance(wanted, Refusal) else replace(wanted, offer=offer)
 
 
 def usual_window(settings: CycleSettings, now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:

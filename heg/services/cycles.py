@@ -1,7 +1,7 @@
 """Appliances' cycles that wait for their time: answers `command.cycle`, and keeps the record `cycle` of each.
 
 The slot loop places what is asked for; this service says when it is to run, follows it slot by slot, and knows it
-again after a restart. Switching the appliance is not its matter: who stands by reads the planned start.
+again after a restart. Switching the appliance is not its matter: automation reads the planned start, or a person.
 """
 
 import logging
@@ -88,7 +88,13 @@ class CycleService:
 
     def _ask(self, wanted: Wanted) -> CycleRecord:
         record = CycleRecord(
-            wanted.name, CycleState.WAITING, wanted.curve, wanted.earliest, wanted.latest, self._clock.utc()
+            wanted.name,
+            CycleState.WAITING,
+            wanted.curve,
+            wanted.earliest,
+            wanted.latest,
+            self._clock.utc(),
+            offer=wanted.offer,
         )
         self._asked_at[wanted.name] = self._write(None, record)
         return record

@@ -10,6 +10,8 @@ from heg.model.timings import Timings
 from heg.runtime.clock import Clock
 from heg.services.accounting.service import Accounting
 from heg.services.accounting.settings import AccountingSettings
+from heg.services.automation.service import Automation
+from heg.services.automation.settings import AutomationSettings
 from heg.services.cycles import CycleService, CyclesSettings
 from heg.services.forgetting import anew_after_erasures
 from heg.services.planning.loop import SlotLoop
@@ -18,7 +20,16 @@ from heg.services.planning.settings import PlanningSettings
 from heg.services.planning.worker_link import WorkerLink
 from heg.services.vehicle import VehicleService
 from heg.unit.parts import Part
-from heg.unit.settings import PLANNING, accounting_settings, cycles_settings, planning_settings, timings_of
+from heg.unit.settings import (
+    AUTOMATION,
+    PLANNING,
+    VEHICLE,
+    accounting_settings,
+    automation_settings,
+    cycles_settings,
+    planning_settings,
+    timings_of,
+)
 
 Admit = Callable[[str], Door]
 
@@ -31,8 +42,10 @@ class ServiceParts:
 
     def of(self, unit: HegConfig) -> Iterator[Part]:
         """Give the parts that a configuration wants, those that others stand on first."""
+        automation = automation_settings(unit)
+        yield Part(AUTOMATION, automation, lambda: self._automate(automation), remembers=True)
         vehicle = (unit.unit.id, timings_of(unit), ZoneInfo(unit.unit.time_zone))
-        yield Part("vehicle", vehicle, lambda: self._keep_vehicles(*vehicle), remembers=True)
+        yield Part(VEHICLE, vehicle, lambda: self._keep_vehicles(*vehicle), remembers=True)
         if unit.planning.enabled:
             planning, cycles = planning_settings(unit), cycles_settings(unit)
             yield Part(PLANNING, planning, lambda: self._plan_slots(planning), remembers=True)
@@ -41,8 +54,16 @@ class ServiceParts:
         # It goes on from what it wrote last.
         yield Part("accounting", accounting, lambda: self._keep_books(accounting), remembers=True)
 
+    async def _automate(self, settings: AutomationSettings) -> None:
+        door = self._admit(AUTOMATION)
+
+        async def automate() -> None:
+            await Automation(door, self._clock, settings).run()
+
+        await anew_after_erasures(door, Location(settings.unit), automate)
+
     async def _keep_vehicles(self, unit: str, timings: Timings, zone: ZoneInfo) -> None:
-        await VehicleService(self._admit("vehicle"), self._clock, unit, timings, zone).run()
+        await VehicleService(self._admit(VEHICLE), self._clock, unit, timings, zone).run()
 
     async def _plan_slots(self, settings: PlanningSettings) -> None:
         door = self._admit(PLANNING)

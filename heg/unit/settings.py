@@ -6,10 +6,11 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import heg
-from heg.config.schema import DeviceSection, HegConfig
+from heg.config.schema import ApplianceRuleSection, DeviceSection, HegConfig
 from heg.control.settings import ControlSettings, boot_id, settings_for
 from heg.data.store.settings import Retention, StoreSettings
 from heg.devices.contract import OwnerSettings
+from heg.model.appliances import PowerState
 from heg.model.cycles import CycleCurve
 from heg.model.leases import Claimant
 from heg.model.plan import Objective
@@ -17,6 +18,7 @@ from heg.model.plan import Site as PlannedSite
 from heg.model.tariff import Viewpoint
 from heg.model.timings import Timings
 from heg.services.accounting.settings import AccountingSettings
+from heg.services.automation.settings import ApplianceRule, AutomationSettings, Limits, Strategy, Window
 from heg.services.cycle_words import CycleSettings
 from heg.services.cycles import CyclesSettings
 from heg.services.planning.settings import PlanningSettings
@@ -25,6 +27,8 @@ from heg.web.settings import LanSettings, WebSettings
 
 PLANNING = "planning"
 """The slot loop's name as a task and as a service: it speaks for the plan."""
+VEHICLE = "vehicle"
+"""The service that charges a car as its person said."""
 AUTOMATION = "automation"
 """The service that speaks for appliances: what they asked, what the utility may, the owner's rules, planned cycles."""
 
@@ -54,7 +58,7 @@ def control_settings(unit: HegConfig) -> ControlSettings:
         Claimant.PLAN: frozenset({PLANNING, AUTOMATION}),
         Claimant.APPLIANCE: speaks,
         Claimant.UTILITY: speaks,
-        Claimant.AUTOMATION: speaks,
+        Claimant.AUTOMATION: speaks | {VEHICLE},
     }
     return replace(settings, claimants=claimants, time_zone=unit.unit.time_zone)
 
@@ -114,6 +118,38 @@ def cycles_settings(unit: HegConfig) -> CyclesSettings:
             )
             for name, one in unit.cycle.items()
         ),
+    )
+
+
+def automation_settings(unit: HegConfig) -> AutomationSettings:
+    """Return what a configuration says of appliances and of those who may ask for them."""
+    said = unit.automation
+    return AutomationSettings(
+        unit=unit.unit.id,
+        timings=timings_of(unit),
+        zone=ZoneInfo(unit.unit.time_zone),
+        strategy=Strategy(said.utility),
+        who=frozenset(said.who),
+        limits=Limits(
+            open_each=said.requests_each,
+            longest=timedelta(hours=said.longest_no_standby_hours),
+            late=timedelta(minutes=said.late_minutes),
+        ),
+        slot=timedelta(minutes=unit.planning.slot_minutes),
+        rules=tuple(_rule(name, rule) for name, rule in said.appliance.items()),
+    )
+
+
+def _rule(name: str, said: ApplianceRuleSection) -> ApplianceRule:
+    ends = (window.split("-") for window in said.windows)
+    return ApplianceRule(
+        name=name,
+        windows=tuple(Window(time.fromisoformat(start), time.fromisoformat(stop)) for start, stop in ends),
+        rest=PowerState(said.rest),
+        runs=said.runs,
+        max_price=said.max_price_eur_per_kwh,
+        max_co2=said.max_co2_kg_per_kwh,
+        hysteresis=said.hysteresis,
     )
 
 

@@ -1,0 +1,113 @@
+"""The utility's orders for appliances, where the owner's strategy is `full`: one of them, or all that need not run."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from heg.data.door import CommandAnswer, Door, Outcome
+from heg.model.appliances import Importance, UtilityOrder
+from heg.model.instance import ANY, Location
+from heg.model.leases import Reason, ReasonCode
+from heg.model.policy import Stakeholder
+from heg.model.refusals import Refusal, RefusalCode
+from heg.runtime.clock import Clock
+from heg.services.automation.saying import Wanted
+from heg.services.automation.settings import AutomationSettings
+from heg.services.automation.sight import Appliance
+from heg.services.automation.utility_words import read_order
+
+PART = "utility"
+_NAMED = 8
+
+
+class UtilityOrders:
+    """Of one unit; kept as records, so that they hold after a restart."""
+
+    def __init__(self, door: Door, clock: Clock, settings: AutomationSettings) -> None:
+        self._door, self._clock, self._settings = door, clock, settings
+
+    def active(self) -> dict[str, UtilityOrder]:
+        """Return the orders that hold now, by appliance."""
+        now = self._clock.utc()
+        found = self._door.latest_all("utility.order", Location(self._settings.unit, ANY, PART))
+        return {
+            one.location.device: one.value
+            for one in found
+            if isinstance(one.value, UtilityOrder) and one.value.active and now < one.value.until
+        }
+
+    def ask(
+        self,
+        who: Stakeholder,
+        device: str,
+        arguments: Mapping[str, object],
+        appliances: Mapping[str, Appliance],
+        held: Mapping[str, str],
+    ) -> CommandAnswer:
+        """Take an order for one appliance, or (no device named) for all that need not run; exactly one answer.
+
+        `held` are those that somebody holds who goes before the utility, and why.
+        """
+        now = self._clock.utc()
+        order = read_order(arguments, now)
+        if isinstance(order, Refusal):
+            return CommandAnswer(Outcome.REFUSED, refusal=order)
+        if order is None:
+            return self._release(who, device)
+        named = [device] if device else sorted(appliances)
+        whys = {name: _why_not(appliances.get(name), held.get(name)) for name in named}
+        taken = [name for name, why in whys.items() if why is None]
+        refusals = [why for why in whys.values() if why is not None]
+        if not taken:
+            nobody = Refusal(RefusalCode.DEVICE_LOST, "an appliance", "none is attached")
+            return CommandAnswer(Outcome.REFUSED, refusal=refusals[0] if refusals else nobody)
+        for name in taken:
+            place = Location(self._settings.unit, name, PART)
+            self._door.write("utility.order", place, UtilityOrder(order[0], order[1], str(who), now))
+        text = f"{_listed(taken)}: {order[0]} until {self._clock_time(order[1])}."
+        detail = {"taken": len(taken), "refused": len(refusals)}
+        if not refusals:
+            return CommandAnswer(Outcome.DONE, text, detail=detail)
+        text += f" Not {_listed([name for name, why in whys.items() if why is not None])}: {refusals[0].came}."
+        return CommandAnswer(Outcome.PARTLY, text, refusals[0], detail)
+
+    def wanted(self) -> dict[str, Wanted]:
+        """Return what is wanted of each appliance that an order holds."""
+        return {name: self._want(order) for name, order in self.active().items()}
+
+    def _want(self, order: UtilityOrder) -> Wanted:
+        text = f"{order.who} wants it {order.power_state} until {self._clock_time(order.until)}."
+        return Wanted(Reason(ReasonCode.UTILITY, text), power_state=order.power_state)
+
+    def _release(self, who: Stakeholder, device: str) -> CommandAnswer:
+        mine = [name for name, one in self.active().items() if device in ("", name) and one.who == str(who)]
+        for name in mine:
+            place = Location(self._settings.unit, name, PART)
+            newest = self._door.latest("utility.order", place)
+            if newest is not None and isinstance(newest.value, UtilityOrder):
+                self._door.write("utility.order", place, replace(newest.value, active=False))
+        if not mine:
+            refusal = Refusal(RefusalCode.CONFLICT, "an order that holds", f"none of {who}")
+            return CommandAnswer(Outcome.REFUSED, refusal=refusal)
+        return CommandAnswer(Outcome.DONE, f"{_listed(mine)}: no order of the utility any more.")
+
+    def _clock_time(self, moment: datetime) -> str:
+        return f"{moment.astimezone(self._settings.zone):%a %H:%M}"
+
+
+def _why_not(one: Appliance | None, held: str | None) -> Refusal | None:
+    """Say why the utility may not switch this appliance."""
+    if one is None or not one.actuator:
+        return Refusal(RefusalCode.DEVICE_LOST, "an appliance that can be switched", "another device")
+    if not one.present:
+        return Refusal(RefusalCode.DEVICE_LOST, "an appliance that answers", f"{one.name} is lost")
+    if one.capability.importance is Importance.MUST_RUN:
+        return Refusal(RefusalCode.NOT_GRANTED, "an appliance that need not run", f"{one.name} must run")
+    if held is not None:
+        return Refusal(RefusalCode.CONFLICT, "an appliance that nobody else holds", held)
+    return None
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
