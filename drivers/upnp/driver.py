@@ -1,16 +1,23 @@
 """The UPnP driver: one supervised task in which discovery and the parts that talk and host run side by side.
 
-A part is added in `compose`: what it needs of the others it is given there.
+A part is added in `Whole`: what it needs of the others it is given there.
 """
 
 import asyncio
+from collections import Counter
 from contextlib import AsyncExitStack
 from typing import Protocol
 
-from drivers.upnp.config import UpnpConfig
+from drivers.upnp.appliances import Appliances, Gateway
+from drivers.upnp.config import UpnpConfig, target_of
 from drivers.upnp.discovery import Discovery
 from drivers.upnp.fetching import Fetcher, new_session
-from drivers.upnp.parts import Described, GoneWhy, Watcher
+from drivers.upnp.hosting.gateway import GatewayDevice
+from drivers.upnp.hosting.identity import gateway_uuid, machine_id
+from drivers.upnp.hosting.reach import OneByOne, OnLinks
+from drivers.upnp.parts import Described, GoneWhy, Link, Watcher
+from drivers.upnp.server import HttpServer, events_to
+from drivers.upnp.wake import Waker
 from heg.devices.contract import DriverContext
 
 PROTOCOL = "upnp"
@@ -31,21 +38,42 @@ class UpnpDriver:
         self._context = context
 
     async def run(self) -> None:
-        """Run all parts."""
+        """Run all parts. Those that say goodbye end before discovery closes the sockets by which they say it."""
         async with AsyncExitStack() as stack:
             session = await stack.enter_async_context(new_session())
-            parts = compose(self._config, self._context, Fetcher(session, self._context.clock))
-            async with asyncio.TaskGroup() as tasks:
-                for part in parts:
+            whole = Whole(self._config, self._context, Fetcher(session, self._context.clock))
+            async with asyncio.TaskGroup() as below, asyncio.TaskGroup() as tasks:
+                below.create_task(whole.discovery.run(), name="upnp Discovery")
+                for part in whole.parts:
                     tasks.create_task(part.run(), name=f"upnp {type(part).__name__}")
 
 
-def compose(config: UpnpConfig, context: DriverContext, fetcher: Fetcher) -> tuple[Part, ...]:
+class Whole:
     """All parts of the driver, each with what it needs of the others."""
-    watchers: tuple[Watcher, ...] = ()
-    discovery = Discovery(config, context.clock, fetcher, Watchers(watchers), known=_known(context))
-    context.on_scan(PROTOCOL, discovery.scan)
-    return (discovery,)
+
+    def __init__(self, config: UpnpConfig, context: DriverContext, fetcher: Fetcher) -> None:
+        self._refused: Counter[str] = Counter()
+        uuid = gateway_uuid(machine_id(), context.unit)
+        waker = Waker(self._links)
+        appliances = Appliances(context, Gateway(uuid, config.port), waker)
+        self.discovery = Discovery(config, context.clock, fetcher, Watchers((appliances,)), known=_known(context))
+        device = GatewayDevice(context, uuid, appliances, self._refused)
+        routes = (*device.routes(), events_to(appliances))
+        server = HttpServer(context.clock, config.port, routes, self._refused)
+        reach = OneByOne(self.discovery.network, map(target_of, config.search_targets))
+        advertiser = device.advertiser(reach, server)
+        self.discovery.network.add_announcer(OnLinks(reach, server, advertiser))
+        self.parts: tuple[Part, ...] = (server, appliances, device, advertiser)
+        context.on_scan(PROTOCOL, self.scan)
+
+    def _links(self) -> tuple[Link, ...]:
+        return self.discovery.network.links()
+
+    async def scan(self) -> str:
+        """Search now; says what is there, and what was refused of strangers since the start."""
+        found = await self.discovery.scan()
+        refused = ", ".join(f"{name} {count}" for name, count in sorted(self._refused.items()))
+        return f"{found}; refused of strangers: {refused}" if refused else found
 
 
 class Watchers:

@@ -47,11 +47,10 @@ class Advertiser:
                 self._changed.clear()
                 self._meet_links()
                 self._announce()
-                await self._clock.sleep(self._chance.uniform(*_AGAIN_S))
-                self._announce()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(MAX_AGE_S * self._chance.uniform(*_SHARE)):
-                        await self._changed.wait()
+                await self._pause(self._chance.uniform(*_AGAIN_S))
+                if not self._changed.is_set():
+                    self._announce()
+                    await self._pause(MAX_AGE_S * self._chance.uniform(*_SHARE))
         finally:
             for timer in self._waiting.values():
                 timer.cancel()
@@ -89,6 +88,12 @@ class Advertiser:
         for target, usn in wanted:
             said = self._presence.answer(target, usn, self._location(link), self._clock.utc())
             self._datagrams.to_one(link, said, source)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, unless the links change meanwhile."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
 
     def _meet_links(self) -> None:
         """A link more than before: the boot id grows, and those that stay are told (1.2.4)."""

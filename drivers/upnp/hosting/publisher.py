@@ -60,9 +60,8 @@ class Publisher:
         if everybody and now_s >= self._next_s:
             self._next_s = now_s + self._moderation_s
             self._waiting |= dict.fromkeys(everybody)
-        moderated_s = self._next_s if everybody else math.inf
-        soonest_s = min(one for one in (moderated_s, self._subscriptions.next_s(), now_s + _LOOK_S) if one > now_s)
-        return soonest_s - now_s
+        moderated_s = self._next_s if everybody and self._next_s > now_s else math.inf
+        return min(moderated_s, self._subscriptions.next_s(now_s), now_s + _LOOK_S) - now_s
 
     async def _tell(self, event: Event) -> None:
         status: int | None = None

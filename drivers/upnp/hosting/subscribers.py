@@ -19,6 +19,8 @@ MOST_SUBSCRIBERS = 512
 MOST_OF_ONE = 4
 _MOST_CALLBACKS = 3
 _LONGEST_CALLBACK = 256
+_FIRST_AFTER_S = 0.1
+"""After the answer to SUBSCRIBE: gupnp 1.6.3 takes an event that overtakes it with 200, and forgets it."""
 _PAUSES_S = (1.0, 10.0)
 """After a first and a second event that was not taken; after the third there is no subscription any more."""
 _LAST_SEQUENCE = 2**32 - 1
@@ -114,6 +116,7 @@ class Subscriptions:
             return Answer(HTTPStatus.SERVICE_UNAVAILABLE, counted="subscribe_too_many")
         span_s = self._span_s(asked)
         new = Subscriber(f"uuid:{self._new_sid()}", asked.peer, ours, now_s + span_s, dict(self._state))
+        new.not_before_s = now_s + _FIRST_AFTER_S
         self._all[new.sid] = new
 
         def answered() -> None:
@@ -148,9 +151,10 @@ class Subscriptions:
             if one.news and not one.busy and one.not_before_s <= now_s and (one.sequence == 0) is first
         )
 
-    def next_s(self) -> float:
-        """When the first of those who did not take an event is asked again; infinite when nobody is."""
-        return min((one.not_before_s for one in self._all.values() if one.failures and not one.busy), default=math.inf)
+    def next_s(self, now_s: float) -> float:
+        """When the first of those who are told later is due; infinite when nobody is."""
+        waiting = (one.not_before_s for one in self._all.values() if one.news and not one.busy)
+        return min((one for one in waiting if one > now_s), default=math.inf)
 
     def take(self, sid: str) -> Event | None:
         """Return what a subscriber is told now; `told` says how that went."""

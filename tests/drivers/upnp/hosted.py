@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
-import struct
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from random import Random
 
-from drivers.upnp.exchange import address_of
 from drivers.upnp.hosting.advertiser import Advertiser
 from drivers.upnp.hosting.gateway import GatewayDevice
 from drivers.upnp.hosting.subscribers import Terms
-from drivers.upnp.parts import Link
+from drivers.upnp.parts import Datagrams, Link
 from heg.data.door import CommandAnswer, Outcome
 from heg.data.interface import DataInterface
 from heg.devices.contract import DriverContext
@@ -143,7 +140,7 @@ async def hosted(
     *,
     house: House | None = None,
     links: Iterable[Link] = (LOOPBACK,),
-    wires: Wires | None = None,
+    wires: Datagrams | None = None,
     port: int = 0,
     terms: Terms | None = None,
     moderation_s: float = 2.0,
@@ -151,55 +148,18 @@ async def hosted(
     """Run the device on these links; at the end it has said goodbye and nothing of it is left."""
     links = tuple(links)
     house = house or House(clock)
-    wires = wires or Wires(links)
+    kept = Wires(links)
     refused: Counter[str] = Counter()
     device = GatewayDevice(house.context, UUID, house, refused, terms=terms, moderation_s=moderation_s)
     async with serving(clock, device.routes(), links, port, refused) as served:
-        advertiser = device.advertiser(wires, served.server, Random(1))
+        advertiser = device.advertiser(wires or kept, served.server, Random(1))
         tasks = [asyncio.create_task(one.run()) for one in (device, advertiser)]
         await clock.sleep(0)
         try:
-            yield Hosted(served, house, device, wires, advertiser, refused)
+            yield Hosted(served, house, device, kept, advertiser, refused)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
     for task in tasks:
         assert task.cancelled() or task.exception() is None, task.exception()
-
-
-class MulticastWires:
-    """`Datagrams` on a real interface: one socket that speaks to the group and hears it."""
-
-    def __init__(self, link: Link, heard: object = None) -> None:
-        self._link, self._heard = link, heard
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(link.address))
-        self._socket.bind(("", 1900))
-        group = struct.pack("4s4s", socket.inet_aton("239.255.255.250"), socket.inet_aton(link.address))
-        self._socket.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group)
-        self._socket.setblocking(False)
-
-    def listen(self, advertiser: Advertiser) -> None:
-        def readable() -> None:
-            with contextlib.suppress(BlockingIOError):
-                while True:
-                    data, source = self._socket.recvfrom(4096)
-                    if data.startswith(b"M-SEARCH"):
-                        advertiser.searched(self._link, data, (str(address_of(source[0])), source[1]))
-
-        asyncio.get_running_loop().add_reader(self._socket, readable)
-
-    def close(self) -> None:
-        asyncio.get_running_loop().remove_reader(self._socket)
-        self._socket.close()
-
-    def links(self) -> tuple[Link, ...]:
-        return (self._link,)
-
-    def to_all(self, link: Link, datagram: bytes) -> None:
-        self._socket.sendto(datagram, ("239.255.255.250", 1900))
-
-    def to_one(self, link: Link, datagram: bytes, place: tuple[str, int]) -> None:
-        self._socket.sendto(datagram, place)

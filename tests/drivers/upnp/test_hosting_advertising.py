@@ -15,7 +15,7 @@ from drivers.upnp.hosting.searches import MOST_BYTES, Search, parse_search
 from drivers.upnp.parts import Link
 from heg.model.appliances import GATEWAY_DEVICE, GATEWAY_SERVICE
 from heg.runtime.clock import Clock
-from tests.drivers.upnp.hosted import UUID, Wires, hosted
+from tests.drivers.upnp.hosted import UUID, hosted
 from tests.drivers.upnp.serving import LOOPBACK
 from tests.support.stepped import stepped
 
@@ -129,8 +129,8 @@ async def test_a_flood_of_searches_is_answered_in_part_and_strangers_never(clock
 
 @stepped
 async def test_one_more_link_is_another_boot(clock: Clock) -> None:
-    wires = Wires()
-    async with hosted(clock, wires=wires) as home:
+    async with hosted(clock) as home:
+        wires = home.wires
         first = int(headers_of(wires.sent[0][1])["BOOTID.UPNP.ORG"])
         await clock.sleep(1.0)
         other = Link("eth1", "fd00::1")

@@ -1,0 +1,54 @@
+"""How announcements of the gateway reach appliances: over each link, and on loopback one by one."""
+
+from collections.abc import Iterable
+
+from drivers.upnp.exchange import address_of
+from drivers.upnp.hosting.advertiser import Advertiser
+from drivers.upnp.parts import Datagrams, Link
+from drivers.upnp.server import HttpServer
+
+
+class OneByOne:
+    """`Datagrams` for which everybody on loopback, where multicast is off, is the targets that are searched there."""
+
+    def __init__(self, datagrams: Datagrams, targets: Iterable[tuple[str, int]]) -> None:
+        self._datagrams = datagrams
+        self._targets = tuple(one for one in targets if _is_loopback(one[0]))
+
+    def links(self) -> tuple[Link, ...]:
+        """The links in use now."""
+        return self._datagrams.links()
+
+    def to_all(self, link: Link, datagram: bytes) -> None:
+        """Send to the group, or to each target."""
+        if not _is_loopback(link.address):
+            self._datagrams.to_all(link, datagram)
+            return
+        for target in self._targets:
+            if (":" in target[0]) == (":" in link.address):
+                self._datagrams.to_one(link, datagram, target)
+
+    def to_one(self, link: Link, datagram: bytes, place: tuple[str, int]) -> None:
+        """Send to one."""
+        self._datagrams.to_one(link, datagram, place)
+
+
+class OnLinks:
+    """An `Announcer`: the server is there where the links are, before the gateway is announced there."""
+
+    def __init__(self, datagrams: Datagrams, server: HttpServer, advertiser: Advertiser) -> None:
+        self._datagrams, self._server, self._advertiser = datagrams, server, advertiser
+
+    def searched(self, link: Link, datagram: bytes, source: tuple[str, int]) -> None:
+        """Somebody searches."""
+        self._advertiser.searched(link, datagram, source)
+
+    def links_changed(self) -> None:
+        """There are other links now."""
+        self._server.listen(self._datagrams.links())
+        self._advertiser.links_changed()
+
+
+def _is_loopback(host: str) -> bool:
+    address = address_of(host)
+    return address is not None and address.is_loopback
