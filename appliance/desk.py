@@ -100,6 +100,8 @@ class ApplianceDesk:
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._stuck = False
+        self.seen = False
+        """Whether the body has told its state at least once."""
 
     def join(self, body: Body, audience: Audience) -> None:
         """Begin to work, with a body and with somebody to tell; what was kept goes on."""
@@ -118,6 +120,9 @@ class ApplianceDesk:
 
     def observed(self, state: PowerState) -> None:
         """Take note of the state that the body truly has, and tell it at once."""
+        self.seen = True
+        if state is self.model.state:
+            return
         self.model.observed(state, self._clock.utc())
         self._changed()
         self._soon(self._save())
@@ -294,10 +299,10 @@ class ApplianceDesk:
         curve = cycle.curve if cycle is not None else None
         return {
             "CycleId": cycle.id if cycle is not None else "",
-            "Name": cycle.name if cycle is not None else "",
+            "Name": cycle.name[:64] if cycle is not None else "",
             "RatedPower": str(self.model.kind.rated_w),
             "StepMinutes": str(curve.step_minutes) if curve is not None else "0",
-            "PowerCurve": ",".join(str(round(kw * 1000)) for kw in curve.power_kw) if curve is not None else "",
+            "PowerCurve": ",".join(str(max(round(kw * 1000), 1)) for kw in curve.power_kw) if curve is not None else "",
             "EarliestStart": _moment(cycle.earliest) if cycle is not None else "",
             "LatestEnd": _moment(cycle.latest) if cycle is not None else "",
             "Interruptible": "1" if curve is not None and curve.interruptible else "0",

@@ -75,8 +75,9 @@ class ApplianceModel:
         self.state = state
         if state is not PowerState.STANDBY:
             self.registrations.overruled()  # somebody, or the end of a period, brought it elsewhere: it stays there
-        if self.cycle is not None and state is not PowerState.ON:
-            self.cycle = self.cycle.pause(now)
+        if self.cycle is not None and self.cycle.begun and state is not PowerState.ON:
+            # Who cannot pause was stopped by hand: it is over.
+            self.cycle = self.cycle.pause(now) if self.cycle.interruptible else None
         elif self.cycle is not None and self.cycle.begun:
             self.cycle = self.cycle.begin(now, state)
 
@@ -119,11 +120,11 @@ class ApplianceModel:
         return None
 
     def take_back(self) -> bool:
-        """Forget the cycle that waits; tell whether there was one."""
-        waited = self.offered is not None
-        if waited:
+        """Forget the cycle that waits or pauses; tell whether there was one."""
+        there = self.cycle is not None and not self.cycle.running
+        if there:
             self.cycle = None
-        return waited
+        return there
 
     def due(self, now: datetime, holding: Collection[str]) -> tuple[PowerState, ...]:
         """Do what its time has come for; give the states to go to, in this order."""
@@ -132,8 +133,9 @@ class ApplianceModel:
         self._start_cycle(now, wanted)
         ended = [one.before for one in self.registrations.due_ends(now)]
         wanted += [before for before in ended if before is not None and before is not self.state]
+        rests = (wanted[-1] if wanted else self.state) is not PowerState.ON
         for period in self.registrations.due_starts(now):
-            if self.state is not PowerState.ON:
+            if rests:
                 self.registrations.begin(period, None)  # it rests already, and goes on resting at the end
             elif self._objection(PowerState.STANDBY, now, holding) is None:
                 self.registrations.begin(period, self.state)

@@ -16,7 +16,7 @@ MOST_OPEN = 8
 """Registrations that wait or are in force, of all who ask together."""
 LONGEST = timedelta(hours=16)
 _KEPT_ENDED = 8
-_LARGEST_ID = 2**31
+_LARGEST_ID = 2**31 - 1
 
 
 class PeriodState(StrEnum):

@@ -1,7 +1,6 @@
 """Says that an appliance is there: again and again within its max-age, to whoever searches, and when it goes."""
 
 import asyncio
-import email.utils
 from collections.abc import Callable
 from datetime import datetime
 
@@ -44,7 +43,7 @@ class Advertiser:
         key = (peer, search.target)
         if self.quiet or key in self._answers or len(self._answers) >= MOST_ANSWERS:
             return
-        date = email.utils.format_datetime(self._utc(), usegmt=True)
+        date = f"{self._utc():%a, %d %b %Y %H:%M:%S} GMT"
         if answers := self._announcer.answers(search.target, self._location, date):
             pause_s = self._uniform(0.0, 0.95 * search.within_s)
             loop = asyncio.get_running_loop()

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
-from xml.sax.saxutils import escape
+from html import escape
 
 from appliance.upnp.services import SERVICES, Action, Service, Variable
 from heg.model.appliances import APPLIANCE_DEVICE

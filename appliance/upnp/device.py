@@ -20,7 +20,7 @@ from appliance.upnp.ground import Ear, Ground, Mouth, Peer
 from appliance.upnp.http import Response
 from appliance.upnp.server import HttpServer, Reply, Request
 from appliance.upnp.services import SERVICES, Service
-from appliance.upnp.ssdp import Announcer, Search
+from appliance.upnp.ssdp import Announcer, Search, search
 from heg.model.appliances import APPLIANCE_DEVICE
 from heg.runtime.clock import Clock
 
@@ -134,6 +134,12 @@ class UpnpAppliance:
         """Vanish without a word; `start()` brings it back as a restarted one."""
         await self.stop(goodbye=False)
 
+    async def announce(self) -> None:
+        """Say again that it is there, and begin anew to say so in time: the machine slept."""
+        if self._advertiser is not None:
+            self._advertiser.close()
+            self._advertiser.begin()
+
     def freeze(self, *, frozen: bool = True) -> None:
         """Hang, with its sockets open and nothing answered, or go on."""
         self._server.freeze(frozen=frozen)
@@ -160,6 +166,11 @@ class UpnpAppliance:
     def changed(self, service: Service, values: Mapping[str, str]) -> None:
         """Tell subscribers what is different now."""
         self._events.changed(service, values)
+
+    def look_for(self, target: str, within_s: int) -> None:
+        """Search the network; who answers is heard by the ground. Nothing is sent while it is not on the network."""
+        if self._mouth is not None:
+            self._mouth.to_group(search(target, self._mouth.group_host, within_s))
 
     async def told(self, limit_s: float) -> bool:
         """Wait until subscribers know, at most so long; tell whether all were reached or given up."""

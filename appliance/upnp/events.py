@@ -17,6 +17,7 @@ from heg.runtime.clock import Clock
 logger = logging.getLogger(__name__)
 
 NOTIFY_WITHIN_S = 5.0
+_FIRST_TRIES, _FIRST_AGAIN_S = 3, 0.2
 _MOST_CALLBACKS = 4
 
 Mangle = Callable[[str, bytes], bytes]
@@ -122,7 +123,7 @@ class Events:
         finally:
             del self._couriers[to.sid]
 
-    async def _deliver(self, publisher: Publisher, to: Subscription, seq: int, values: dict[str, str]) -> None:
+    async def _notify(self, to: Subscription, seq: int, values: dict[str, str]) -> str:
         headers = {
             "CONTENT-TYPE": 'text/xml; charset="utf-8"',
             "NT": "upnp:event",
@@ -139,8 +140,19 @@ class Events:
             except (OSError, HttpError) as error:
                 logger.debug("%s: a subscriber was not reached: %s", url.authority, error)
                 continue
-            if answer.start[1] == "412":
-                publisher.unsubscribe(to.sid)  # it knows nothing of it any more
+            return answer.start[1]
+        return ""
+
+    async def _deliver(self, publisher: Publisher, to: Subscription, seq: int, values: dict[str, str]) -> None:
+        status = await self._notify(to, seq, values)
+        for _ in range(_FIRST_TRIES if seq == 0 else 0):
+            if status != "412":
+                break
+            await self._clock.sleep(_FIRST_AGAIN_S)  # it has not read yet under which SID it listens
+            status = await self._notify(to, seq, values)
+        if status == "412":
+            publisher.unsubscribe(to.sid)  # it knows nothing of it any more
+        elif status:
             return
         self.undelivered += 1  # it may be there for the next one: it stays until its time is over
 

@@ -6,7 +6,7 @@ number comes 1. Only variables that changed are told. A subscriber that is slow 
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from xml.sax.saxutils import escape
+from html import escape
 
 from appliance.upnp.client import Url
 

@@ -14,8 +14,9 @@ import socket
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
-from appliance.upnp.ssdp import GROUP_V4, GROUP_V6, LARGEST_DATAGRAM, PORT, Heard, Search, read
+from appliance.upnp.ssdp import GROUP_V4, GROUP_V6, LARGEST_DATAGRAM, PORT, Heard, Search, read, read_answer
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +62,14 @@ class Ground:
         with contextlib.suppress(ValueError):
             self._ears.remove(ear)
 
+    def answered(self, datagram: bytes, peer: Peer) -> None:
+        """Take the answer to a search of ours."""
+        heard = read_answer(datagram)
+        if heard is None or self._on_heard is None:
+            self.ignored += 1
+        else:
+            self._on_heard(heard, peer)
+
     def close(self) -> None:
         """Let go of the group."""
         for group in self._groups.values():
@@ -102,8 +111,12 @@ class Mouth:
         self.address = ear.address
         address, _, zone = ear.address.partition("%")
         self.family = int(socket.AF_INET6 if ":" in address else socket.AF_INET)
-        self.scope = socket.if_nametoindex(zone) if zone else 0
-        local = (address, ground.port, 0, self.scope) if self.family == socket.AF_INET6 else (address, ground.port)
+        self.scope = socket.if_nametoindex(zone) if zone else _interface_of(address)
+        local = (
+            (address, ground.port, 0, self.scope if zone else 0)
+            if self.family == socket.AF_INET6
+            else (address, ground.port)
+        )
         self.unsent = 0
         """Datagrams that the network did not take."""
         self._socket = _speaking(self.family, self.scope, local)
@@ -137,7 +150,7 @@ class Mouth:
             if isinstance(heard := read(datagram, multicast=False), Search):
                 self._ear.on_search(heard, peer)
             else:
-                self._ground.ignored += 1
+                self._ground.answered(datagram, peer)
 
 
 def _received(source: socket.socket) -> list[tuple[bytes, Peer]]:
@@ -175,6 +188,16 @@ def _speaking(family: int, scope: int, local: Peer) -> socket.socket:
         speaking.close()
         raise
     return speaking
+
+
+def _interface_of(address: str) -> int:
+    """Return the number of the interface that has an IPv6 address; 0: none, or no IPv6."""
+    try:
+        lines = Path("/proc/thread-self/net/if_inet6").read_text(encoding="ascii").splitlines()
+        wanted = socket.inet_pton(socket.AF_INET6, address).hex()
+    except (OSError, ValueError):
+        return 0
+    return next((int(line.split()[1], 16) for line in lines if line.startswith(wanted)), 0)
 
 
 def _udp(family: int) -> socket.socket:

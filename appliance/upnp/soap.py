@@ -5,8 +5,8 @@ Sans-IO. What comes is hostile: no document type, no deep or wide trees, names a
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from xml.parsers import expat
-from xml.sax.saxutils import escape
 
 from appliance.faults import Fault, SoapFault
 from appliance.upnp.services import Action, Service

@@ -227,6 +227,18 @@ async def test_a_subscriber_that_knows_nothing_of_it_is_let_go(clock: Clock) -> 
 
 
 @stepped
+async def test_a_subscriber_that_has_not_read_its_sid_yet_is_told_again(clock: Clock) -> None:
+    async with appliance(clock) as one, Listener() as listener:
+        good, listener.answer = listener.answer, b"HTTP/1.1 412 Precondition Failed\r\nContent-Length: 0\r\n\r\n"
+        await subscribe(one, listener)
+        await clock.sleep(0.1)
+        listener.answer = good
+        await clock.sleep(1)
+        assert listener.told() == [(0, {"PowerState": "ON"})] * 2
+        assert one.upnp.subscribers == 1
+
+
+@stepped
 async def test_a_search_sent_to_it_is_answered_at_once_for_each_of_its_names(clock: Clock) -> None:
     async with appliance(clock) as one:
         found = await search(clock, "ssdp:all", within_s=0)

@@ -1,0 +1,91 @@
+"""What an appliance keeps on disk: its UUID, its registrations and its cycle, each file replaced whole."""
+
+import asyncio
+import logging
+import os
+from pathlib import Path
+from uuid import UUID, uuid4, uuid5
+
+import msgspec
+
+from appliance.model import Kept
+from heg.runtime.files import replace_durably
+
+logger = logging.getLogger(__name__)
+
+LARGEST_FILE_BYTES = 262_144
+_NAMESPACE = UUID("6b1f6f0e-7f8a-4c55-9d0e-2f6f0c1d9a37")
+"""Of ours, so that nobody learns the machine's own id from the UUID."""
+
+
+class KeepError(RuntimeError):
+    """The folder cannot be used; the text says why and how to mend it."""
+
+
+class Folder:
+    """The state folder. One writer: what is written later is newer."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._turn = asyncio.Lock()
+
+    @classmethod
+    def open(cls, path: Path) -> "Folder":
+        """Make it if it is missing. Raises `KeepError`."""
+        try:
+            path.mkdir(mode=0o750, parents=True, exist_ok=True)
+        except OSError as error:
+            raise KeepError(_unusable(path, error.strerror or str(error))) from error
+        if not os.access(path, os.W_OK | os.X_OK):
+            raise KeepError(_unusable(path, "it is read-only for this user"))
+        return cls(path)
+
+    def uuid(self, machine_id: str) -> str:
+        """Return the UUID, made at the first start and kept; it stays when names and addresses change."""
+        file = self._path / "uuid"
+        try:
+            return str(UUID(file.read_text(encoding="ascii").strip()))
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError) as error:
+            raise KeepError(
+                f"{file}: expected a UUID, or no such file; mend it, or remove it to be another: {error}"
+            ) from error
+        made = str(uuid5(_NAMESPACE, f"{machine_id} {self._path}") if machine_id else uuid4())
+        replace_durably(file, f"{made}\n".encode())
+        return made
+
+    def kept(self) -> Kept:
+        """Read what outlived the last run; a damaged file is put aside and said."""
+        file = self._path / "kept.json"
+        try:
+            if file.stat().st_size > LARGEST_FILE_BYTES:
+                raise ValueError(f"expected at most {LARGEST_FILE_BYTES} bytes")
+            return msgspec.json.decode(file.read_bytes(), type=Kept)
+        except FileNotFoundError:
+            return Kept()
+        except (OSError, ValueError) as error:
+            aside = file.with_suffix(".damaged")
+            logger.error("%s: its registrations are lost, the file is kept as %s: %s", file, aside.name, error)
+            file.replace(aside)
+            return Kept()
+
+    async def keep(self, kept: Kept) -> None:
+        """Put it on disk. Raises OSError."""
+        async with self._turn:
+            await asyncio.to_thread(replace_durably, self._path / "kept.json", msgspec.json.encode(kept))
+
+
+def machine_id() -> str:
+    """Read this machine's own id; empty where it has none."""
+    try:
+        return Path("/etc/machine-id").read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return ""
+
+
+def _unusable(path: Path, why: str) -> str:
+    return (
+        f"{path}: expected a folder that user {os.getuid()} may write to, but {why}; "
+        f"mend it with: chown {os.getuid()} {path}, or set another state_dir"
+    )
