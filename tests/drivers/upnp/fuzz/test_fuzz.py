@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.drivers.upnp.fuzz.targets import TARGETS
 
 PEER = Path(__file__).parents[4] / ".cache" / "atheris"
-SOAK_S = 120
+SOAK_S = 45
 
 
 @st.composite
