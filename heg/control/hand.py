@@ -19,7 +19,7 @@ from heg.control.leases import Lease, Phase
 from heg.control.recovery import Found, Verdict, inherited_wish, lapsed, let_go, recover
 from heg.devices.contract import Actuator, ApplianceActuator, ReadBack
 from heg.model.appliances import PowerState
-from heg.model.leases import Reason, ReasonCode
+from heg.model.leases import LeaseState, Reason, ReasonCode
 from heg.model.losses import loss
 from heg.model.refusals import Refusal, RefusalCode
 from heg.runtime.clock import Clock
@@ -93,6 +93,8 @@ class Hand:
 
     def meet(self, actuator: Actuator, *, name: str, present: bool) -> None:
         """The device as it is attached now; while it is lost nothing is sent (loss row `storage-lost`)."""
+        if present and not self.lease.present:
+            self._wake.set()
         self.name = name
         self._actuator = actuator
         self.lease.seen(present=present)
@@ -104,8 +106,10 @@ class Hand:
 
     def want(self, wish: Wish | None) -> None:
         """The cycle's wish for this second; returns at once."""
+        same = self.switches and wish == self.lease.wish
         self.lease.want(wish, self._clock.monotonic_s())
-        self._wake.set()
+        if not same:  # a power follows the load every second; a state is the same for hours
+            self._wake.set()
 
     @staticmethod
     def key_of(identity: str) -> str:
@@ -160,11 +164,15 @@ class Hand:
 
     async def _next_turn(self) -> None:
         try:
-            async with asyncio.timeout(self._settings.turn_s):
+            async with asyncio.timeout(self._turn_s()):
                 await self._wake.wait()
         except TimeoutError:
             pass  # the lease has times of its own: expiry, retries
         self._wake.clear()
+
+    def _turn_s(self) -> float:
+        settled = self.lease.phase is Phase.HELD and self.lease.state is LeaseState.CONFIRMED
+        return self._rules.read_back_every_s if self.switches and settled else self._settings.turn_s
 
     async def _do(self, action: Action) -> None:
         match action:

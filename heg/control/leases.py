@@ -81,6 +81,11 @@ class Lease:
         return self.phase in (Phase.HELD, Phase.RELEASING)
 
     @property
+    def present(self) -> bool:
+        """Whether the device answered when last seen."""
+        return self._present
+
+    @property
     def wish(self) -> Wish | None:
         """What is wanted now."""
         return self._wish

@@ -38,7 +38,7 @@ class Notices:
         self._watch = LimitWatch()
         self._envelope: Envelope | None = None
         self._leases: dict[str, tuple[float, LeaseRecord]] = {}
-        self._alarms: dict[tuple[str, str], AlarmRecord] = {}
+        self._alarms: dict[tuple[str, str], AlarmRecord | None] = {}
         self._left: dict[str, tuple[Reason, tuple[str, ...]]] = {}
 
     def envelope(self, envelope: Envelope, image: GridImage, now_s: float) -> None:
@@ -72,12 +72,12 @@ class Notices:
 
     def lease(self, hand: Hand, outcome: Outcome, grid: Reading, now_s: float) -> None:
         """What one actuator does now, and why."""
-        record = _record(hand, outcome, now_s)
         told_s, before = self._leases.get(hand.name, (-_REPEAT_S, None))
-        comparable = replace(record, expires_in_s=0.0)
-        changed = before is None or replace(before, expires_in_s=0.0) != comparable
-        if not changed and now_s - told_s < _REPEAT_S:
+        # A lease that is only nearer to its end, or prolonged, says nothing new.
+        record = _record(hand, outcome, before.expires_in_s if before is not None else 0.0)
+        if before == record and now_s - told_s < _REPEAT_S:
             return
+        record = replace(record, expires_in_s=hand.lease.expires_in_s(now_s))
         self._leases[hand.name] = (now_s, record)
         place = self._place(hand.name)
         self._door.write("lease", place, record)
@@ -127,7 +127,9 @@ class Notices:
     def alarm(self, device: str, part: str, text: str | None, mend: str = "") -> None:
         """Raise an alarm with this text, or clear it (None); only changes are written."""
         place = Location(self._unit, device, part)
-        before = self._alarms.get((device, part)) or self._of_last_run(place)
+        if (device, part) not in self._alarms:
+            self._alarms[device, part] = self._of_last_run(place)
+        before = self._alarms[device, part]
         if text is None and (before is None or not before.active):
             return
         words = text if text is not None else f"over: {before.text}" if before is not None else ""
@@ -170,7 +172,7 @@ def _followed(record: LeaseRecord) -> tuple[object, ...]:
     return record.held, record.regime, record.power_state
 
 
-def _record(hand: Hand, outcome: Outcome, now_s: float) -> LeaseRecord:
+def _record(hand: Hand, outcome: Outcome, expires_in_s: float) -> LeaseRecord:
     lease, writes = hand.lease, hand.writes()
     wish = lease.wish if isinstance(lease.wish, Wish) else None
     set_point = lease.set_point
@@ -184,7 +186,7 @@ def _record(hand: Hand, outcome: Outcome, now_s: float) -> LeaseRecord:
         regime=wish.regime if wish is not None and lease.held else Regime.HOLD,
         set_kw=set_point.power_kw if set_point is not None else None,
         reason=reason,
-        expires_in_s=lease.expires_in_s(now_s),
+        expires_in_s=expires_in_s,
         state=lease.state,
         native=wish.native if wish is not None else False,
         read_back_kw=read_back.set_point.power_kw if read_back is not None and read_back.active else None,

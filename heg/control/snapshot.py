@@ -115,6 +115,7 @@ class SnapshotReader:
         self._ages, self._book = ages, book
         self._phases = phases
         self._meter = meter
+        self._found = ""
 
     def take(
         self,
@@ -157,12 +158,16 @@ class SnapshotReader:
         return GridImage(meter, power, phases)
 
     def _find_meter(self) -> str:
+        """Return the meter that says it stands at the connection point; among hundreds of devices it stays the same."""
+        if self._found and _at_connection_point(self._door.latest("device", Location(self._unit, self._found))):
+            return self._found
+        self._found = self._search()
+        return self._found
+
+    def _search(self) -> str:
         for instance in self._door.latest_all("device", Location(self._unit, ANY, ANY)):
-            record = instance.value
-            if isinstance(record, DeviceRecord) and any(
-                isinstance(item, MeterCapability) and item.at_connection_point for item in record.capabilities
-            ):
-                return record.name
+            if _at_connection_point(instance):
+                return instance.location.device
         return ""
 
     def _actuator(self, one: AttachedActuator, claims: tuple[Claim, ...], now_s: float) -> ActuatorImage:
@@ -187,6 +192,13 @@ class SnapshotReader:
 
     def _reading(self, variable: str, place: Location, most_s: float, now_s: float) -> Reading:
         return reading_of(self._door.latest(variable, place), most_s, now_s)
+
+
+def _at_connection_point(instance: Instance | None) -> bool:
+    record = None if instance is None else instance.value
+    return isinstance(record, DeviceRecord) and any(
+        isinstance(item, MeterCapability) and item.at_connection_point for item in record.capabilities
+    )
 
 
 def reading_of(instance: Instance | None, most_s: float, now_s: float) -> Reading:

@@ -238,8 +238,7 @@ class ManagedDevice:
             for key, series in self._series.items():
                 if not series.stale and now_s - series.reported_s > series.stale_after_s:
                     self._turn_stale(key, series)
-            limit_s = self._lost_after_s()
-            if now_s - self._seen_s > limit_s:
+            if math.isfinite(self._interval_s) and now_s - self._seen_s > (limit_s := self._lost_after_s()):
                 self.lost(f"no answer for {limit_s:g} s")
         if self._doubts is not None:
             self._doubts.tell()
