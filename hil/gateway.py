@@ -32,7 +32,7 @@ class GatewayView:
         return f"http://{self._host}:{self.port}"
 
     async def state(self) -> dict[str, Any]:
-        """What the page shows now; devices, actuators and storages become tables by name, alarms by device and id.
+        """What the page shows now; what is there becomes tables by name, alarms by device and id.
 
         An alarm of the unit itself stands under `unit`; a plan's lacks stand under their codes. A gateway that asks for
         a login tells strangers only its `session`.
@@ -43,6 +43,7 @@ class GatewayView:
         said = _object("/api/v1/state", status, body)
         for key, name in (("devices", "name"), ("actuators", "device"), ("storages", "device")):
             said[key] = {entry[name]: entry for entry in said.get(key, ())}
+        await self._add_appliances(said)
         alarms: dict[str, dict[str, Any]] = {}
         for alarm in said.get("alarms", ()):
             _, _, device = alarm["place"].partition("/")
@@ -51,6 +52,14 @@ class GatewayView:
         if isinstance(plan := said.get("plan"), dict):
             plan["lacks"] = {lack["code"]: lack for lack in plan.get("lacks", ())}
         return said
+
+    async def _add_appliances(self, said: dict[str, Any]) -> None:
+        """There may be hundreds, so that the page's picture only counts them: they are asked for apart."""
+        found = (await self.get("/api/v1/appliances"))["appliances"] if said.get("appliances") else []
+        said["appliances"] = {one["device"]: one for one in found}
+        for name, one in said["appliances"].items():
+            said["devices"][name] = one
+            said["actuators"][name] = {**one, "state": one["lease_state"]}
 
     async def answers(self) -> bool:
         """True when the page itself comes."""

@@ -1,4 +1,4 @@
-"""Commands that tell what the running gateway does now: status, devices, leases, alarms, health."""
+"""Commands that tell what the running gateway does now: status, devices, appliances, leases, alarms, health."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ if TYPE_CHECKING:
 
     from heg.cli.house import House
     from heg.cli.parser import Add
+    from heg.web.appliance_messages import ApplianceNow, AppliancesNow
     from heg.web.client.gateway import Gateway
-    from heg.web.messages import Actuators, Alarms, Devices, Health, PlanNow, State, VehicleNow
+    from heg.web.messages import Actuators, Alarms, AppliancesAtAGlance, Devices, Health, PlanNow, State, VehicleNow
 
 
 def add_to(add: Add) -> None:
     """Add the commands."""
     remote(add("status", _status, "show what the running gateway does"))
     remote(add("devices", _devices, "list the devices of the running gateway"))
+    remote(add("appliances", _appliances, "how each appliance is, what it is told and why, what it asked for"))
     remote(add("leases", _leases, "what each actuator does, who decided it and why"))
     remote(add("alarms", _alarms, "active alarms, and how to mend them"))
     remote(add("health", _health, "whether it does its work, and why not"))
@@ -46,6 +48,12 @@ def _devices(options: argparse.Namespace) -> int:
     from heg.web.messages import Devices
 
     return shown(options, "/api/v1/devices", Devices, lambda told, _house: device_lines(told))
+
+
+def _appliances(options: argparse.Namespace) -> int:
+    from heg.web.appliance_messages import AppliancesNow
+
+    return shown(options, "/api/v1/appliances", AppliancesNow, appliance_lines)
 
 
 def _leases(options: argparse.Namespace) -> int:
@@ -88,11 +96,41 @@ def device_lines(told: Devices) -> Iterable[str]:
     return in_columns(head, rows, "no devices yet: the gateway is still looking")
 
 
-def _lease_lines(told: Actuators) -> Iterable[str]:
-    head = ("ACTUATOR", "REGIME", "SET kW", "MEASURED kW", "STATE", "BY", "WHY")
+def appliance_lines(told: AppliancesNow, house: House) -> Iterable[str]:
+    """Tell the appliances for people."""
+    head = ("APPLIANCE", "IS", "TOLD", "BY", "IMPORTANCE", "DRAWS kW", "AT", "WHY, AND WHAT IT ASKED FOR")
     rows = (
         (
-            *(one.device, one.regime if one.held else "released", number(one.set_kw), number(one.measured_kw.value)),
+            one.device,
+            f"{one.power_state or 'not known'}{', lost' if one.status == 'lost' else ''}",
+            *((f"{one.given or '-'}, {one.lease_state}", one.owner) if one.held else ("-", "-")),
+            *(one.importance, number(one.draws_kw), one.address),
+            "; ".join(_about(one, house)),
+        )
+        for one in told.appliances
+    )
+    return in_columns(head, rows, "no appliances yet: they are found by themselves (docs/users/appliances.md)")
+
+
+def _about(one: ApplianceNow, house: House) -> Iterable[str]:
+    yield one.reason_text
+    yield from one.outvoted
+    for asked in one.requests:
+        until = "" if asked.stop_utc is None else f" to {house.local(asked.stop_utc)}"
+        yield f"asked {asked.kind.replace('_', ' ')} at {house.local(asked.start_utc)}{until}"
+    for span in one.standby_periods:
+        yield f"standby {house.local(span.start_utc)} to {house.local(span.stop_utc)} (number {span.id})"
+    if one.cycle is not None:
+        latest = "" if one.cycle.latest_utc is None else f", over by {house.local(one.cycle.latest_utc)}"
+        yield f"{one.cycle.name or 'a cycle'} waits{latest}"
+
+
+def _lease_lines(told: Actuators) -> Iterable[str]:
+    head = ("ACTUATOR", "DOES", "SET kW", "MEASURED kW", "STATE", "BY", "WHY")
+    rows = (
+        (
+            *(one.device, (one.power_state or one.regime) if one.held else "released"),
+            *(number(one.set_kw), number(one.measured_kw.value)),
             *(one.state, one.owner, one.reason_text),
         )
         for one in told.actuators
@@ -131,10 +169,18 @@ def status_lines(state: State) -> Iterable[str]:
         set_to = "" if actuator.set_kw is None else f" {actuator.set_kw:+.3f} kW"
         held = f"{actuator.regime}{set_to}, {actuator.state}" if actuator.held else "released"
         yield f"{actuator.device}: {held}: {actuator.reason_text} (by {actuator.owner})"
+    if state.appliances is not None:
+        yield _appliances_line(state.appliances)
     if state.plan is not None:
         yield from plan_lines(state.plan, local)
     for alarm in state.alarms:
         yield f"{alarm.severity}: {alarm.place}: {alarm.text}" + (f"; {alarm.mend}" if alarm.mend else "")
+
+
+def _appliances_line(all_: AppliancesAtAGlance) -> str:
+    lost = f", {all_.lost} lost" if all_.lost else ""
+    states = f"{all_.on} on, {all_.standby} standby, {all_.off} off{lost}"
+    return f"{all_.count} appliances: {states}; {all_.in_hand} in hand"
 
 
 def _car_line(car: VehicleNow, local: Local) -> str:

@@ -1,4 +1,4 @@
-"""Commands by which the running gateway does something: hands-off, manual, plug-in, scan, try."""
+"""Commands by which the running gateway does something: hands-off, manual, standby, plug-in, scan, try."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from heg.cli.ends import DONE, FAILED, CommandError
 from heg.cli.numbers import within
 from heg.cli.remote import LONG_ORDER_S, ask, ordered, put, remote
 from heg.cli.words import say
+from heg.model.appliances import PowerState
 from heg.model.regimes import Regime
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _RELEASE = "release"
 _REGIMES = tuple(str(regime) for regime in Regime)
+_STATES = tuple(str(state) for state in PowerState)
 
 
 def add_to(add: Add) -> None:
@@ -27,6 +29,9 @@ def add_to(add: Add) -> None:
     _add_plug_in(
         remote(add("plug-in", _plug_in, "say when the plugged car leaves, how full it is to be then, how full it is"))
     )
+    _add_standby(
+        remote(add("standby", _standby, "have an appliance put itself to standby for a while, by its own clock"))
+    )
     remote(add("scan", _scan, "look for devices now"))
     step = remote(
         add("try", _try, "step test: one actuator moves, the grid meter must move as much; finds sign and CT errors")
@@ -36,12 +41,20 @@ def add_to(add: Add) -> None:
 
 
 def _add_manual(manual: argparse.ArgumentParser) -> None:
-    manual.add_argument("device", help="name of the actuator, such as battery")
-    manual.add_argument("regime", choices=(*_REGIMES, _RELEASE), help="what it is to do; release: give it back")
+    manual.add_argument("device", help="name of the actuator or appliance, such as battery")
+    what = "what it is to do; on, standby, off: an appliance; release: give it back"
+    manual.add_argument("regime", choices=(*_REGIMES, *_STATES, _RELEASE), help=what)
     power = within(0.0, 1000.0, "kW from 0 to 1000, such as 2.5")
     manual.add_argument("--power-kw", type=power, default=0.0, metavar="KW", help="how much, for charge and discharge")
     minutes = within(0.1, 1440.0, "minutes up to 1440, such as 60")
     manual.add_argument("--minutes", type=minutes, default=60.0, metavar="N", help="for how long, default: 60")
+
+
+def _add_standby(standby: argparse.ArgumentParser) -> None:
+    standby.add_argument("device", help="name of the appliance")
+    standby.add_argument("start", nargs="?", metavar="FROM", help="time of day, such as 22:00")
+    standby.add_argument("stop", nargs="?", metavar="UNTIL", help="time of day, such as 06:30")
+    standby.add_argument("--withdraw", type=int, metavar="N", help="not any more: the number it was given")
 
 
 def _add_plug_in(car: argparse.ArgumentParser) -> None:
@@ -73,8 +86,19 @@ def _manual(options: argparse.Namespace) -> int:
         return ordered(options, "manual", {"device": options.device, "release": True})
     if options.regime in (Regime.CHARGE, Regime.DISCHARGE) and not options.power_kw:
         raise CommandError(2, f"heg manual {options.device} {options.regime}: expected --power-kw, such as 2.5")
+    if options.regime in _STATES:
+        state = {"power_state": options.regime, "minutes": options.minutes}
+        return ordered(options, "manual", {"device": options.device, **state})
     order = {"regime": options.regime, "power_kw": options.power_kw, "minutes": options.minutes}
     return ordered(options, "manual", {"device": options.device, **order})
+
+
+def _standby(options: argparse.Namespace) -> int:
+    if (options.withdraw is None) is not (options.start is not None and options.stop is not None):
+        raise CommandError(2, f"heg standby {options.device}: expected two times, such as 22:00 06:30, or --withdraw N")
+    said = {"start": options.start, "stop": options.stop, "withdraw": options.withdraw}
+    order = {name: value for name, value in said.items() if value is not None}
+    return ordered(options, "standby-period", {"device": options.device, **order})
 
 
 def _plug_in(options: argparse.Namespace) -> int:

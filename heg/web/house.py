@@ -71,6 +71,7 @@ class Household:
     producers: tuple[Member, ...]
     storages: tuple[Member, ...]
     chargers: tuple[Member, ...] = ()
+    appliances: tuple[Member, ...] = ()
 
     @classmethod
     def of(cls, door: Door, unit: str) -> Self:
@@ -96,6 +97,7 @@ class Household:
             producers=tuple(member for member in members if member.can(ProducerCapability)),
             storages=tuple(member for member in members if member.can(StorageCapability)),
             chargers=tuple(member for member in members if member.can(VehicleCapability)),
+            appliances=tuple(member for member in members if member.can(ApplianceCapability)),
         )
 
     def named(self, name: str) -> Member | None:

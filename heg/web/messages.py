@@ -57,7 +57,10 @@ class Storage(Message, frozen=True):
 
 
 class Actuator(Message, frozen=True):
-    """What an actuator does and why. `owner` names who decided; `state` is what reading back says."""
+    """What an actuator does and why. `owner` names who decided; `state` is what reading back says.
+
+    An appliance is told a `power_state` and no power. `outvoted` says who asks otherwise in vain.
+    """
 
     device: str
     held: bool
@@ -73,6 +76,8 @@ class Actuator(Message, frozen=True):
     expires_in_s: int
     writes_today: int
     writes_left: int | None
+    power_state: str | None
+    outvoted: tuple[str, ...]
 
 
 class Device(Message, frozen=True):
@@ -321,10 +326,26 @@ class SavingsNow(Message, frozen=True):
     this_month: Savings
 
 
+class AppliancesAtAGlance(Message, frozen=True):
+    """How many appliances there are and how they are; `in_hand` are told something by the gateway now.
+
+    `changed` grows whenever anything in `/api/v1/appliances` may be different.
+    """
+
+    count: int
+    on: int
+    standby: int
+    off: int
+    lost: int
+    in_hand: int
+    changed: int
+
+
 class State(Message, frozen=True):
     """All the page shows of now. `unwell` says why the unit is not healthy; `savings` is null before there are any.
 
-    `planning` tells whether a slot loop is wanted at all; `plan` is null until it has made its first plan.
+    `planning` tells whether a slot loop is wanted at all; `plan` is null until it has made its first plan. There may be
+    hundreds of appliances: they are only counted here, and are not among `devices` and `actuators`.
     """
 
     unit: str
@@ -344,6 +365,7 @@ class State(Message, frozen=True):
     plan: PlanNow | None
     vehicles: tuple[VehicleNow, ...]
     savings: SavingsNow | None = None
+    appliances: AppliancesAtAGlance | None = None
 
 
 class EnergyHistory(Message, frozen=True):

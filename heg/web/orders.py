@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 
 from heg.data.door import CommandAnswer
+from heg.model.appliances import PowerState
 from heg.model.instance import Location
 from heg.model.regimes import Regime
 from heg.web.endpoint import Asked
@@ -14,6 +15,7 @@ from heg.web.house import Home
 from heg.web.messages import Answer
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
+_TimeOfDay = Annotated[str, msgspec.Meta(max_length=8, pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$")]
 _Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 _Kilowatts = Annotated[float, msgspec.Meta(ge=-1000.0, le=1000.0)]
 
@@ -29,13 +31,23 @@ class HandsOff(Order, frozen=True):
 
 
 class Manual(Order, frozen=True):
-    """Run an actuator by hand for a while, or give it back (`release`)."""
+    """Run an actuator by hand for a while, or give it back (`release`). An appliance is given a `power_state`."""
 
     device: _Name
     regime: Regime = Regime.HOLD
+    power_state: PowerState | None = None
     power_kw: Annotated[float, msgspec.Meta(ge=0.0, le=1000.0)] = 0.0
     minutes: Annotated[float, msgspec.Meta(gt=0.0, le=1440.0)] = 60.0
     release: bool = False
+
+
+class StandbyPeriodOrder(Order, frozen=True):
+    """An appliance is to put itself to standby from one time of day to another, or not any more (`withdraw`)."""
+
+    device: _Name
+    start: _TimeOfDay | None = None
+    stop: _TimeOfDay | None = None
+    withdraw: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] | None = None
 
 
 class Try(Order, frozen=True):
@@ -102,6 +114,7 @@ _PLUG_IN = ("departure", "departure_utc", "target", "soc", "soc_kwh", "capacity_
 ORDERS: Mapping[str, type[Order]] = {
     "hands-off": HandsOff,
     "manual": Manual,
+    "standby-period": StandbyPeriodOrder,
     "try": Try,
     "plug-in": PlugIn,
     "cycle": Cycle,
@@ -116,11 +129,10 @@ def command_for(order: Order, home: Home) -> Command:
     match order:
         case HandsOff():
             return Command("command.hands_off", home.here, {"on": order.on})
-        case Manual(release=True):
-            return Command("command.manual", Location(home.unit, order.device), {"release": True})
         case Manual():
-            arguments = {"regime": str(order.regime), "power_kw": order.power_kw, "valid_s": order.minutes * 60.0}
-            return Command("command.manual", Location(home.unit, order.device), arguments)
+            return Command("command.manual", Location(home.unit, order.device), _by_hand(order))
+        case StandbyPeriodOrder():
+            return Command("command.standby_period", Location(home.unit, order.device), _standby(order))
         case Try():
             # The step test waits for the meter before, during and after the step.
             return Command(
@@ -139,6 +151,22 @@ def command_for(order: Order, home: Home) -> Command:
             return Command("command.otherwise", home.here, {}, _PLANNED_WITHIN_S)
         case _:
             return Command("command.scan", home.here, {}, 120.0)
+
+
+def _by_hand(order: Manual) -> Mapping[str, object]:
+    if order.release:
+        return {"release": True}
+    if order.power_state is not None:
+        return {"power_state": str(order.power_state), "valid_s": order.minutes * 60.0}
+    return {"regime": str(order.regime), "power_kw": order.power_kw, "valid_s": order.minutes * 60.0}
+
+
+def _standby(order: StandbyPeriodOrder) -> Mapping[str, object]:
+    """A time of day without seconds is one on the minute; what is missing is refused by whoever answers."""
+    if order.withdraw is not None:
+        return {"withdraw": order.withdraw}
+    said = {"start": order.start, "stop": order.stop}
+    return {name: time if len(time) == 8 else f"{time}:00" for name, time in said.items() if time is not None}
 
 
 def as_message(answer: CommandAnswer) -> Answer:

@@ -16,6 +16,7 @@ from heg.runtime.clock import Clock, real_span
 from heg.web.accounts.desk import DeskError
 from heg.web.answering import denied_as, hand, refused, respond
 from heg.web.api import Api
+from heg.web.appliances import AppliancesApi
 from heg.web.asking import DeniedError, read_body, read_wanted
 from heg.web.assets import Asset, load_assets
 from heg.web.budget import Budgets
@@ -96,6 +97,7 @@ class WebServer:
         return Table(
             report.endpoints(lambda: self.table),
             Api(clock, home).endpoints(),
+            AppliancesApi(clock, home).endpoints(),
             ValuesApi(clock, home).endpoints(),
             self._live.endpoints(),
             CommandsApi(home).endpoints(),

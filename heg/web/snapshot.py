@@ -9,6 +9,7 @@ from heg.model.instance import ANY, Instance, Location, Quality
 from heg.model.leases import LeaseRecord
 from heg.model.records import AlarmRecord
 from heg.runtime.clock import Clock
+from heg.web.appliances import at_a_glance
 from heg.web.health import reasons_to_worry
 from heg.web.house import Home, Household, Member
 from heg.web.messages import (
@@ -61,6 +62,7 @@ class Snapshot:
     def state(self) -> State:
         """All the page shows of now."""
         household = Household.of(self._door, self._home.unit)
+        switched = {member.place.device for member in household.appliances}
         measured = self._measured()
         unwell = reasons_to_worry(self._door, self._clock, self._home)
         return State(
@@ -71,8 +73,12 @@ class Snapshot:
             hands_off=self.hands_off(),
             power=self._power(household),
             storages=tuple(self._storage(member) for member in household.storages),
-            actuators=self.actuators(),
-            devices=tuple(self._device(member, measured.get(member.place.device, ())) for member in household.members),
+            actuators=tuple(one for one in self.actuators() if one.device not in switched),
+            devices=tuple(
+                self._device(member, measured.get(member.place.device, ()))
+                for member in household.members
+                if member.place.device not in switched
+            ),
             alarms=self.alarms(),
             envelope=self.envelope(),
             healthy=not unwell,
@@ -81,6 +87,7 @@ class Snapshot:
             plan=self._plan.now(),
             vehicles=vehicles_now(self._door, self._clock, household),
             savings=savings_now(self._door, self._home.here),
+            appliances=at_a_glance(self._door, household),
         )
 
     def plan(self) -> PlanState:
@@ -179,6 +186,8 @@ class Snapshot:
             expires_in_s=max(0, round(lease.expires_in_s)),
             writes_today=lease.writes_today,
             writes_left=lease.writes_left,
+            power_state=lease.power_state,
+            outvoted=lease.outvoted,
         )
 
     def _device(self, member: Member, newest: Sequence[Instance]) -> Device:

@@ -1,7 +1,7 @@
 """Shows the page with the house on paper: `python -m tests.web.preview [PORT] [SPEED] [WHAT] [login]`.
 
-WHAT: `house` (with a plan), `car`, `degraded`, `unplanned` (no slot loop), `young` (no past, no plan yet), `trouble`,
-`empty`. With `login` there is one, and the code that claims the house is printed.
+WHAT: `house` (with a plan), `car`, `appliances`, `degraded`, `unplanned` (no slot loop), `young` (no past, no plan
+yet), `trouble`, `empty`. With `login` there is one, and the code that claims the house is printed.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from heg.web.listen import open_listener, page_address
 from heg.web.server import WebServer
 from heg.web.settings import WebSettings
 from tests.web import paper_plan
+from tests.web.appliances import furnish
 from tests.web.house import HOME, PV, PaperHouse
 
 
@@ -105,6 +106,8 @@ async def previewing(clock: Clock, port: int, what: str, desk: AccountsDesk | No
 def _prepare(house: PaperHouse, clock: Clock, what: str) -> _Planner | None:
     if what != "empty":
         house.attach()
+    if what == "appliances":
+        furnish(house, clock, more=40)
     planner = _Planner(house, what, clock.utc()) if what in ("house", "car", "degraded") else None
     if what not in ("empty", "young"):
         house.remember()

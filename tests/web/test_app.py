@@ -54,5 +54,6 @@ def test_the_live_page_stays_light_and_the_other_screens_are_not_in_it() -> None
     assets = load_assets()
     weight = {path: len(gzip.compress(asset.body)) for path, asset in assets.items()}
     assert weight["/"] + weight["/app.js"] + weight["/style.css"] < 60_000
+    assert weight["/appliances.js"] + weight["/appliances.css"] < 6_000
     assert weight["/screens.js"] + weight["/screens.css"] < 30_000
     assert b"claim-code" not in assets["/app.js"].body

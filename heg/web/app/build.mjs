@@ -10,7 +10,7 @@ await mkdir(out, { recursive: true });
 await build({
   // The live page is app and style; the other screens come when they are wanted, so that it stays as light as it is.
   entryPoints: Object.fromEntries(
-    Object.entries({ app: "main.ts", style: "style.css", screens: "screens/index.ts" }).map(([name, file]) => [name, new URL(file, src).pathname]),
+    Object.entries({ app: "main.ts", style: "style.css", screens: "screens/index.ts", appliances: "appliances/index.ts" }).map(([name, file]) => [name, new URL(file, src).pathname]),
   ),
   outdir: out.pathname,
   bundle: true,

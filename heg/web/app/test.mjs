@@ -5,7 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const TESTS = ["page", "plan", "week", "screens"];
+const TESTS = ["page", "plan", "week", "screens", "appliances"];
 const folder = await mkdtemp(join(tmpdir(), "heg-page-"));
 await build({
   entryPoints: TESTS.map((name) => new URL(`./test/${name}.test.ts`, import.meta.url).pathname),

@@ -12,6 +12,25 @@ export function nobodyMayLook(): boolean {
   return document.body.classList.contains("outside");
 }
 
+/** What is not part of the first load: a bundle and its style, from the gateway itself. */
+export async function bundle<T>(path: string): Promise<T> {
+  const script = `${path}.js`;
+  const [found] = await Promise.all([import(script) as Promise<T>, style(`${path}.css`)]);
+  return found;
+}
+
+function style(href: string): Promise<void> {
+  return new Promise((done) => {
+    if (document.querySelector(`link[href="${href}"]`) !== null) return done();
+    const link = document.createElement("link");
+    link.rel = "stylesheet";
+    link.href = href;
+    link.addEventListener("load", () => done());
+    link.addEventListener("error", () => done());
+    document.head.append(link);
+  });
+}
+
 export function text(element: Element, value: string): void {
   if (element.textContent !== value) element.textContent = value;
 }

@@ -192,6 +192,18 @@ export interface State {
   plan: PlanNow | null;
   vehicles: Vehicle[];
   savings: { today: Savings; this_month: Savings } | null;
+  appliances: AppliancesAtAGlance | null;
+}
+
+/** There may be hundreds: here they are counted; `changed` grows when /api/v1/appliances may be different. */
+export interface AppliancesAtAGlance {
+  count: number;
+  on: number;
+  standby: number;
+  off: number;
+  lost: number;
+  in_hand: number;
+  changed: number;
 }
 
 export type Column = (number | null)[];

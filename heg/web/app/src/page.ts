@@ -1,11 +1,12 @@
 // The live page: one picture of the house, drawn at most once per animation frame.
 
 import { ActuatorsView, sentence } from "./actuators";
+import type { AppliancesView } from "./appliances/index";
 import { energy, type Link, LiveStream, order } from "./api";
 import { PastChart } from "./chart";
 import { CarsView } from "./car";
 import { DevicesView } from "./devices";
-import { byId, show, text } from "./dom";
+import { bundle, byId, show, text } from "./dom";
 import { FlowView } from "./flow";
 import { HouseClock, kw, kwh, number, percent } from "./format";
 import { History, SPAN_S } from "./history";
@@ -34,6 +35,7 @@ export class Page {
   private readonly week = new WeekView(this.clock);
   private readonly why = new WhyView();
   private readonly cars = new CarsView();
+  private appliances: Promise<AppliancesView> | null = null;
   private state: State | null = null;
   private link: Link = "connecting";
   private frame = 0;
@@ -155,8 +157,21 @@ export class Page {
     this.week.show(state);
     showSavings(state.savings);
     this.cars.show(state, this.clock);
+    void this.drawAppliances(state);
     showEnvelope(state.envelope, state.power.grid_kw);
     if (performance.now() - this.chartDrawn > CHART_MS) this.drawPast();
+  }
+
+  /** A house without appliances loads nothing of them. */
+  private async drawAppliances({ appliances, looking }: State): Promise<void> {
+    show(byId("appliances"), appliances != null && !looking);
+    if (appliances == null) return;
+    this.appliances ??= bundle<typeof import("./appliances/index")>("/appliances").then((found) => new found.AppliancesView(this.clock));
+    try {
+      (await this.appliances).show(appliances, this.clock);
+    } catch {
+      this.appliances = null; // asked again with the next picture; the connection banner says why it failed
+    }
   }
 
   private drawTop(state: State): void {

@@ -2,14 +2,12 @@
 // first time one of them is wanted.
 
 import { whenEnded } from "./api";
-import { byId, nobodyMayLook, show, text } from "./dom";
+import { bundle, byId, nobodyMayLook, show, text } from "./dom";
 import { HouseClock } from "./format";
 import { Page } from "./page";
 import type { Screens } from "./screens/index";
 import { askSession, household, inside, type Screen, screenOf, screens, type Session } from "./session";
 
-const BUNDLE: string = "/screens.js";
-const STYLE = "/screens.css";
 const AGAIN_MS = 2000;
 const PERMISSIONS = ["command", "commission"];
 
@@ -152,7 +150,7 @@ export class Shell {
   }
 
   private async load(): Promise<Screens> {
-    const [found] = await Promise.all([import(BUNDLE) as Promise<typeof import("./screens/index")>, style()]);
+    const found = await bundle<typeof import("./screens/index")>("/screens");
     return found.begin({
       place: byId("screen"),
       session: () => this.session,
@@ -169,15 +167,4 @@ export class Shell {
 
 function visibleMain(): HTMLElement {
   return document.querySelector<HTMLElement>("main:not([hidden])") ?? byId("main");
-}
-
-function style(): Promise<void> {
-  return new Promise((done) => {
-    const link = document.createElement("link");
-    link.rel = "stylesheet";
-    link.href = STYLE;
-    link.addEventListener("load", () => done());
-    link.addEventListener("error", () => done());
-    document.head.append(link);
-  });
 }

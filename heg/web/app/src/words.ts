@@ -91,7 +91,7 @@ const OWNERS: Record<string, string> = {
   idle: "the self-consumption rule",
 };
 
-export function owner(actuator: Actuator): string {
+export function owner(actuator: Pick<Actuator, "owner">): string {
   return OWNERS[actuator.owner] ?? actuator.owner;
 }
 

@@ -1,0 +1,61 @@
+"""The appliances on the page in a real browser: how they are and why, and their owner's buttons."""
+
+from __future__ import annotations
+
+import pytest
+
+from heg.web.assets import load_assets
+from tests.support.chromium import Page, chromium
+from tests.web.preview import Preview
+from tests.web.test_browser import DESK, PHONE, fits, look, words
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine: ./dev test brings it"),
+    pytest.mark.skipif("/appliances.js" not in load_assets(), reason="the page is not built: ./dev build-web"),
+]
+
+
+def test_appliances_tell_how_they_are_and_are_switched_by_their_owner(browser: str) -> None:
+    async def scene(page: Page, preview: Preview) -> None:
+        await page.until("document.querySelectorAll('#appliances details').length === 8")
+        seen = await words(page, "#appliances")
+        assert "40 on, 2 standby, 0 off, 1 lost · 1 switched by the gateway" in seen
+        assert "Energy is dear until 21:00; it waits." in seen
+        order = "[...document.querySelectorAll('#appliances strong')].map((one) => one.innerText).slice(0, 4)"
+        assert await page.evaluate(order) == ["Heater", "Radio", "Washer", "Lamp-1"]
+        await page.evaluate("document.querySelector('#appliances details').open = true")
+        opened = await words(page, "#appliances details[open]")
+        assert "In vain: plan asks for on: the cycle could run now." in opened
+        assert "2.00 kW" in opened
+        await page.evaluate("document.querySelectorAll('#appliances details')[2].open = true")
+        asked = await words(page, "#appliances details[data-device=washer]")
+        assert "Asked not to be put to standby" in asked
+        assert "Cotton 60 (1.0 kWh, 60 min) waits for its time." in asked
+        assert "Goes to standby by itself" in asked
+        for size, dark in ((DESK, False), (PHONE, True), (PHONE, False), (DESK, True)):
+            await fits(page, *size, dark=dark)
+        buttons = "[...document.querySelectorAll('#appliances details[data-device=heater] button')]"
+        press = f"{buttons}.find((one) => one.innerText === '{{}}').click()"
+        answer = "document.querySelector('#appliances details[data-device=heater] [role=status]').innerText"
+        await page.evaluate(press.format("On"))
+        await page.until(f"{answer}.startsWith('Done')")
+        assert preview.house.orders[-1][0] == "command.manual"
+        assert preview.house.orders[-1][2] == {"power_state": "on", "valid_s": 3600.0}
+        await page.evaluate(press.format("Let go"))
+        await page.until(f"{answer}.startsWith('Done')")
+        assert preview.house.orders[-1][2] == {"release": True}
+        await page.evaluate("document.querySelector('#appliances > button').click()")
+        await page.until("document.querySelectorAll('#appliances details').length === 43")
+        preview.house.report("state.power", "lamp-9", "off")
+        await page.until("document.querySelector('#appliances [data-device=lamp-9] .chip').innerText === 'Off'")
+
+    look("appliances", browser, scene)
+
+
+def test_a_house_without_appliances_loads_nothing_of_them(browser: str) -> None:
+    async def scene(page: Page, preview: Preview) -> None:
+        assert await page.evaluate("document.getElementById('appliances').hidden")
+        assert not any(url.endswith(("/appliances.js", "/appliances.css")) for url in page.requested)
+
+    look("young", browser, scene)
