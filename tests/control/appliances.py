@@ -33,6 +33,8 @@ class Machine:
         self.log.append((self.clock.monotonic_s(), str(set_point.power_state)))
         if (refusal := self._refusal()) is not None:
             return refusal
+        if set_point.lasting:
+            self.before = set_point.power_state
         if self.before is None:
             self.before = self.state
         if not self.ignores:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from heg.data.access import Principal
-from heg.data.door import CommandAnswer, Condition, Function, MailboxKind, Outcome, Resolution
+from heg.data.door import Asker, CommandAnswer, Condition, Function, MailboxKind, Outcome, Resolution
 from heg.data.handle import Handle
 from heg.data.interface import DataInterface
 from heg.data.requests import RequestProcessor
@@ -17,6 +17,7 @@ from heg.model.leases import Claim, Claimant, Reason, ReasonCode
 from heg.model.policy import CUSTOMER, Grant, Policy, Right, Role, Stakeholder
 from heg.model.records import AlarmRecord, Severity
 from heg.model.refusals import RefusalCode, RefusedError
+from heg.model.rights import PolicyBook, Rule, Scope
 from heg.runtime.clock import Clock
 from tests.support.stepped import stepped
 
@@ -420,3 +421,24 @@ async def test_closing_ends_every_subscription(clock: Clock) -> None:
 
 def test_every_variable_has_a_kind_the_door_knows() -> None:
     assert all(variable.kind for variable in CATALOGUE.values())
+
+
+@stepped
+async def test_one_who_answers_may_be_told_who_asks(clock: Clock) -> None:
+    data = DataInterface(clock, "home")
+    asked: list[Asker] = []
+
+    async def answer(_place: Location, _arguments: Mapping[str, object], asker: Asker) -> CommandAnswer:
+        asked.append(asker)
+        return CommandAnswer(Outcome.DONE)
+
+    here, north = Location("home"), Stakeholder(Role.DSO, "north")
+    owner = data.admit(CUSTOMER, "web")
+    receipt = data.admit(CUSTOMER, "automation").answer_asker("command.reduce", here, answer)
+    assert receipt.accepted
+    rule = Rule(1, north, scope=Scope("command.reduce"), rights=frozenset({Right.WRITE}))
+    assert owner.write("policy", here, PolicyBook(1, (rule,), last_number=1)).accepted
+    for door in (owner, data.admit(north, "desk")):
+        assert (await door.command("command.reduce", here, {})).outcome is Outcome.DONE
+    assert asked == [Asker(CUSTOMER, "web"), Asker(north, "desk")]
+    await data.close()

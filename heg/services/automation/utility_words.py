@@ -14,6 +14,7 @@ from heg.model.refusals import Refusal, RefusalCode
 
 LONGEST = timedelta(hours=24)
 MOST_KW = 1000.0
+_MOST_MINUTES = LONGEST.total_seconds() / 60
 _WHEN = frozenset({"minutes", "until_utc", "release"})
 
 
@@ -54,7 +55,8 @@ def _until(arguments: Mapping[str, object], now: datetime) -> datetime | Refusal
     said, text = arguments.get("minutes"), arguments.get("until_utc")
     if (said is None) == (text is None):
         return Refusal(RefusalCode.BAD_TIME, "either minutes or until_utc", "both" if text is not None else "neither")
-    until = now + timedelta(minutes=minutes) if (minutes := _number(said)) is not None and minutes <= 1e6 else None
+    minutes = _number(said)
+    until = now + timedelta(minutes=minutes) if minutes is not None and 0.0 < minutes <= _MOST_MINUTES else None
     if isinstance(text, str):
         try:
             moment = datetime.fromisoformat(text[:40])
