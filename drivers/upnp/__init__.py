@@ -3,7 +3,7 @@
 Light to import: what speaks HTTP is loaded when the driver is built.
 """
 
-from drivers.upnp.config import UpnpConfig
+from drivers.upnp.config import UpnpConfig, open_sockets
 from heg.devices.contract import Driver, DriverContext, DriverSpec
 
 
@@ -18,4 +18,5 @@ DRIVER = DriverSpec(
     summary="Appliances that offer the power-management service over UPnP",
     config_type=UpnpConfig,
     build=_build,
+    sockets=open_sockets,
 )

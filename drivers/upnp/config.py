@@ -1,10 +1,13 @@
 """`[upnp]` in heg.toml: where appliances are looked for. Alone the section's name is enough."""
 
 import ipaddress
+from dataclasses import replace
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
+
+from heg.model.sockets import EVERYWHERE, SSDP, UPNP, UPNP_SEARCH, OpenSocket, Reach
 
 SSDP_PORT = 1900
 DEFAULT_PORT = 8465
@@ -42,6 +45,15 @@ class UpnpConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         """Refuse targets that mean nothing, already when the file is checked."""
         for entry in self.search_targets:
             target_of(entry)
+
+
+def open_sockets(config: UpnpConfig) -> tuple[OpenSocket, ...]:
+    """Return where a gateway of this section listens, of the one table."""
+    ports = {UPNP: config.port, UPNP_SEARCH: config.search_port, SSDP: SSDP_PORT}
+    if config.interfaces == ("lo",):
+        rows = {row: replace(row, reach=Reach.LOOPBACK) for row in ports}
+        return tuple(OpenSocket(rows[row], EVERYWHERE, port) for row, port in ports.items())
+    return tuple(OpenSocket(row, EVERYWHERE, port) for row, port in ports.items())
 
 
 def target_of(entry: str) -> tuple[str, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from heg.cli.common import drivers, load_config, table, with_config, with_json
@@ -45,8 +46,10 @@ def _sockets(options: argparse.Namespace) -> int:
     from heg.config.sockets import open_sockets
     from heg.model.firewall import ruleset
 
-    loaded = load_config(options.config, drivers())
-    opened = open_sockets(loaded.unit)
+    installed = drivers()
+    loaded = load_config(options.config, installed)
+    driven = (installed.specs[name].sockets(section) for name, section in loaded.drivers.items())
+    opened = (*open_sockets(loaded.unit), *chain.from_iterable(driven))
     if options.pages:
         from heg.cli.visiting import pages
 

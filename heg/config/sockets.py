@@ -5,7 +5,7 @@ from heg.model.sockets import REDIRECT, WEB, WEB_TLS, OpenSocket
 
 
 def open_sockets(config: HegConfig) -> tuple[OpenSocket, ...]:
-    """Return every socket that a gateway of this configuration listens on."""
+    """Return every socket that the unit itself listens on; drivers add their own (`DriverSpec.sockets`)."""
     web = config.web
     own = OpenSocket(WEB, web.loopback, web.port)
     if not web.on_lan:

@@ -20,6 +20,7 @@ from heg.model.instance import Quality
 from heg.model.leases import SetPoint
 from heg.model.refusals import Refusal
 from heg.model.slots import Profile
+from heg.model.sockets import OpenSocket
 from heg.model.tariff import Contract, TariffTerms
 from heg.runtime.clock import Clock
 
@@ -309,7 +310,7 @@ class DriverSpec:
     `contract` tells what a section says of the supply contract (its second argument is the house's time zone), where
     the driver knows of such a thing: studies ask. `nodes` names the device nodes that a section opens, such as
     /dev/ttyUSB0: the service is let to no others. `editor` writes single devices into the section, where the driver has
-    such.
+    such. `sockets` are those of the one table that a section has the driver listen on.
     """
 
     name: str
@@ -319,3 +320,4 @@ class DriverSpec:
     contract: Callable[[Any, str], Contract | None] | None = None
     nodes: Callable[[Any], tuple[str, ...]] = lambda _section: ()
     editor: SectionEditor | None = None
+    sockets: Callable[[Any], tuple[OpenSocket, ...]] = lambda _section: ()

@@ -6,8 +6,9 @@ that hands out public IPv6 addresses does not show the gateway to the world. A s
 """
 
 from collections.abc import Iterator, Sequence
+from ipaddress import ip_address
 
-from heg.model.sockets import OpenSocket, Reach
+from heg.model.sockets import ListeningSocket, OpenSocket, Reach
 
 OWNERS_RULES = "/etc/heg-firewall.d/*.nft"
 """What the owner adds, such as the door for ssh: rules of the chain `input`, one file or more, perhaps none."""
@@ -55,7 +56,8 @@ def ruleset(sockets: Sequence[OpenSocket], owners: str = OWNERS_RULES) -> str:
     """Return the whole ruleset; loaded twice it stands once. It has a table of its own and touches no other."""
     ways = "".join(_ways(sockets))
     led = _LED.format(ways=ways) if ways else ""
-    return _HEAD.format(owners=owners) + "".join(_doors(sockets)) + _TAIL.format(owners=owners, led=led)
+    doors = "".join((*_groups(sockets), *_doors(sockets)))
+    return _HEAD.format(owners=owners) + doors + _TAIL.format(owners=owners, led=led)
 
 
 def _ways(sockets: Sequence[OpenSocket]) -> Iterator[str]:
@@ -68,8 +70,24 @@ def _ways(sockets: Sequence[OpenSocket]) -> Iterator[str]:
                 yield f"        {home} fib daddr type local {way}\n"
 
 
+def _groups(sockets: Sequence[OpenSocket]) -> Iterator[str]:
+    """Who hears a group is asked from time to time whether it still does (IGMP; its sibling of IPv6 is let in above).
+
+    A switch that gets no answer sends the group no more, and appliances would be lost after minutes.
+    """
+    if any(one.listening.groups and one.listening.reach is Reach.LAN for one in sockets):
+        yield "        meta l4proto igmp accept\n"
+
+
 def _doors(sockets: Sequence[OpenSocket]) -> Iterator[str]:
     for one in sockets:
-        if one.listening.reach is Reach.LAN:
-            what = f'{one.listening.protocol} dport {one.port} accept comment "{one.listening.name}"'
-            yield f"        ip saddr @home4 {what}\n        ip6 saddr @home6 {what}\n"
+        what = one.listening
+        if what.reach is Reach.LAN:
+            door = f'{what.protocol} dport {one.port} accept comment "{what.name}"'
+            yield f"        ip saddr @home4 {_to(what, 4)}{door}\n        ip6 saddr @home6 {_to(what, 6)}{door}\n"
+
+
+def _to(what: ListeningSocket, version: int) -> str:
+    groups = [one for one in what.groups if ip_address(one).version == version]
+    family = "ip" if version == 4 else "ip6"
+    return f"{family} daddr {{ {', '.join(groups)} }} " if groups else ""

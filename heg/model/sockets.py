@@ -17,7 +17,7 @@ class ListeningSocket:
     """One socket the unit listens on. `key` is where heg.toml moves it, section and name as a person writes them.
 
     `visited_at` is the port by which people come: the firewall leads it here, because a gateway opens no port below
-    1024. 0: none.
+    1024. 0: none. `groups` are the multicast addresses it hears, where it hears nothing but those.
     """
 
     name: str
@@ -27,11 +27,16 @@ class ListeningSocket:
     key: str
     purpose: str
     visited_at: int = 0
+    groups: tuple[str, ...] = ()
+
+
+EVERYWHERE = "*"
+"""As a host: each address of the interfaces that a driver uses, which may change while it runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenSocket:
-    """A socket of the table as one configuration has it: on which address and port."""
+    """A socket of the table as one configuration has it: on which address (or `EVERYWHERE`) and port."""
 
     listening: ListeningSocket
     host: str
@@ -67,8 +72,36 @@ REDIRECT = ListeningSocket(
     visited_at=80,
 )
 
-LISTENING_SOCKETS: tuple[ListeningSocket, ...] = (WEB, WEB_TLS, REDIRECT)
-"""What reaches the home network is there only where `[web] host` says so."""
+UPNP = ListeningSocket(
+    name="upnp",
+    protocol="tcp",
+    default_port=8465,
+    reach=Reach.LAN,
+    key="[upnp] port",
+    purpose="what the gateway offers to appliances, and the events they send",
+)
+
+UPNP_SEARCH = ListeningSocket(
+    name="upnp-search",
+    protocol="udp",
+    default_port=8466,
+    reach=Reach.LAN,
+    key="[upnp] search_port",
+    purpose="answers of appliances that were searched",
+)
+
+SSDP = ListeningSocket(
+    name="ssdp",
+    protocol="udp",
+    default_port=1900,
+    reach=Reach.LAN,
+    key="[upnp]",
+    purpose="announcements of appliances, and searches for the gateway; shared with other programs",
+    groups=("239.255.255.250", "ff02::c", "ff05::c"),
+)
+
+LISTENING_SOCKETS: tuple[ListeningSocket, ...] = (WEB, WEB_TLS, REDIRECT, UPNP, UPNP_SEARCH, SSDP)
+"""What reaches the home network is there only where `[web] host` or a section `[upnp]` says so."""
 
 
 def as_markdown(sockets: Sequence[ListeningSocket] = LISTENING_SOCKETS) -> str:
@@ -93,5 +126,7 @@ Printed from `heg/model/sockets.py`; nothing else of the gateway listens. `heg s
 has them (`--json`: for programs); `heg sockets --nft` makes a firewall of them ([how](../maintainers/packaging.md)).
 
 {as_markdown()}
-What the home network reaches is there only with `[web] host` set to something else than loopback.
+What the home network reaches of `[web]` is there only with its `host` set to something else than loopback, and of
+`[upnp]` only where that section is: on the interfaces it names, or on all of the home network. There every address of
+the interface is meant (`*`), with appliances on loopback alone it is this machine only.
 """

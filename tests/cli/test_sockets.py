@@ -10,6 +10,7 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from tests.cli.test_cli import answers, config, heg, page_of, port, running
+from tests.support.processes import free_port, wait_until
 
 __all__ = ["config", "port"]
 
@@ -20,6 +21,27 @@ def test_a_running_gateway_listens_where_the_table_says_and_nowhere_else(config:
     with running(config) as process:
         assert answers(page_of(process))
         assert listening(process) == {(one["protocol"], one["host"], one["port"]) for one in said}
+
+
+@pytest.mark.system
+def test_with_appliances_it_listens_for_them_too(config: Path) -> None:
+    ports = free_port(), free_port()
+    section = f'\n[upnp]\ninterfaces = ["lo"]\nport = {ports[0]}\nsearch_port = {ports[1]}\n'
+    config.write_text(config.read_text() + section)
+    said = json.loads(heg("sockets", "--config", config, "--json").stdout)
+    wanted = {(one["protocol"], one["host"], one["port"]) for one in said}
+    with running(config) as process:
+        assert answers(page_of(process))
+        # Its own addresses are not known before it runs; groups are heard only where loopback has multicast.
+        opened = {("tcp", "*", ports[0]), ("udp", "*", ports[1])}
+        wait_until(lambda: any_address(listening(process)) >= opened, "it listens for appliances")
+        assert wanted - {("udp", "*", 1900)} <= any_address(listening(process)) | listening(process)
+        assert any_address(listening(process)) <= {(kind, "*", port) for kind, _, port in wanted}
+        assert all(host.startswith(("127.", "::1", "ff0", "239.")) for _, host, _ in listening(process))
+
+
+def any_address(found: set[tuple[str, str, int]]) -> set[tuple[str, str, int]]:
+    return {(protocol, "*", port) for protocol, _, port in found}
 
 
 def listening(process: subprocess.Popen[str]) -> set[tuple[str, str, int]]:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from drivers.upnp import DRIVER
+from drivers.upnp.config import UpnpConfig
 from heg.config.schema import HegConfig, WebSection
 from heg.config.sockets import open_sockets
 from heg.model.firewall import ruleset
@@ -26,7 +28,7 @@ def test_the_page_is_printed() -> None:
 
 
 def test_every_row_is_one_a_configuration_opens() -> None:
-    opened = open_sockets(OPEN_TO_THE_LAN)
+    opened = (*open_sockets(OPEN_TO_THE_LAN), *DRIVER.sockets(UpnpConfig()))
     assert tuple(one.listening for one in opened) == LISTENING_SOCKETS
     assert [one.port for one in opened] == [one.default_port for one in LISTENING_SOCKETS]
     assert len({one.name for one in LISTENING_SOCKETS}) == len(LISTENING_SOCKETS)
@@ -45,7 +47,7 @@ def test_a_moved_socket_is_where_it_was_moved() -> None:
 
 def test_what_is_not_encrypted_never_reaches_the_network() -> None:
     reached = {one.name for one in LISTENING_SOCKETS if one.reach is Reach.LAN}
-    assert reached == {"web-tls", "web-redirect"}
+    assert reached == {"web-tls", "web-redirect", "upnp", "upnp-search", "ssdp"}
     assert all(one.host == "127.0.0.1" for one in open_sockets(OPEN_TO_THE_LAN) if one.listening is WEB)
 
 
@@ -70,6 +72,24 @@ def test_only_what_the_home_network_may_reach_has_a_door() -> None:
     ]
 
 
+def test_appliances_come_in_where_they_are_looked_for() -> None:
+    rules = ruleset(DRIVER.sockets(UpnpConfig(port=9000)))
+    doors = [line.strip() for line in rules.splitlines() if "comment" in line or "igmp" in line]
+    assert doors == [
+        "meta l4proto igmp accept",
+        'ip saddr @home4 tcp dport 9000 accept comment "upnp"',
+        'ip6 saddr @home6 tcp dport 9000 accept comment "upnp"',
+        'ip saddr @home4 udp dport 8466 accept comment "upnp-search"',
+        'ip6 saddr @home6 udp dport 8466 accept comment "upnp-search"',
+        'ip saddr @home4 ip daddr { 239.255.255.250 } udp dport 1900 accept comment "ssdp"',
+        'ip6 saddr @home6 ip6 daddr { ff02::c, ff05::c } udp dport 1900 accept comment "ssdp"',
+    ]
+    on_loopback = DRIVER.sockets(UpnpConfig(interfaces=("lo",)))
+    assert {one.listening.reach for one in on_loopback} == {Reach.LOOPBACK}
+    assert "comment" not in ruleset(on_loopback)
+    assert "igmp" not in ruleset(on_loopback)
+
+
 def nft_in_a_network_of_its_own(folder: Path, rules: str, then: str) -> subprocess.CompletedProcess[str]:
     if shutil.which("nft") is None or shutil.which("unshare") is None:
         pytest.skip("needs nft and unshare: apt-get install nftables util-linux")
@@ -86,7 +106,8 @@ def nft_in_a_network_of_its_own(folder: Path, rules: str, then: str) -> subproce
 
 @pytest.mark.system
 def test_nft_takes_it_and_twice_is_once(tmp_path: Path) -> None:
-    rules = ruleset(open_sockets(OPEN_TO_THE_LAN), owners=f"{tmp_path}/*.mine")
+    opened = (*open_sockets(OPEN_TO_THE_LAN), *DRIVER.sockets(UpnpConfig()))
+    rules = ruleset(opened, owners=f"{tmp_path}/*.mine")
     said = nft_in_a_network_of_its_own(
         tmp_path, rules, 'nft -c -f "$1"; nft -f "$1"; nft list ruleset; echo ==; nft -f "$1"; nft list ruleset'
     )

@@ -1,0 +1,58 @@
+"""What the driver asks of the kernel needs no capability: the service has none (systemd/heg.service)."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.namespaces import WIRE, needs_networks, wired
+
+ROOT = Path(__file__).parents[3]
+DOES = """
+from drivers.upnp.interfaces import InterfaceChanges, read_links
+from drivers.upnp.neighbours import card_of
+from drivers.upnp.parts import Link
+from drivers.upnp.server import _key, _open
+from drivers.upnp.hosting.identity import machine_id
+from drivers.upnp.ssdp.sockets import hearing_sockets, searching_socket
+from drivers.upnp.wake import Datagram, directed_broadcast, magic_packet, send_datagram
+
+links = [one for one in read_links(frozenset()) if not one.is_v6]
+assert [one.link for one in links] == [Link("lan0", "10.77.0.1")], links
+packet = magic_packet("02:00:00:00:00:01")
+for one in links:
+    searching_socket(one, 8466)[0].close()
+    for each in hearing_sockets(one):
+        each.close()
+    _open(_key(one.link), 8465).close()
+    for place in ("255.255.255.255", directed_broadcast(one.link)):
+        send_datagram(Datagram(one.link, place, packet), 9)
+    card_of("10.77.0.2", one.link)
+machine_id()
+print("done")
+"""
+
+
+@needs_networks
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv: apt-get install util-linux")
+def test_everything_is_done_by_nobody_without_capabilities() -> None:
+    with wired() as (gateway, _street):
+        nobody = ("--reuid", "65534", "--regid", "65534", "--clear-groups", "--no-new-privs")
+        nothing = ("--bounding-set", "-all", "--inh-caps", "-all", "--ambient-caps", "-all")
+        said = gateway.run("env", f"PYTHONPATH={ROOT}", "setpriv", *nobody, *nothing, sys.executable, "-B", "-c", DOES)
+        if "Permission denied" in said.stderr and "done" not in said.stdout and str(ROOT) in said.stderr:
+            pytest.skip(f"nobody may not read {ROOT}")
+        assert said.stdout == "done\n", said.stderr
+        assert WIRE == "lan0"
+
+
+def test_the_unit_gives_no_more_than_that() -> None:
+    lines = (ROOT / "systemd" / "heg.service").read_text().splitlines()
+    assert "CapabilityBoundingSet=" in lines
+    assert "AmbientCapabilities=" in lines
+    [families] = [line for line in lines if line.startswith("RestrictAddressFamilies=")]
+    assert set(families.partition("=")[2].split()) == {"AF_INET", "AF_INET6", "AF_UNIX", "AF_NETLINK"}
+    assert not [line for line in lines if line.startswith(("IPAddressDeny", "PrivateNetwork", "SocketBindDeny"))]
