@@ -157,8 +157,8 @@ class LogindBody:
         able = {PowerState.ON}
         for state, way in _WAYS.items():
             (answer,) = await bus.call(_MANAGER, way.can)
-            if answer == "yes":
-                able.add(state)
+            if answer in ("yes", "challenge"):
+                able.add(state)  # "challenge": perhaps not while others are logged in, which is judged then
             else:
                 logger.info("%s: logind says %r to it; it is not offered", state, answer)
         model = self._desk.model

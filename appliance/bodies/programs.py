@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import signal
 from dataclasses import dataclass
 
 _MOST_OUTPUT = 4096
@@ -23,7 +25,11 @@ async def run_program(argv: tuple[str, ...], limit_s: float) -> Ran:
     """Run a program to its end; one that takes too long is killed. Raises `ProgramError`."""
     try:
         process = await asyncio.create_subprocess_exec(
-            *argv, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+            *argv,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,  # so that what it starts ends with it
         )
     except (OSError, ValueError) as error:
         raise ProgramError(f"{argv[0]}: {error}") from error
@@ -39,6 +45,6 @@ async def run_program(argv: tuple[str, ...], limit_s: float) -> Ran:
     finally:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
     return Ran(code, said.decode("utf-8", "replace"))

@@ -1,0 +1,250 @@
+"""heg-appliance as people run it: started, asked, restarted, ended; and asking the gateway in its turn."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from appliance.config_file import parse
+from appliance.keeping import Folder, KeepError
+from appliance.model import Kept
+from appliance.program import Program
+from heg.model.appliances import APPLIANCE_DEVICE, APPLIANCE_SERVICE
+from heg.runtime.clock import Clock
+from heg.runtime.notify import ServiceManager
+from tests.appliance.asker import GATEWAY, call
+from tests.drivers.upnp.hosted import WASHER
+from tests.drivers.upnp.test_hosting_conformance import STREET, a_gateway
+from tests.support.namespaces import WIRE, needs, needs_networks, wired
+from tests.support.processes import free_port, wait_until
+
+pytestmark = pytest.mark.system
+
+HEG_APPLIANCE = Path(sys.executable).parent / "heg-appliance"
+PEERS = Path(__file__).parents[1] / "peers"
+
+
+class Machine:
+    """A machine whose state is a file, with heg-appliance on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.state = folder / "state"
+        self.state.write_text("standby\n")
+        self.port = free_port()
+        for name in ("on", "standby", "off"):
+            (folder / name).write_text(f"{name}\n")
+        self.config = folder / "appliance.toml"
+        ways = "".join(
+            f'{name} = ["/bin/cp", "{folder}/{name}", "{self.state}"]\n' for name in ("on", "standby", "off")
+        )
+        self.config.write_text(
+            f'state_dir = "{folder}/kept"\nsocket = "{folder}/run/socket"\n'
+            f'[appliance]\nname = "Washer"\nrated_w = 2200\ntimezone = "Europe/Berlin"\nwake = "none"\n'
+            f'[network]\naddress = "127.0.44.1"\nport = {self.port}\n'
+            f'[command]\nstate = ["/bin/cat", "{self.state}"]\n{ways}poll_s = 0.2\n'
+            "[cycle.cotton]\nwatts = [2000, 400]\n"
+        )
+
+    @contextmanager
+    def running(self) -> Iterator[subprocess.Popen[str]]:
+        command = [str(HEG_APPLIANCE), "--config", str(self.config)]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        try:
+            wait_until(lambda: "http://127.0.44.1" in self.asked("status").stdout, "it is on the network", limit_s=15)
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == 0
+            assert process.stderr is not None
+            self.log = process.stderr.read()
+            process.stderr.close()
+
+    def asked(self, *words: str) -> subprocess.CompletedProcess[str]:
+        command = [str(HEG_APPLIANCE), "--config", str(self.config), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    def said(self, *words: str) -> str:
+        done = self.asked(*words)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def status(self) -> dict[str, Any]:
+        answer = json.loads(self.said("--json", "status"))
+        assert isinstance(answer, dict)
+        return answer
+
+    def ordered(self, action: str, **more: str) -> Any:
+        return asyncio.run(call(f"http://127.0.44.1:{self.port}/description.xml", action, **more))
+
+
+def test_a_person_loads_it_and_what_is_registered_outlives_it(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    assert "good; Washer, behind programs" in machine.said("check")
+    with machine.running():
+        uuid = machine.status()["uuid"]
+        assert "cotton: 30 minutes, waiting for a good time" in machine.said("load", "cotton", "--ready-by", "07:00")
+        number = machine.ordered("StandbyPeriod", StartTime="01:00:00", StopTime="02:00:00").result("RegID")
+        words = machine.said("status")
+        assert "Washer: standby" in words
+        assert "01:00 to" in words
+        assert "cotton, 30 minutes, waiting, over by" in words
+    assert "Traceback" not in machine.log
+    with machine.running():
+        again = machine.status()
+        assert again["uuid"] == uuid
+        assert [str(one["id"]) for one in again["periods"]] == [number]
+        assert again["cycle"]["state"] == "waiting"
+        assert machine.ordered("OperationOn").status == 200
+        assert machine.state.read_text() == "on\n"
+        assert machine.status()["cycle"]["state"] == "running"
+        assert machine.ordered("OperationOff").error_code == 802
+        assert machine.state.read_text() == "on\n"
+        assert machine.asked("unload").returncode == 1
+        assert machine.ordered("Withdraw", RegID=number).status == 200
+        assert machine.status()["periods"] == []
+
+
+def test_what_cannot_be_done_is_said_with_its_exit_code(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    gone = machine.asked("status")
+    assert (gone.returncode, "no appliance answers" in gone.stderr) == (69, True)
+    with machine.running():
+        for words, said in (
+            (("load", "silk"), "expected a programme of cotton; came 'silk'"),
+            (("load", "cotton", "--ready-by", "soon"), "expected a time of day such as 18:30; came 'soon'"),
+            (("unload",), "no cycle waits"),
+            (("wake-me", "6:30"), "expected a time as HH:MM:SS, such as 06:30:00; came '6:30'"),
+            (("withdraw", "x"), "expected the number that the gateway gave"),
+        ):
+            refused = machine.asked(*words)
+            assert (refused.returncode, said in refused.stderr) == (1, True), refused.stderr
+    machine.config.write_text("[appliance]\n")
+    bad = machine.asked()
+    assert bad.returncode == 78
+    assert "appliance.toml: [appliance] name: required" in bad.stderr
+
+
+def test_a_damaged_file_is_put_aside_and_a_damaged_uuid_is_not_exchanged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = Folder.open(tmp_path)
+    (tmp_path / "kept.json").write_text('{"book": 3}')
+    assert folder.kept() == Kept()
+    assert "its registrations are lost" in caplog.text
+    assert (tmp_path / "kept.damaged").exists()
+    assert folder.uuid("machine") == folder.uuid("another machine")
+    (tmp_path / "uuid").write_text("nobody")
+    with pytest.raises(KeepError, match="expected a UUID"):
+        folder.uuid("machine")
+
+
+def _program(folder: Path, clock: Clock, uuid: str, address: str = STREET) -> Program:
+    config = parse(
+        {
+            "state_dir": str(folder / "kept"),
+            "socket": str(folder / "socket"),
+            "appliance": {"name": "Washer", "uuid": uuid},
+            "network": {"address": address},
+            "command": {"state": ["/bin/echo", "on"], "off": ["/bin/true"]},
+        }
+    )
+    return Program(config, clock, ServiceManager(None))
+
+
+@needs_networks
+def test_it_asks_the_gateway_and_takes_back_what_it_asked(tmp_path: Path) -> None:
+    """The gateway is the real one's device; the house behind it is the test's."""
+    questions: list[dict[str, str]] = [
+        {"do": "gateway"},
+        {"do": "wake-me", "at": "06:30:00"},
+        {"do": "keep-awake", "start": "22:00:00", "stop": "23:00:00"},
+        {"do": "withdraw", "id": "1"},
+        {"do": "withdraw", "id": "9"},
+    ]
+    said: list[dict[str, Any]] = []
+
+    async def main(clock: Clock) -> None:
+        program, stop = _program(tmp_path, clock, WASHER), asyncio.Event()
+        running = asyncio.create_task(program.run(stop))
+        async with asyncio.timeout(10):
+            while not program.upnp.running:
+                await clock.sleep(0.05)
+        said.extend([await asked(tmp_path / "socket", words) for words in questions])
+        stop.set()
+        await running
+
+    with a_gateway() as street:
+        street.loop(main)
+    found, woken, kept, withdrawn, unknown = said
+    assert found["ok"]["address"] == "10.77.0.1"
+    assert woken == {"ok": {"RegID": "1"}}
+    assert kept == {"ok": {"RegID": "2"}}
+    assert "ok" in withdrawn
+    assert "the gateway refused (803)" in unknown["error"]["text"]
+
+
+async def asked(path: Path, words: dict[str, str]) -> dict[str, Any]:
+    reader, writer = await asyncio.open_unix_connection(path)
+    try:
+        writer.write(json.dumps(words).encode() + b"\n")
+        answer = json.loads(await reader.readline())
+        assert isinstance(answer, dict)
+        return answer
+    finally:
+        writer.transport.abort()
+
+
+_AS_CONTROL_POINT = {
+    "urn:heg-energy:device:EnergyGateway:1": APPLIANCE_DEVICE,
+    "urn:heg-energy:service:EnergyManagement:1": APPLIANCE_SERVICE,
+    "OpenRegistrations": "PowerState",
+    "/device.xml": "/description.xml",
+    '"%s/control"': '"%s/power/control"',
+    '"%s/subscribe"': '"%s/power/events"',
+    '"WakeUpTime", given[2], given[3], "Time", "06:30:00"': '"Withdraw", given[2], given[3], "RegID", "7"',
+    '"WakeUpTime", given[2], given[3], "Time", "25:30:00"': '"Withdraw", given[2], given[3], "RegID", "x"',
+    '"WakeUpTime", given[2], given[3], "Clock", "06:30:00"': '"Withdraw", given[2], given[3], "Id", "7"',
+}
+
+
+@needs_networks
+@needs("gcc", "pkg-config")
+def test_a_control_point_of_libupnp_subscribes_renews_and_is_refused_in_its_words(tmp_path: Path) -> None:
+    flags = subprocess.run(["pkg-config", "--cflags", "--libs", "libupnp"], capture_output=True, text=True, check=False)
+    if flags.returncode:
+        pytest.skip("needs libupnp-dev: ./dev test brings it where it is root on Debian")
+    source = (PEERS / "libupnp_control_point.c").read_text()
+    for theirs, ours in _AS_CONTROL_POINT.items():
+        assert theirs in source
+        source = source.replace(theirs, ours)
+    (tmp_path / "point.c").write_text(source)
+    built = tmp_path / "point"
+    command = [shutil.which("gcc") or "gcc", "-o", str(built), str(tmp_path / "point.c"), *flags.stdout.split()]
+    subprocess.run(command, check=True, capture_output=True)
+
+    async def main(clock: Clock, stop: asyncio.Event) -> None:
+        await _program(tmp_path, clock, WASHER, "10.77.0.2").run(stop)
+
+    with wired("asks", "farm", addresses=(["10.77.0.1/16"], ["10.77.0.2/16"])) as (asks, farm), farm.beside(main):
+        wait_until(lambda: "fe80:" in asks.says("ip", "addr", "show", "dev", WIRE), "it has its addresses")
+        said = asks.run(built, WIRE, f"uuid:{GATEWAY}", "10.77.0.1").stdout.splitlines()
+    assert said[3:5] == ["found http://10.77.0.2:8467/description.xml", "subscribe 0 1801 uuid:"]
+    assert "event 0 1" in said
+    assert [line for line in said if line.startswith(("Withdraw", "NoSuchThing"))] == [
+        "Withdraw 803 -",
+        "Withdraw 402 -",
+        "Withdraw 402 -",
+        "NoSuchThing 401 -",
+    ]
+    assert said[-2:] == ["renew 0 600", "unsubscribe 0"]
