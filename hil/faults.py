@@ -197,6 +197,7 @@ _APPLIANCE_KINDS: dict[str, _Kind] = {
     "shout": _appliance(lambda handle, _: handle.shouts_garbage()),
     "skip": _appliance(lambda handle, given: handle.skips_events(int(given.get("count", 1))), count=int),
     "unsafe": _appliance(_refuse, state=str),
+    "ignore_orders": _appliance(lambda handle, _: handle.ignores_orders()),
     "press": _appliance(lambda handle, given: handle.is_switched(PowerState(given["state"])), state=str),
     "load": _appliance(_load, power_kw=list, step_minutes=int, within_h=_NUMBER, name=str),
     "unload": _appliance(lambda handle, _: handle.is_unloaded()),

@@ -28,9 +28,7 @@ def test_a_row_has_exactly_one_enforcer_that_looks_it_up(row: LossRow) -> None:
 
 
 @pytest.mark.parametrize("row", ROWS)
-def test_a_row_is_played_on_the_rig(row: LossRow, request: pytest.FixtureRequest) -> None:
-    if row.id.startswith("appliance-"):
-        request.applymarker(pytest.mark.xfail(raises=FileNotFoundError, reason="appliances come to the rig"))
+def test_a_row_is_played_on_the_rig(row: LossRow) -> None:
     scenario = ROOT / "hil" / "scenarios" / f"{row.scenario}.toml"
     assert f'row = "{row.id}"' in scenario.read_text()
 

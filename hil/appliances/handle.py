@@ -130,6 +130,7 @@ class ApplianceHandle:
         upnp.freeze(frozen=False)
         upnp.mangle = _as_it_is
         self.refuses_nothing()
+        self.simulated.desk.join(self.simulated, upnp)
         if not upnp.running:
             await self.start()
 
@@ -194,6 +195,10 @@ class ApplianceHandle:
     def refuses_nothing(self) -> None:
         """Every order is fine with it."""
         self._judge(Judge())
+
+    def ignores_orders(self) -> None:
+        """It says yes to every order, and nothing follows."""
+        self.simulated.desk.join(_Stubborn(), self.simulated.upnp)
 
     async def is_loaded(self, cycle: CycleSettings) -> None:
         """A person loads it with a programme that may wait."""
@@ -273,6 +278,13 @@ class ApplianceHandle:
             task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.gather(*self._changing, return_exceptions=True)
+
+
+class _Stubborn:
+    """A body that does not move."""
+
+    async def go(self, target: PowerState) -> None:
+        """Stay."""
 
 
 def _as_it_is(_kind: str, document: bytes) -> bytes:
