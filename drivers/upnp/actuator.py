@@ -31,8 +31,8 @@ class Means(Protocol):
         """Begin to wake an appliance; None when the first packets went out."""
 
 
-class ApplianceActuator:
-    """The `Actuator` of one appliance, and what it registers at it."""
+class ApplianceSwitch:
+    """The `Actuator` and `ApplianceActuator` of one appliance."""
 
     __slots__ = ("_appliance", "_means")
 
@@ -46,7 +46,7 @@ class ApplianceActuator:
         if wanted is None:
             return Refusal(RefusalCode.WRONG_KIND, "a power state", "something else")
         appliance = self._appliance
-        if appliance.ordered is None:
+        if appliance.ordered is None and appliance.before is None:
             appliance.before = appliance.state
         if set_point.lasting:
             appliance.before = wanted  # a release takes nothing back
@@ -72,12 +72,17 @@ class ApplianceActuator:
         appliance = self._appliance
         appliance.waking = None
         refusal = None
-        if appliance.before not in (None, appliance.state) and appliance.state is appliance.ordered:
+        as_ordered = appliance.ordered in (None, appliance.state)
+        if appliance.before not in (None, appliance.state) and as_ordered:
             refusal = await self._restore(appliance.before)
         if refusal is None:
             appliance.before = appliance.ordered = None
             appliance.released = True
         return refusal
+
+    def inherit(self, before: PowerState) -> None:
+        """An earlier process took it in hand when it was in this state: `release` goes back to that."""
+        self._appliance.before = before
 
     async def standby_period(self, start: str, stop: str) -> int | Refusal:
         """Register at it that it puts itself to standby between two times of day (HH:MM:SS); returns the id."""

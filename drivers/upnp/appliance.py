@@ -5,11 +5,12 @@ asleep ──magic packets──▶ waking ──it is there again, and on──
 """
 
 import math
+from typing import Protocol
 
 from drivers.upnp.events import Subscription
 from drivers.upnp.parts import Described
 from drivers.upnp.wake import PAUSES_S, Sleeper
-from heg.devices.contract import Actuator, DeviceHandle, DeviceInfo
+from heg.devices.contract import Actuator, ApplianceActuator, DeviceHandle, DeviceInfo
 from heg.model.appliances import PowerState, WakeMethod
 from heg.model.capabilities import ApplianceCapability
 from heg.model.refusals import Refusal
@@ -19,6 +20,10 @@ IDENTITY = "uuid:"
 SETTLE_S = ApplianceCapability(0.0).settle_s
 SLEEPING = frozenset({PowerState.STANDBY, PowerState.OFF})
 _RETRY_S = (2.0, 5.0, 15.0, 60.0, 300.0)
+
+
+class Switch(Actuator, ApplianceActuator, Protocol):
+    """What control may do to it."""
 
 
 class Waking:
@@ -46,7 +51,6 @@ class Appliance:
     """
 
     __slots__ = (
-        "actuator",
         "address",
         "before",
         "busy",
@@ -64,6 +68,7 @@ class Appliance:
         "renew_s",
         "settled",
         "state",
+        "switch",
         "there",
         "unread",
         "uuid",
@@ -76,7 +81,7 @@ class Appliance:
         self.described: Described | None = None
         self.address = ""
         self.handle: DeviceHandle | None = None
-        self.actuator: Actuator | None = None
+        self.switch: Switch | None = None
         self.there = False
         self.state: PowerState | None = None
         self.before: PowerState | None = None
@@ -103,8 +108,8 @@ class Appliance:
 
     @property
     def asleep(self) -> bool:
-        """Tell whether it is silent because it sleeps: its last word was so, or it has none yet and can be woken."""
-        return not self.there and (self.state in SLEEPING or (self.state is None and self.wakeable))
+        """Tell whether it is silent because it sleeps: its last word was so."""
+        return not self.there and self.state in SLEEPING
 
     @property
     def sleeper(self) -> Sleeper:
@@ -130,9 +135,10 @@ class Appliance:
             hardware=self.card,
         )
 
-    def recall(self, info: DeviceInfo) -> None:
-        """Take over what earlier runs knew of it."""
+    def recall(self, info: DeviceInfo, last: object) -> None:
+        """Take over what earlier runs knew of it; `last` is the state it told last."""
         self.card, self.address = info.hardware, info.address
+        self.state = next((one for one in PowerState if one.value == last), None)
         for capability in info.capabilities:
             if isinstance(capability, ApplianceCapability):
                 self.wake, self.rated_kw = capability.wake, capability.rated_kw

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from drivers.upnp import gena
 from drivers.upnp.actions import POWER_WORDS
-from drivers.upnp.actuator import ApplianceActuator
+from drivers.upnp.actuator import ApplianceSwitch
 from drivers.upnp.agenda import Agenda
 from drivers.upnp.appliance import IDENTITY, PROTOCOL, SLEEPING, Appliance
 from drivers.upnp.calls import Calls
@@ -169,9 +169,9 @@ class Appliances:
     def attach(self, kept: Appliance, before: DeviceInfo | None = None) -> None:
         """Attach one, or say anew what it is; `before` is what earlier runs left of it."""
         try:
-            actuator = kept.actuator or ApplianceActuator(kept, self)
-            kept.handle = self._context.attach(kept.info(before), interval_s=math.inf, actuator=actuator)
-            kept.actuator = actuator
+            kept.switch = switch = kept.switch or ApplianceSwitch(kept, self)
+            info = kept.info(before)
+            kept.handle = self._context.attach(info, interval_s=math.inf, actuator=switch, appliance=switch)
         except RefusedError as error:
             logger.warning("appliance %s is left out: %s", kept.uuid, error)
             return
@@ -271,11 +271,10 @@ class Appliances:
     def _recall(self) -> None:
         """Know again those that may be asleep: looking for them finds nothing."""
         for info in self._context.known(PROTOCOL):
-            uuid = info.identity.removeprefix(IDENTITY)
-            kept = Appliance(uuid)
-            kept.recall(info)
-            if kept.wakeable and uuid not in self._appliances and len(self._appliances) < MOST_APPLIANCES:
-                self._appliances[uuid] = kept
+            kept = Appliance(info.identity.removeprefix(IDENTITY))
+            kept.recall(info, self._context.last_word(info.identity, "state.power"))
+            if kept.asleep and kept.uuid not in self._appliances and len(self._appliances) < MOST_APPLIANCES:
+                self._appliances[kept.uuid] = kept
                 self.attach(kept, info)
 
     async def _unsubscribe(self, subscriber: Subscriber) -> None:

@@ -1,6 +1,7 @@
 """`[upnp]` in heg.toml: where appliances are looked for. Alone the section's name is enough."""
 
 import ipaddress
+import re
 from dataclasses import replace
 from typing import Annotated
 
@@ -8,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from heg.model.sockets import EVERYWHERE, SSDP, UPNP, UPNP_SEARCH, OpenSocket, Reach
+from heg.runtime.secrets import SecretReference
 
 SSDP_PORT = 1900
 DEFAULT_PORT = 8465
@@ -15,6 +17,7 @@ DEFAULT_SEARCH_PORT = 8466
 MOST_APPLIANCES = 512
 _MOST_TARGETS = 512
 _MOST_INTERFACES = 16
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
 InterfaceName = Annotated[
     str, Meta(pattern=r"^[A-Za-z0-9_.:@-]{1,15}$", description='a network interface such as "eth0"')
@@ -26,7 +29,9 @@ class UpnpConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Where appliances are looked for, and where the gateway is there for them.
 
     `interfaces` are all of the home network unless named; loopback only when named. `search_targets` are asked one by
-    one besides (`address` or `address:port`): appliances on loopback, where multicast is off.
+    one besides (`address` or `address:port`): appliances on loopback, where multicast is off. `secure_on` holds, by
+    UUID, the passwords of those network cards that wake up by a SecureOn password only: six bytes such as
+    `0a:1b:2c:3d:4e:5f`, or four numbers such as `10.20.30.40`.
     """
 
     interfaces: Annotated[tuple[InterfaceName, ...], Meta(max_length=_MOST_INTERFACES)] = ()
@@ -40,11 +45,17 @@ class UpnpConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     most_appliances: Annotated[
         int, Meta(ge=1, le=MOST_APPLIANCES, description=f"a number from 1 to {MOST_APPLIANCES}")
     ] = MOST_APPLIANCES
+    secure_on: dict[str, SecretReference] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse targets that mean nothing, already when the file is checked."""
+        """Refuse targets and UUIDs that mean nothing, already when the file is checked."""
         for entry in self.search_targets:
             target_of(entry)
+        for uuid in self.secure_on:
+            if _UUID.fullmatch(uuid) is None:
+                raise ValueError(
+                    f"secure_on: {uuid[:40]!r}: expected an appliance's UUID, eight to twelve digits between dashes"
+                )
 
 
 def open_sockets(config: UpnpConfig) -> tuple[OpenSocket, ...]:

@@ -17,7 +17,7 @@ from drivers.upnp.hosting.identity import gateway_uuid, machine_id
 from drivers.upnp.hosting.reach import OneByOne, OnLinks
 from drivers.upnp.parts import Described, GoneWhy, Link, Watcher
 from drivers.upnp.server import HttpServer, events_to
-from drivers.upnp.wake import Waker
+from drivers.upnp.wake import SecureOn, Waker
 from heg.devices.contract import DriverContext
 
 PROTOCOL = "upnp"
@@ -55,7 +55,7 @@ class Whole:
         self._refused: Counter[str] = Counter()
         uuid = gateway_uuid(machine_id(), context.unit)
         waker = Waker(self._links)
-        appliances = Appliances(context, Gateway(uuid, config.port), waker)
+        appliances = Appliances(context, Gateway(uuid, config.port), waker, SecureOn(config.secure_on))
         self.discovery = Discovery(config, context.clock, fetcher, Watchers((appliances,)), known=_known(context))
         device = GatewayDevice(context, uuid, appliances, self._refused)
         routes = (*device.routes(), events_to(appliances))

@@ -114,7 +114,9 @@ def _too_large(size: int) -> ConfigFault:
 def _struct(raw: object, type_: type[_STRUCT], where: tuple[str, ...], faults: list[ConfigFault]) -> _STRUCT | None:
     """Convert a table field by field, so that one fault does not hide the next; None when anything was wrong."""
     if not isinstance(raw, dict):
-        faults.append(ConfigFault(_key(where), shown(raw), "a table ([section] with keys below it)"))
+        hidden = getattr(type_, "HIDDEN", False)
+        expected = _REFERENCE if hidden else "a table ([section] with keys below it)"
+        faults.append(ConfigFault(_key(where), "" if hidden else shown(raw), expected))
         return None
     fields = {field.encode_name: field for field in msgspec.structs.fields(type_)}
     before = len(faults)

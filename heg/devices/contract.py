@@ -232,6 +232,9 @@ class DriverContext(Protocol):
     def known(self, protocol: str) -> tuple[DeviceInfo, ...]:
         """Devices of a protocol as earlier runs left them, not removed: one that sleeps is not found by looking."""
 
+    def last_word(self, identity: str, variable: str) -> object | None:
+        """What a device said last of a variable, in this run or an earlier one; None when nothing is known."""
+
     def registrations(self) -> tuple[tuple[str, Registration], ...]:
         """What devices asked for and is still to be done, with the name of each device."""
 

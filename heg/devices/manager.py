@@ -149,6 +149,13 @@ class DeviceManager:
             if one.protocol == protocol and one.identity and one.status is not DeviceStatus.REMOVED
         )
 
+    def last_word(self, identity: str, variable: str) -> object | None:
+        """What a device said last of a variable, in this run or an earlier one; None when nothing is known."""
+        self._remember()
+        name = self._memory.names().get(identity)
+        found = None if name is None else self._around.door.latest(variable, Location(self._around.unit, name))
+        return None if found is None else found.value
+
     def registrations(self) -> tuple[tuple[str, Registration], ...]:
         """What devices asked for and is still to be done, with the name of each device."""
         pattern = Location(self._around.unit, ANY, ANY)

@@ -62,6 +62,10 @@ class DriverSide:
         """Devices of a protocol as earlier runs left them."""
         return self._manager.known(protocol)
 
+    def last_word(self, identity: str, variable: str) -> object | None:
+        """What a device said last of a variable."""
+        return self._manager.last_word(identity, variable)
+
     def registrations(self) -> tuple[tuple[str, Registration], ...]:
         """What devices asked for and is still to be done, with the name of each."""
         return self._manager.registrations()

@@ -1,9 +1,12 @@
 """What a driver learns of the unit: its name, where its page is, and what devices asked for."""
 
+import math
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from heg.devices.contract import DeviceInfo
 from heg.model.appliances import Registration, RequestKind, RequestState
+from heg.model.capabilities import ApplianceCapability
 from heg.model.instance import Location
 from heg.runtime.clock import Clock
 from tests.devices.test_manager import Unit
@@ -32,3 +35,16 @@ async def test_a_driver_knows_the_unit_and_where_its_page_is(clock: Clock) -> No
     assert (side.unit, side.page_port) == ("home", 0)
     unit.manager.reconfigure((), "UTC", 8463)
     assert side.page_port == 8463
+
+
+@stepped
+async def test_what_a_device_said_last_is_known_in_the_next_run_too(clock: Clock) -> None:
+    unit = Unit(clock)
+    side = unit.manager.side_of("upnp")
+    assert side.last_word("uuid:1", "state.power") is None
+    info = DeviceInfo("uuid:1", "Peer", "Kettle", "K1", "", "upnp", "10.0.0.9", (ApplianceCapability(2.0),))
+    side.attach(info, interval_s=math.inf).report("state.power", "standby")
+    again = unit.again().manager.side_of("upnp")
+    assert again.last_word("uuid:1", "state.power") == "standby"
+    assert again.last_word("uuid:1", "soc") is None
+    assert again.last_word("uuid:2", "state.power") is None

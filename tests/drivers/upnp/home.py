@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from drivers.upnp.appliances import Appliances, Gateway
@@ -30,19 +30,30 @@ class Remembering(DeviceManager):
     """A device manager that remembers these from earlier runs."""
 
     earlier: tuple[DeviceInfo, ...] = ()
+    last: Mapping[str, str] = {}
 
     def known(self, protocol: str) -> tuple[DeviceInfo, ...]:
         return self.earlier
+
+    def last_word(self, identity: str, variable: str) -> object | None:
+        return self.last.get(identity) if self.earlier else super().last_word(identity, variable)
 
 
 class Home:
     """What a test sees."""
 
-    def __init__(self, clock: Clock, *, earlier: tuple[DeviceInfo, ...] = (), secure_on: SecureOn | None = None):
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        earlier: tuple[DeviceInfo, ...] = (),
+        last: Mapping[str, str] | None = None,
+        secure_on: SecureOn | None = None,
+    ) -> None:
         self.clock = clock
         self.data = DataInterface(clock, "home")
         self.manager = Remembering(self.data.admit(CUSTOMER, "devices"), clock)
-        self.manager.earlier = earlier
+        self.manager.earlier, self.manager.last = earlier, last or {}
         self.door = self.data.admit(CUSTOMER, "test")
         self.packets: list[Datagram] = []
         self.port = free_port()

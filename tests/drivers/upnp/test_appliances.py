@@ -1,10 +1,12 @@
 """Appliances from the gateway's side: met, heard, commanded, lost, asleep, woken, and known again."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from drivers.upnp.parts import GoneWhy
+from drivers.upnp.wake import SecureOn
 from heg.devices.contract import DeviceInfo, ReadBack
 from heg.model.appliances import CycleOffer, PowerState, WakeMethod
 from heg.model.capabilities import ApplianceCapability
@@ -13,6 +15,7 @@ from heg.model.leases import SetPoint
 from heg.model.records import DeviceStatus
 from heg.model.refusals import Refusal, RefusalCode
 from heg.runtime.clock import Clock
+from heg.runtime.secrets import SecretReference
 from tests.drivers.upnp.home import OURS, a_home
 from tests.drivers.upnp.peer import Peer, a_cycle, event_body, http_answer, soap_answer
 from tests.support.stepped import stepped
@@ -234,24 +237,61 @@ async def test_one_that_fell_asleep_without_a_word_is_woken_too(clock: Clock) ->
         assert len(home.packets) == count
 
 
+def earlier(number: int, name: str) -> DeviceInfo:
+    capability = ApplianceCapability(1.5, wake=WakeMethod.WOWLAN)
+    uuid, host = Peer(number=number).uuid, Peer(number=number).host
+    return DeviceInfo(f"uuid:{uuid}", "Peer", "Kettle", f"K{number}", "", "upnp", host, (capability,), name, CARD)
+
+
 @stepped
 async def test_one_known_from_before_is_woken_though_nobody_found_it(clock: Clock) -> None:
     peer = Peer(state="OFF")
-    earlier = DeviceInfo(
-        f"uuid:{peer.uuid}", "Peer", "Kettle", "K1", "", "upnp", peer.host,
-        (ApplianceCapability(1.5, wake=WakeMethod.WOWLAN),), "kettle-1", CARD,
-    )  # fmt: skip
-    deaf = DeviceInfo("uuid:deaf", "", "", "", "", "upnp", "", (ApplianceCapability(1.0),), "deaf", CARD)
-    async with a_home(clock, peer, earlier=(earlier, deaf)) as home:
-        assert home.manager.devices() == ("kettle-1",)
+    known = (earlier(1, "kettle-1"), earlier(2, "was-on"), earlier(3, "never-said"))
+    last = {known[0].identity: "off", known[1].identity: "on"}
+    async with a_home(clock, peer, earlier=known, last=last) as home:
+        assert home.manager.devices() == ("kettle-1",)  # whoever was on is found, or lost
         actuator = home.actuator("kettle-1").actuator
-        answer = await actuator.read_back()
-        assert isinstance(answer, Refusal)
-        assert answer.code is RefusalCode.NOT_READY
+        assert await actuator.read_back() == ReadBack(True, OFF)
         assert await actuator.apply(ON) is None
         assert [one.address for one in home.packets] == [peer.host]
         await home.settled(peer)
         assert home.record("kettle-1").capabilities == (ApplianceCapability(1.5, wake=WakeMethod.WOL),)
+        assert peer.state == "ON"
+
+
+@stepped
+async def test_what_an_earlier_process_took_in_hand_goes_back_to_what_it_was(clock: Clock) -> None:
+    peer = Peer(state="Standby")
+    async with a_home(clock, peer) as home:
+        await home.settled(peer)
+        one = home.actuator("kettle-1")
+        assert one.appliance is not None
+        one.appliance.inherit(PowerState.ON)
+        assert await one.actuator.release() is None
+        assert peer.state == "ON"
+        assert await one.actuator.release() is None
+        assert peer.asked.count("OperationOn") == 1
+
+
+@stepped
+async def test_the_password_of_a_card_goes_with_its_packets(clock: Clock, tmp_path: Path) -> None:
+    peer = Peer()
+    file = tmp_path / "password"
+    file.write_text("10.20.30.40")
+    file.chmod(0o600)
+    async with a_home(clock, peer, secure_on=SecureOn({peer.uuid.upper(): SecretReference(file=str(file))})) as home:
+        await home.settled(peer)
+        await peer.become("OFF")
+        home.appliances.gone(peer.uuid, GoneWhy.BYEBYE)
+        actuator = home.actuator("kettle-1").actuator
+        assert await actuator.apply(ON) is None
+        assert home.packets[0].payload.endswith(bytes((10, 20, 30, 40)))
+        await actuator.release()
+        file.unlink()
+        refusal = await actuator.apply(ON)
+        assert isinstance(refusal, Refusal)
+        assert str(file) in refusal.came
+        assert len(home.packets) == 1
 
 
 @stepped
@@ -341,21 +381,22 @@ async def test_standby_periods_are_registered_at_the_appliance(clock: Clock) -> 
     peer = Peer()
     async with a_home(clock, peer) as home:
         await home.settled(peer)
-        actuator = home.actuator("kettle-1").actuator
-        assert await actuator.standby_period("22:00:00", "06:00:00") == 7  # type: ignore[attr-defined]
+        appliance = home.actuator("kettle-1").appliance
+        assert appliance is not None
+        assert await appliance.standby_period("22:00:00", "06:00:00") == 7
         assert peer.arguments[-1] == {
             "UUID": OURS,
             "Address": "127.0.0.1",
             "StartTime": "22:00:00",
             "StopTime": "06:00:00",
         }
-        assert await actuator.withdraw(7) is None  # type: ignore[attr-defined]
+        assert await appliance.withdraw(7) is None
         assert peer.arguments[-1]["RegID"] == "7"
-        wrong = await actuator.standby_period("22:00", "06:00:00")  # type: ignore[attr-defined]
+        wrong = await appliance.standby_period("22:00", "06:00:00")
         assert isinstance(wrong, Refusal)
         assert peer.asked[-1] == "Withdraw"  # nothing was sent
         peer.faults = {"Withdraw": (803, "never seen")}
-        refusal = await actuator.withdraw(8)  # type: ignore[attr-defined]
+        refusal = await appliance.withdraw(8)
         assert isinstance(refusal, Refusal)
         assert "803 (not registered)" in refusal.came
 

@@ -233,8 +233,10 @@ async def _whole_life(clock: Clock, kettle: Program, card: str, wake: WakeMethod
         kettle.tell("refuse 802")
         await _refused(lan, name)
         kettle.tell("refuse 0")
-        assert await actuator.standby_period("22:00:00", "06:00:00") == 4  # type: ignore[attr-defined]
-        assert await actuator.withdraw(4) is None  # type: ignore[attr-defined]
+        appliance = lan.actuator(name).appliance
+        assert appliance is not None
+        assert await appliance.standby_period("22:00:00", "06:00:00") == 4
+        assert await appliance.withdraw(4) is None
         kettle.tell("become ON")
         await lan.until(lambda: lan.value("state.power", name) == "on")
         assert lan.refused == {}
