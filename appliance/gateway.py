@@ -1,7 +1,8 @@
 """The other direction: an appliance finds the energy gateway and asks it for something (the second table)."""
 
+import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html import escape
 from ipaddress import ip_address
@@ -21,6 +22,7 @@ logger = logging.getLogger(__name__)
 MOST_KNOWN = 8
 SEARCH_WITHIN_S = 2
 ANSWER_WITHIN_S = 10.0
+_THERE_WITHIN_S = 3.0
 _ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 
 
@@ -45,25 +47,57 @@ class Gateway:
 class Gateways:
     """Which gateways there are, by what is heard on the network."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, on_moved: Callable[[Gateway], None] = lambda _: None) -> None:
         self._clock = clock
+        self._on_moved = on_moved
         self._known: dict[str, Gateway] = {}
+        self._doubts: dict[str, asyncio.Task[None]] = {}
 
     def heard(self, heard: Heard, peer: Peer) -> Gateway | None:
-        """Take what was heard; returns the gateway that it was about and that is there."""
+        """Take what was heard; returns the gateway that it was about, where that is there without a doubt.
+
+        Who announces a known gateway at another address is believed when nobody answers at the old one any more.
+        """
+        address, location = peer[0].partition("%")[0], read_url(heard.location)
         if heard.type != GATEWAY_DEVICE:
             return None
+        known = self._known.get(heard.uuid)
         if not heard.alive:
-            self._known.pop(heard.uuid, None)
+            if known is not None and known.address == address:
+                del self._known[heard.uuid]
             return None
-        address, location = peer[0].partition("%")[0], read_url(heard.location)
-        if location is None or not _at(location, address):
-            return None  # somebody names another one's address
-        if heard.uuid not in self._known and len(self._known) >= MOST_KNOWN:
+        if location is None or not _at(location, address) or (known is None and len(self._known) >= MOST_KNOWN):
+            return None  # somebody names another one's address, or there are too many
+        found = Gateway(heard.uuid, address, location, self._clock.monotonic_s() + min(heard.max_age_s, 86_400))
+        if known is not None and known.address != address and known.until_s > self._clock.monotonic_s():
+            self._doubt(known, found)
             return None
-        known = Gateway(heard.uuid, address, location, self._clock.monotonic_s() + min(heard.max_age_s, 86_400))
-        self._known[heard.uuid] = known
-        return known
+        self._known[heard.uuid] = found
+        return found
+
+    async def close(self) -> None:
+        """End what is being looked after."""
+        doubts = list(self._doubts.values())
+        for doubt in doubts:
+            doubt.cancel()
+        await asyncio.gather(*doubts, return_exceptions=True)
+
+    def _doubt(self, known: Gateway, found: Gateway) -> None:
+        if known.uuid not in self._doubts:
+            task = asyncio.get_running_loop().create_task(self._look_after(known, found), name="appliance: doubt")
+            self._doubts[known.uuid] = task
+
+    async def _look_after(self, known: Gateway, found: Gateway) -> None:
+        try:
+            answer = await exchange("GET", known.location, {}, source=None, limit_s=_THERE_WITHIN_S)
+            there = any(leaf.text.lower() == f"uuid:{known.uuid}" for leaf in leaves(answer.body))
+        except (OSError, HttpError, MarkupError):
+            there = False
+        finally:
+            del self._doubts[known.uuid]
+        if not there:
+            self._known[found.uuid] = found
+            self._on_moved(found)
 
     def there(self) -> list[Gateway]:
         """List those whose announcement holds still."""

@@ -59,7 +59,7 @@ class Program:
         about, network = config.appliance, config.network
         uuid = about.uuid or folder.uuid(machine_id())
         identity = Identity(uuid, about.name, about.maker, about.model, about.serial)
-        self.gateways = Gateways(clock)
+        self.gateways = Gateways(clock, lambda gateway: self.desk.heard(gateway.uuid, gateway.address))
         self.model = ApplianceModel(_kind(config), PowerState.ON, folder.kept())
         self.desk = ApplianceDesk(self.model, clock, name=about.name, keep=folder.keep, holding=self._holding)
         self._ground = Ground(port=ssdp_port, on_heard=self._heard)
@@ -86,6 +86,7 @@ class Program:
             await self.upnp.told(_GOODBYE_WITHIN_S)
             await self.upnp.stop()
             await self.desk.close()
+            await self.gateways.close()
             self._ground.close()
 
     async def _stay_on_network(self) -> None:

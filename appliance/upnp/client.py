@@ -45,15 +45,20 @@ async def exchange(
     headers: Mapping[str, str],
     body: bytes = b"",
     *,
-    source: str,
+    source: str | None,
     limit_s: float,
     largest: int = 65_536,
 ) -> Message:
-    """Send one request and read its answer. Raises OSError (TimeoutError too) or `HttpError`."""
+    """Send one request and read its answer. Raises OSError (TimeoutError too) or `HttpError`.
+
+    `source` is our address that it comes from, None: whichever the kernel takes.
+    """
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     head = f"{method} {url.path} HTTP/1.1\r\nHOST: {url.authority}\r\n{lines}CONNECTION: close\r\n"
     async with asyncio.timeout(limit_s):
-        reader, writer = await asyncio.open_connection(url.host, url.port, local_addr=(source, 0), limit=16_384)
+        reader, writer = await asyncio.open_connection(
+            url.host, url.port, local_addr=None if source is None else (source, 0), limit=16_384
+        )
         try:
             writer.write(f"{head}CONTENT-LENGTH: {len(body)}\r\n\r\n".encode("latin-1") + body)
             return await _answer(reader, Reader(largest))

@@ -17,6 +17,7 @@ from heg.runtime.clock import Clock
 logger = logging.getLogger(__name__)
 
 NOTIFY_WITHIN_S = 5.0
+_FIRST_AFTER_S = 0.1
 _FIRST_TRIES, _FIRST_AGAIN_S = 3, 0.2
 _MOST_CALLBACKS = 4
 
@@ -144,6 +145,8 @@ class Events:
         return ""
 
     async def _deliver(self, publisher: Publisher, to: Subscription, seq: int, values: dict[str, str]) -> None:
+        if seq == 0:
+            await self._clock.sleep(_FIRST_AFTER_S)  # libgupnp forgets one that comes while it reads the answer
         status = await self._notify(to, seq, values)
         for _ in range(_FIRST_TRIES if seq == 0 else 0):
             if status != "412":

@@ -231,7 +231,7 @@ async def test_a_subscriber_that_has_not_read_its_sid_yet_is_told_again(clock: C
     async with appliance(clock) as one, Listener() as listener:
         good, listener.answer = listener.answer, b"HTTP/1.1 412 Precondition Failed\r\nContent-Length: 0\r\n\r\n"
         await subscribe(one, listener)
-        await clock.sleep(0.1)
+        await clock.sleep(0.2)
         listener.answer = good
         await clock.sleep(1)
         assert listener.told() == [(0, {"PowerState": "ON"})] * 2

@@ -1,0 +1,84 @@
+"""Which gateways an appliance believes in."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from appliance.gateway import MOST_KNOWN, Gateway, Gateways
+from appliance.upnp.ssdp import Heard
+from heg.model.appliances import APPLIANCE_DEVICE, GATEWAY_DEVICE
+from heg.runtime.clock import Clock
+from tests.support.stepped import stepped
+
+UUID = "11111111-2222-3333-4444-{:012d}"
+HOME, ELSEWHERE = "127.0.45.1", "127.0.45.2"
+
+
+def announced(address: str, port: int, number: int = 0, *, alive: bool = True, type_: str = GATEWAY_DEVICE) -> Heard:
+    usn = f"uuid:{UUID.format(number)}::{type_}"
+    return Heard(type_, usn, f"http://{address}:{port}/device.xml", 1800, alive)
+
+
+@contextlib.asynccontextmanager
+async def described(address: str, uuid: str) -> AsyncIterator[int]:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        body = f"<root><device><UDN>uuid:{uuid}</UDN></device></root>"
+        writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, address, 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+
+
+@stepped
+async def test_one_that_speaks_for_itself_is_known_until_its_time_is_over(clock: Clock) -> None:
+    gateways = Gateways(clock)
+    assert gateways.heard(announced(HOME, 80, type_=APPLIANCE_DEVICE), (HOME, 1900)) is None
+    assert gateways.heard(announced(HOME, 80), (ELSEWHERE, 1900)) is None
+    found = gateways.heard(announced(HOME, 80), (HOME, 1900))
+    assert found is not None
+    assert gateways.there() == [found]
+    gateways.heard(announced(HOME, 80, alive=False), (ELSEWHERE, 1900))
+    assert gateways.there() == [found]
+    await clock.sleep(1801)
+    assert gateways.there() == []
+
+
+@stepped
+async def test_its_own_goodbye_is_believed(clock: Clock) -> None:
+    gateways = Gateways(clock)
+    gateways.heard(announced(HOME, 80), (HOME, 1900))
+    gateways.heard(announced(HOME, 80, alive=False), (HOME, 1900))
+    assert gateways.there() == []
+
+
+@stepped
+async def test_another_ones_claim_to_be_it_is_not_believed_while_it_answers(clock: Clock) -> None:
+    moved: list[Gateway] = []
+    gateways = Gateways(clock, moved.append)
+    async with described(HOME, UUID.format(0)) as port:
+        gateways.heard(announced(HOME, port), (HOME, 1900))
+        for _ in range(20):
+            assert gateways.heard(announced(ELSEWHERE, 80), (ELSEWHERE, 1900)) is None
+        await clock.sleep(5)
+        assert [one.address for one in gateways.there()] == [HOME]
+    gateways.heard(announced(ELSEWHERE, 80), (ELSEWHERE, 1900))
+    await clock.sleep(5)
+    assert [one.address for one in gateways.there()] == [ELSEWHERE]
+    assert [one.address for one in moved] == [ELSEWHERE]
+    await gateways.close()
+
+
+@stepped
+async def test_few_are_remembered(clock: Clock) -> None:
+    gateways = Gateways(clock)
+    for number in range(MOST_KNOWN * 3):
+        gateways.heard(announced(HOME, 80, number), (HOME, 1900))
+    assert len(gateways.there()) == MOST_KNOWN
