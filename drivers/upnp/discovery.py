@@ -156,18 +156,21 @@ class Discovery:
             changes.close()
 
     async def _search_for_ever(self) -> None:
+        repeats: tuple[float, ...] = _REPEATS_S
         while True:
             self._search_now.clear()
-            await self._search(self.network.local_links)
+            await self._search(self.network.local_links, repeats)
+            repeats = _REPEATS_S[:1]  # what is lost now is said again, and by each appliance itself
             pause_s = self._config.search_interval_s * (1.0 + self._jitter.uniform(-_JITTER, _JITTER))
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause_s):
                     await self._search_now.wait()
+                    repeats = _REPEATS_S
 
-    async def _search(self, links: Iterable[LocalLink]) -> None:
+    async def _search(self, links: Iterable[LocalLink], repeats: Iterable[float] = _REPEATS_S) -> None:
         links = tuple(links)
         began_s = self._clock.monotonic_s()
-        for after_s in _REPEATS_S:
+        for after_s in repeats:
             await self._clock.sleep_until(began_s + after_s * (1.0 + self._jitter.uniform(-_JITTER, _JITTER)))
             for link in links:
                 if link.multicast:

@@ -5,6 +5,7 @@ A part is added in `Whole`: what it needs of the others it is given there.
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import Protocol
 
@@ -65,9 +66,13 @@ class Whole:
         self.discovery.network.add_announcer(OnLinks(reach, server, advertiser))
         self.parts: tuple[Part, ...] = (server, appliances, device, advertiser)
         context.on_scan(PROTOCOL, self.scan)
+        context.on_refusals(PROTOCOL, self._refusals)
 
     def _links(self) -> tuple[Link, ...]:
         return self.discovery.network.links()
+
+    def _refusals(self) -> Mapping[str, int]:
+        return self._refused + Counter({str(code): count for code, count in self.discovery.complaints.counts.items()})
 
     async def scan(self) -> str:
         """Search now; says what is there, and what was refused of strangers since the start."""

@@ -229,6 +229,9 @@ class DriverContext(Protocol):
     def on_scan(self, driver: str, scan: ScanHook) -> None:
         """Have `scan` called for `command.scan`; it returns a sentence that says what it found."""
 
+    def on_refusals(self, driver: str, counts: RefusalCounts) -> None:
+        """Have told what was refused of those who are no devices: how often since the start, by reason."""
+
     def known(self, protocol: str) -> tuple[DeviceInfo, ...]:
         """Devices of a protocol as earlier runs left them, not removed: one that sleeps is not found by looking."""
 
@@ -248,6 +251,7 @@ class DriverContext(Protocol):
 
 
 ScanHook = Callable[[], Awaitable[str]]
+RefusalCounts = Callable[[], Mapping[str, int]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from heg.devices.contract import (
     DriverContext,
     GridSupportActuator,
     OwnerSettings,
+    RefusalCounts,
     ScanHook,
 )
 from heg.devices.device import ManagedDevice, write_lost_alarm
@@ -26,6 +27,7 @@ from heg.devices.memory import DeviceMemory
 from heg.devices.names import check_names, choose_name, renames, settings_for
 from heg.devices.narrowing import narrowed
 from heg.devices.side import DriverSide
+from heg.devices.strangers import Strangers
 from heg.model.appliances import Registration
 from heg.model.instance import ANY, Location
 from heg.model.losses import loss
@@ -74,6 +76,7 @@ class DeviceManager:
         self._devices: dict[str, ManagedDevice] = {}
         self._memory = DeviceMemory(self._around, _LOST)
         self._scans: dict[str, ScanHook] = {}
+        self._strangers = Strangers(self._around)
         self._drivers: dict[str, str] = {}
 
     @property
@@ -139,6 +142,10 @@ class DeviceManager:
     def on_scan(self, driver: str, scan: ScanHook) -> None:
         """Have `scan` called for `command.scan`; a driver that starts again replaces its own."""
         self._scans[driver] = scan
+
+    def on_refusals(self, driver: str, counts: RefusalCounts) -> None:
+        """Have what a driver refused of strangers told as instances."""
+        self._strangers.ask(driver, counts)
 
     def known(self, protocol: str) -> tuple[DeviceInfo, ...]:
         """Devices of a protocol as earlier runs left them, those not removed."""
@@ -264,6 +271,7 @@ class DeviceManager:
         now_s = self.clock.monotonic_s()
         for device in tuple(self._devices.values()):
             device.check(now_s)
+        self._strangers.tell()
         self._memory.give_up_waiting(now_s)
 
     def _name_for(self, info: DeviceInfo) -> str:

@@ -11,6 +11,7 @@ from heg.devices.contract import (
     DeviceInfo,
     GridSupportActuator,
     OwnerSettings,
+    RefusalCounts,
     ScanHook,
 )
 from heg.model.appliances import Registration
@@ -57,6 +58,10 @@ class DriverSide:
     def on_scan(self, driver: str, scan: ScanHook) -> None:
         """Have `scan` called for `command.scan`."""
         self._manager.on_scan(driver, scan)
+
+    def on_refusals(self, driver: str, counts: RefusalCounts) -> None:
+        """Have told what was refused of those who are no devices."""
+        self._manager.on_refusals(driver, counts)
 
     def known(self, protocol: str) -> tuple[DeviceInfo, ...]:
         """Devices of a protocol as earlier runs left them."""

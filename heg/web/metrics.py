@@ -113,7 +113,7 @@ async def _quantiles(door: Door, clock: Clock, home: Home, source: Source) -> Fa
 
 def _refusals(door: Door, place: Location, web: WebFigures) -> Family:
     counted: list[tuple[Labels, float]] = [
-        ({"at": "door", "reason": one.location.part or "unnamed"}, value)
+        ({"at": one.location.device or "door", "reason": one.location.part or "unnamed"}, value)
         for one in door.latest_all("self.refusals", place)
         for value in _numbers([one])
     ]

@@ -29,6 +29,23 @@ async def test_a_driver_sees_what_is_still_to_be_done_for_its_devices(clock: Clo
 
 
 @stepped
+async def test_what_a_driver_refused_of_strangers_is_told_as_it_grows(clock: Clock) -> None:
+    unit = Unit(clock)
+    counts = {"conflict": 1}
+    unit.manager.side_of("upnp").on_refusals("upnp", lambda: counts)
+
+    def told() -> dict[str, object]:
+        found = unit.door.latest_all("self.refusals", Location("home", "", "*"))
+        return {one.location.part: one.value for one in found}
+
+    unit.manager.check()
+    assert told() == {"upnp.conflict": 1.0}
+    counts |= {"conflict": 5, "too_large": 2}
+    unit.manager.check()
+    assert told() == {"upnp.conflict": 5.0, "upnp.too_large": 2.0}
+
+
+@stepped
 async def test_a_driver_knows_the_unit_and_where_its_page_is(clock: Clock) -> None:
     unit = Unit(clock)
     side = unit.manager.side_of("upnp")

@@ -6,6 +6,7 @@ import re
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from heg.model.instance import Location
 from heg.model.records import HealthRecord, Severity
 from heg.runtime.clock import Clock
 from heg.web.metrics import Family, quantile, render
@@ -51,6 +52,8 @@ async def test_metrics_say_what_matters(clock: Clock) -> None:
             served.house.report("self.cycle_time", "", seconds)
             await clock.sleep(1.0)
         served.house.tick()
+        for device in ("", "battery", "meter"):
+            served.house.door.write("self.refusals", Location("home", device, "conflict"), 2.0)
         served.house.lose(PV)
         served.house.alarm("silent", Severity.WARNING, "The PV inverter is silent.", "See its power.")
         await served.get("/api/v1/state", Host="evil.example")
@@ -64,9 +67,14 @@ async def test_metrics_say_what_matters(clock: Clock) -> None:
         'heg_alarms{severity="warning"} 1.0',
         'heg_lease_state{device="battery",state="confirmed",regime="balance",owner="idle"} 1.0',
         'heg_refusals_total{at="web",reason="host"} 1.0',
+        'heg_refusals_total{at="door",reason="conflict"} 2.0',
+        'heg_refusals_total{at="battery",reason="conflict"} 2.0',
+        'heg_refusals_total{at="meter",reason="conflict"} 2.0',
         "heg_memory_bytes 50855936.0",
     ):
         assert line in said.text.splitlines(), line
+    samples = [line.rpartition(" ")[0] for line in said.text.splitlines() if not line.startswith("#")]
+    assert len(samples) == len(set(samples)), "each sample once"
     for line in said.text.splitlines():
         assert line.startswith(("# HELP ", "# TYPE ")) or LINE.match(line), line
 
