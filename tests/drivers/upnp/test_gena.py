@@ -110,7 +110,7 @@ class Events(RuleBasedStateMachine):
         super().__init__()
         self.subscription = Subscription()
         self.now_s, self.sent, self.count = 0.0, -1, 0
-        self.lost = False
+        self.lost = self.aged = False
 
     @rule()
     def subscribe(self) -> None:
@@ -118,14 +118,14 @@ class Events(RuleBasedStateMachine):
         self.subscription.asked()
         self.count += 1
         assert self.subscription.granted(f"uuid:{self.count}", self.now_s + 1000.0)
-        self.sent, self.lost = -1, False
+        self.sent, self.lost, self.aged = -1, False, False
 
     @precondition(lambda self: self.count > 0)
     @rule(old=st.booleans())
     def send(self, old: bool) -> None:
         """One more event arrives, the appliance being old by so many that nobody sends in a test, not once round."""
-        if old and 0 <= self.sent < 2**31:
-            self.sent, self.lost = LAST - 2, True
+        if old and self.sent >= 0 and not self.aged:
+            self.sent, self.lost, self.aged = LAST - 2, True, True
         self.sent = 1 if self.sent == LAST else self.sent + 1
         self.now_s += 1.0
         found = self.subscription.take(Message(f"uuid:{self.count}", self.sent, {}), self.now_s)
