@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import re
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
 
 from drivers.upnp.config import UpnpConfig
 from drivers.upnp.driver import UpnpDriver
@@ -18,7 +19,10 @@ from heg.devices.manager import DeviceManager
 from heg.model.appliances import GATEWAY_DEVICE
 from heg.model.instance import ANY, Location
 from heg.model.policy import CUSTOMER
+from heg.model.timings import Timings
 from heg.runtime.clock import Clock
+from heg.services.automation.service import Automation
+from heg.services.automation.settings import AutomationSettings
 from hil.appliances.settings import ApplianceSettings
 from hil.devices.meter import MeterSettings
 from hil.house.house import Constant, HouseConfig
@@ -53,6 +57,8 @@ class Whole:
     asked: Serving
     stranger: Hearing
     orders: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
+    driving: asyncio.Task[None] | None = None
+    begin_again: Callable[[], Awaitable[None]] | None = None
 
     async def until(self, so: object, within_s: float = 30.0) -> None:
         end_s = self.clock.monotonic_s() + within_s
@@ -72,7 +78,7 @@ class Whole:
 
 
 @contextlib.asynccontextmanager
-async def whole(clock: Clock, *names: str) -> AsyncIterator[Whole]:
+async def whole(clock: Clock, *names: str, automation: bool = False) -> AsyncIterator[Whole]:
     appliances = {name: ApplianceSettings() for name in names}
     plan = RigPlan(EMPTY, Constant(0.5), {"meter": MeterSettings()}, appliances=appliances)
     async with Rig(plan, clock) as rig:
@@ -99,16 +105,27 @@ async def whole(clock: Clock, *names: str) -> AsyncIterator[Whole]:
             return CommandAnswer(Outcome.DONE, detail={"id": len(found.orders)})
 
         door = data.admit(CUSTOMER, "automation")
-        for command in ("command.register", "command.withdraw"):
-            door.answer(command, Location("home", ANY, ANY), answer)
-        tasks = [asyncio.create_task(one.run()) for one in (manager, UpnpDriver(config, manager.side_of("upnp")))]
+        tasks = [asyncio.create_task(manager.run())]
+        if automation:
+            settings = AutomationSettings(unit="home", timings=Timings.for_cycle(1.0), zone=ZoneInfo("Europe/Rome"))
+            tasks.append(asyncio.create_task(Automation(door, clock, settings).run()))
+        else:
+            for command in ("command.register", "command.withdraw"):
+                door.answer(command, Location("home", ANY, ANY), answer)
+
+        async def begin_again() -> None:
+            if found.driving is not None:
+                await _end(found.driving)
+            found.driving = asyncio.create_task(UpnpDriver(config, manager.side_of("upnp")).run())
+
+        found.begin_again = begin_again
+        await begin_again()
         try:
             yield found
         finally:
-            for task in reversed(tasks):
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+            assert found.driving is not None
+            for task in (found.driving, *reversed(tasks)):
+                await _end(task)
             for writer in asked.opened:
                 writer.close()
             await clock.sleep(0.01)
@@ -134,6 +151,42 @@ async def test_an_appliance_is_found_and_asks_in_turn(clock: Clock) -> None:
         assert "<errorCode>805</errorCode>" in body
         _, body = await home.asks("washer", "WakeUpTime", UUID=f"uuid:{gateway_uuid('a', 'b')}", Time="06:30:00")
         assert "<errorCode>803</errorCode>" in body
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+@stepped
+async def test_what_is_asked_is_kept_by_the_house_whatever_becomes_of_the_driver(clock: Clock) -> None:
+    async with whole(clock, "washer", "dryer", automation=True) as home:
+        await home.until(lambda: len(home.manager.devices()) == 2)
+        assert "<RegID>1</RegID>" in (await home.asks("washer", "WakeUpTime", Time="06:30:00"))[1]
+        assert "<RegID>1</RegID>" in (await home.asks("washer", "WakeUpTime", Time="06:30:00"))[1]  # asked once
+        period = {"StartTime": "22:00:00", "StopTime": "05:00:00"}
+        assert "<RegID>2</RegID>" in (await home.asks("dryer", "NoStandbyPeriod", **period))[1]
+        too_long = {"StartTime": "22:00:00", "StopTime": "21:00:00"}
+        assert "<errorCode>601</errorCode>" in (await home.asks("dryer", "NoStandbyPeriod", **too_long))[1]
+        assert "<errorCode>805</errorCode>" in (await home.asks("dryer", "Withdraw", RegID="1"))[1]
+        assert "<errorCode>803</errorCode>" in (await home.asks("dryer", "Withdraw", RegID="9"))[1]
+        assert home.begin_again is not None
+        await home.begin_again()
+        await clock.sleep(5.0)
+        assert "<X_RegIDs>1</X_RegIDs>" in (await home.asks("washer", "X_ListRegistrations"))[1]
+        _, _, page = await home.asked.ask("GET", "/")
+        assert b"<td>be woken</td>" in page
+        assert b"<td>not be put to standby</td>" in page
+        assert (await home.asks("washer", "Withdraw", RegID="1"))[0] == 200
+        assert "<errorCode>803</errorCode>" in (await home.asks("washer", "Withdraw", RegID="1"))[1]
+        assert b"<td>be woken</td>" not in (await home.asked.ask("GET", "/"))[2]
+        said = []
+        for number in range(9):
+            await clock.sleep(6.0)
+            said.append((await home.asks("washer", "WakeUpTime", Time=f"0{number}:15:00"))[1])
+        assert ["<RegID>" in one for one in said] == [True] * 8 + [False]
+        assert "<errorCode>804</errorCode>" in said[-1]
 
 
 @stepped
