@@ -70,6 +70,11 @@ class Ground:
         else:
             self._on_heard(heard, peer)
 
+    def heard(self, heard: Heard, peer: Peer) -> None:
+        """Take what was announced to one of us."""
+        if self._on_heard is not None:
+            self._on_heard(heard, peer)
+
     def close(self) -> None:
         """Let go of the group."""
         for group in self._groups.values():
@@ -147,10 +152,13 @@ class Mouth:
 
     def _hear(self) -> None:
         for datagram, peer in _received(self._socket):
-            if isinstance(heard := read(datagram, multicast=False), Search):
-                self._ear.on_search(heard, peer)
-            else:
-                self._ground.answered(datagram, peer)
+            match read(datagram, multicast=False):
+                case Search() as search:
+                    self._ear.on_search(search, peer)
+                case Heard() as heard:  # on loopback, where there is no group, a gateway speaks to each
+                    self._ground.heard(heard, peer)
+                case None:
+                    self._ground.answered(datagram, peer)
 
 
 def _received(source: socket.socket) -> list[tuple[bytes, Peer]]:

@@ -26,7 +26,7 @@ class Asked:
     host: str
     """Our address that was asked."""
     zone: str = ""
-    """The interface over which a link-local peer asks."""
+    """The number of the interface over which a link-local peer asks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,8 @@ class HttpServer:
         body = await self._body(request, route.largest_body)
         if isinstance(body, Answer):
             return body
-        peer, _, zone = transport.get_extra_info("peername")[0].partition("%")
+        peer, _, *where = transport.get_extra_info("peername")
+        zone = str(where[1]) if len(where) > 1 and where[1] else ""
         try:
             asked = Asked(method, request.path, request.headers, body, str(address_of(peer)), host, zone)
             return await route.handler(asked)

@@ -1,4 +1,5 @@
-/* A control point of libupnp: finds the gateway, subscribes, calls, renews, unsubscribes; says what came of each. */
+/* A control point of libupnp: INTERFACE UUID ADDRESS [LOCATION]. Finds the gateway (at a location with that in it),
+ * subscribes, calls, renews, unsubscribes; says what came of each. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,13 +11,16 @@
 #define SERVICE "urn:heg-energy:service:EnergyManagement:1"
 
 static char location[256];
+static const char *wanted = "//10.";
+UpnpClient_Handle handle;
 
 static int happened(Upnp_EventType kind, const void *event, void *cookie)
 {
     (void)cookie;
     if (kind == UPNP_DISCOVERY_SEARCH_RESULT || kind == UPNP_DISCOVERY_ADVERTISEMENT_ALIVE) {
         const UpnpDiscovery *found = (const UpnpDiscovery *)event;
-        if (!location[0] && strstr(UpnpDiscovery_get_DeviceType_cstr(found), DEVICE))
+        if (!location[0] && strstr(UpnpDiscovery_get_DeviceType_cstr(found), DEVICE)
+            && strstr(UpnpDiscovery_get_Location_cstr(found), wanted))
             snprintf(location, sizeof location, "%s", UpnpDiscovery_get_Location_cstr(found));
     } else if (kind == UPNP_EVENT_RECEIVED) {
         const UpnpEvent *one = (const UpnpEvent *)event;
@@ -34,9 +38,6 @@ static void call(const char *control, const char *action, const char *uuid, cons
     UpnpAddToAction(&order, action, SERVICE, "UUID", uuid);
     UpnpAddToAction(&order, action, SERVICE, "Address", address);
     UpnpAddToAction(&order, action, SERVICE, name, value);
-    UpnpClient_Handle unused = 0;
-    (void)unused;
-    extern UpnpClient_Handle handle;
     int code = UpnpSendAction(handle, control, SERVICE, NULL, order, &answer);
     const char *out = "-";
     if (answer) {
@@ -47,18 +48,17 @@ static void call(const char *control, const char *action, const char *uuid, cons
     fflush(stdout);
 }
 
-UpnpClient_Handle handle;
-
 int main(int count, char **given)
 {
     if (count < 4) return 2;
+    if (count > 4) wanted = given[4];
     printf("init %d\n", UpnpInit2(given[1], 0));
     printf("register %d\n", UpnpRegisterClient(happened, NULL, &handle));
     printf("search %d\n", UpnpSearchAsync(handle, 2, DEVICE, NULL));
     for (int waited = 0; waited < 50 && !location[0]; waited++) usleep(100000);
     printf("found %s\n", location);
     fflush(stdout);
-    char control[256], events[256], *end = strstr(location, "/device.xml");
+    char control[300], events[300], *end = strstr(location, "/device.xml");
     if (!end) return 1;
     *end = 0;
     snprintf(control, sizeof control, "%s/control", location);

@@ -10,6 +10,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+from appliance.gateway import Gateways
+from appliance.simulated import SimulatedAppliance
+from appliance.upnp.description import Identity
+from appliance.upnp.device import Place
+from appliance.upnp.ground import Ground
 from drivers.upnp.config import UpnpConfig
 from drivers.upnp.driver import UpnpDriver
 from drivers.upnp.hosting.identity import gateway_uuid, machine_id
@@ -78,14 +83,14 @@ class Whole:
 
 
 @contextlib.asynccontextmanager
-async def whole(clock: Clock, *names: str, automation: bool = False) -> AsyncIterator[Whole]:
+async def whole(clock: Clock, *names: str, automation: bool = False, also: str = "") -> AsyncIterator[Whole]:
     appliances = {name: ApplianceSettings() for name in names}
     plan = RigPlan(EMPTY, Constant(0.5), {"meter": MeterSettings()}, appliances=appliances)
     async with Rig(plan, clock) as rig:
         loop = asyncio.get_running_loop()
         transport, stranger = await loop.create_datagram_endpoint(Hearing, ("127.0.0.1", 0))
         stranger_port = transport.get_extra_info("sockname")[1]
-        targets = [one.address for one in rig.appliances.values()]
+        targets = [one.address for one in rig.appliances.values()] + ([also] if also else [])
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.bind(("127.0.0.1", 0))
             search_port = probe.getsockname()[1]
@@ -187,6 +192,32 @@ async def test_what_is_asked_is_kept_by_the_house_whatever_becomes_of_the_driver
             said.append((await home.asks("washer", "WakeUpTime", Time=f"0{number}:15:00"))[1])
         assert ["<RegID>" in one for one in said] == [True] * 8 + [False]
         assert "<errorCode>804</errorCode>" in said[-1]
+
+
+@stepped
+async def test_the_appliance_program_on_loopback_hears_of_the_gateway_and_asks(clock: Clock) -> None:
+    """Where there is no multicast it is told by itself, as it is searched by itself."""
+    gateways = Gateways(clock)
+    ground = Ground(port=19_045, on_heard=lambda heard, peer: ignored(gateways.heard(heard, peer)))
+    uuid = gateway_uuid("an appliance", "of its own")
+    kettle = SimulatedAppliance(Identity(uuid, "Kettle"), ground, clock, Place("127.0.41.9", 0))
+    await kettle.start()
+    try:
+        async with whole(clock, automation=True, also="127.0.41.9:19045") as home:
+            await home.until(lambda: home.manager.devices() and gateways.there())
+            assert [one.uuid for one in gateways.there()] == [gateway_uuid(machine_id(), "home")]
+            assert await gateways.ask(kettle.upnp, "WakeUpTime", {"Time": "06:30:00"}) == {"RegID": "1"}
+            [(name, one)] = home.manager.registrations()
+            assert (name, one.identity) == (*home.manager.devices(), f"uuid:{uuid}")
+        await clock.sleep(0.1)
+        assert gateways.there() == []
+    finally:
+        await kettle.stop()
+        ground.close()
+
+
+def ignored(_what: object) -> None:
+    pass
 
 
 @stepped

@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,39 +35,50 @@ PORT = 8465
 
 
 @contextlib.contextmanager
-def a_gateway(terms: Terms | None = None) -> Iterator[Network]:
-    """A gateway at one end of a cable, its sockets of SSDP those of discovery; yields the other end."""
+def a_gateway(terms: Terms | None = None, *, six: bool = False) -> Iterator[Network]:
+    """A gateway at one end of a cable, its sockets of SSDP those of discovery; yields the other end.
+
+    It speaks IPv4, or IPv6 at link-local addresses: its peers have one address each, by which it knows who asks.
+    """
     ours, theirs = (f"{GATEWAY}/16",), (f"{STREET}/16",)
     with wired(addresses=(ours, theirs)) as (home, street):
+        # libupnp binds to every address, and the kernel has yet to be sure of the link's own.
+        for net in (home, street):
+            wait_until(partial(_is_settled, net), "it has its addresses")
+        asker = link_local(street) if six else STREET
 
         async def main(clock: Clock, stop: asyncio.Event) -> None:
-            house = House(clock, {WASHER: STREET})
+            house = House(clock, {WASHER: asker})
             network = SsdpNetwork(8466, lambda *_: None)
             try:
                 async with hosted(
                     clock, house=house, wires=network, links=(Link(WIRE, GATEWAY),), port=PORT, terms=terms
                 ) as one:
                     network.add_announcer(OnLinks(network, one.served.server, one.advertiser))
-                    # Its peers have one address each here: who asks is told by it.
-                    assert network.adopt(one for one in read_links(frozenset({WIRE})) if not one.is_v6)
+                    assert network.adopt(one for one in read_links(frozenset({WIRE})) if one.is_v6 is six)
                     await stop.wait()
             finally:
                 network.close()
 
-        # libupnp binds to every address, and the kernel has yet to be sure of the link's own.
-        wait_until(lambda: _is_settled(street.says("ip", "addr", "show", "dev", WIRE)), "it has its addresses")
         with home.beside(main):
             yield street
 
 
-def _is_settled(addresses: str) -> bool:
+def link_local(net: Network) -> str:
+    """The link's own address of IPv6."""
+    said = net.says("ip", "-6", "-o", "addr", "show", "dev", WIRE, "scope", "link")
+    return said.split()[3].partition("/")[0]
+
+
+def _is_settled(net: Network) -> bool:
+    addresses = net.says("ip", "addr", "show", "dev", WIRE)
     return "fe80:" in addresses and "tentative" not in addresses
 
 
 @needs("gssdp-discover")
 def test_gssdp_finds_all_that_it_is() -> None:
     with a_gateway() as street:
-        said = street.says(program("gssdp-discover"), "-i", WIRE, "--timeout=3", "-t", "ssdp:all")
+        said = street.says(program("gssdp-discover"), "-i", WIRE, "--timeout=2", "-t", "ssdp:all")
         for name in (
             f"uuid:{UUID}::upnp:rootdevice",
             f"uuid:{UUID}::{GATEWAY_DEVICE}",
@@ -74,7 +86,7 @@ def test_gssdp_finds_all_that_it_is() -> None:
         ):
             assert f"USN:      {name}\n" in said
         assert f"Location: http://{GATEWAY}:{PORT}/device.xml" in said
-        said = street.says(program("gssdp-discover"), "-i", WIRE, "--timeout=3", "-t", GATEWAY_SERVICE)
+        said = street.says(program("gssdp-discover"), "-i", WIRE, "--timeout=2", "-t", GATEWAY_SERVICE)
         assert said.count("resource available") == 1
 
 
@@ -144,7 +156,7 @@ def test_a_control_point_of_gupnp_calls_subscribes_and_renews() -> None:
                 assert call(action, names, values)["fault"] == code, action
             assert call("Withdraw", f"{who} RegID", f"{mine} 1", "")["done"]
             point.until('"event": "OpenRegistrations", "value": 1')
-            pause(6.0)  # two renewals of its four seconds
+            pause(4.5)  # renewals of its four seconds
             assert call("Withdraw", f"{who} RegID", f"{mine} 2", "")["done"]
             point.until('"event": "OpenRegistrations", "value": 0')
             assert call("unsubscribe", "", "") == {"unsubscribed": True}
@@ -155,14 +167,17 @@ def test_a_control_point_of_gupnp_calls_subscribes_and_renews() -> None:
     shutil.which("gcc") is None or not Path("/usr/include/upnp/upnp.h").exists(),
     reason="needs gcc and libupnp-dev: ./dev test brings them",
 )
-def test_a_control_point_of_libupnp_does_everything(tmp_path: Path) -> None:
+@pytest.mark.parametrize("six", [False, True], ids=["IPv4", "IPv6"])
+def test_a_control_point_of_libupnp_does_everything(tmp_path: Path, six: bool) -> None:
     built = tmp_path / "control_point"
     flags = subprocess.run(["pkg-config", "--cflags", "--libs", "libupnp"], capture_output=True, text=True, check=True)
     source = PEERS / "libupnp_control_point.c"
     subprocess.run(["gcc", "-Wall", "-o", built, source, *flags.stdout.split()], check=True, capture_output=True)
-    with a_gateway() as street:
-        said = street.run(built, WIRE, f"uuid:{WASHER}", STREET).stdout.splitlines()
-    assert said[:4] == ["init 0", "register 0", "search 0", f"found http://{GATEWAY}:{PORT}/device.xml"]
+    with a_gateway(six=six) as street:
+        asker, at = (link_local(street), "//[fe80") if six else (STREET, f"//{GATEWAY}")
+        said = street.run(built, WIRE, f"uuid:{WASHER}", asker, at).stdout.splitlines()
+    assert said[:3] == ["init 0", "register 0", "search 0"]
+    assert said[3].startswith(f"found http:{at}")
     assert said[4] == "subscribe 0 1800 uuid:"
     assert [line for line in said if line.startswith("event")] == ["event 0 1", "event 1 1"]
     orders = [line for line in said if line.startswith(("WakeUpTime", "NoSuchThing"))]

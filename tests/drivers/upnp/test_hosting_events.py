@@ -308,12 +308,10 @@ def test_a_value_that_is_the_same_is_no_news() -> None:
 def test_a_link_local_address_is_reached_over_its_own_link() -> None:
     all_ = plain({"A": "1"})
     headers = {"NT": "upnp:event", "CALLBACK": "<http://[fe80::2]:8080/e>"}
-    one = Asked("SUBSCRIBE", "/subscribe", headers, b"", "fe80::2", "fe80::1", "eth0")
+    one = Asked("SUBSCRIBE", "/subscribe", headers, b"", "fe80::2", "fe80::1", "7")
     answer = all_.subscribe(one, 0.0, lambda: None)
     assert answer.then is not None
     answer.then()
     event = all_.take(*all_.due(0.1, first=True))
     assert event is not None
-    assert [(place.host, place.port, place.header) for place in event.places] == [
-        ("fe80::2%eth0", 8080, "[fe80::2]:8080")
-    ]
+    assert [(place.host, place.port, place.header) for place in event.places] == [("fe80::2%7", 8080, "[fe80::2]:8080")]
