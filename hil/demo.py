@@ -14,18 +14,18 @@ from typing import Any
 
 from heg.runtime.clock import Clock
 from heg.runtime.loops import ScaledTiming, run
+from hil.demo_house import DISHES_AFTER_MEALS, demo_sections, demo_tables
 from hil.desk import Desk, status_line
 from hil.gateway_process import GatewayProcess, ProcessPlan, StartError, free_port, fresh_folder
 from hil.house.house import Weather
 from hil.plan import rig_plan
 from hil.replay.recording import write_past
 from hil.replay.weather import Replay
-from hil.resident import WORKDAY, Resident
+from hil.resident import Dishes, Resident
 from hil.rig import Rig
 
 DEFAULT_PORT = 8462
 _SAY_EVERY_REAL_S = 15.0
-_DEVICES = {"meter": "meter", "pv": "pv", "battery": "storage", "charger": "charger"}
 _PAST_DAYS = 35
 _CYCLE_REAL_S = 1 / 12
 """At 60 times real time a control cycle of 5 house seconds."""
@@ -59,27 +59,20 @@ def demo(options: DemoOptions) -> int:
         _say(f"port {DEFAULT_PORT} is in use; the page takes {port}")
     folder = fresh_folder(options.folder or work_folder(f"demo-{port}"))
     _say("house: getting its recorded load and sun ...")
-    tables = {
-        "weather": {"kind": options.weather},
-        # The gateway is to lead: left alone, this battery idles.
-        "house": {
-            "batteries": {"battery": {"self_consumption": False, "initial_soc": 0.35}},
-            "vehicles": {"car": {"initial_soc": 0.55, "trips": [WORKDAY]}},
-        },
-        "devices": {name: {"kind": kind} for name, kind in _DEVICES.items()},
-    }
-    plan = rig_plan(tables, options.start_utc)
+    plan = rig_plan(demo_tables(options.weather), options.start_utc)
     _say(f"house: {plan.source}")
     epoch_s = time.time()
     timing = ScaledTiming(options.speed, options.start_utc, epoch_s)
-    sections = _paced(options.speed)
+    sections = {**_paced(options.speed), **demo_sections(options.speed)}
     past = _past(folder, plan.weather, options.start_utc)
     process_plan = ProcessPlan(folder, port, options.speed, options.start_utc, epoch_s, sections, past)
 
     async def live(clock: Clock) -> int:
         async with Rig(plan, clock) as rig, Desk(rig) as desk:
             for name, handle in rig.handles.items():
-                _say(f"  {name:8} {handle.device.title:12} modbus tcp {handle.address}")
+                _say(f"  {name:12} {handle.device.title:12} modbus tcp {handle.address}")
+            for name, appliance in rig.appliances.items():
+                _say(f"  {name:12} {appliance.settings.importance:12} upnp {appliance.address}")
             _say(f"  faults and truth at 127.0.0.1:{desk.port} (docs/maintainers/rig.md)")
             return await _beside(rig, clock, process_plan, quiet=options.quiet)
 
@@ -117,6 +110,7 @@ async def _beside(rig: Rig, clock: Clock, plan: ProcessPlan, *, quiet: bool) -> 
             _say(f"House time runs {plan.speed:g} times real time. Ctrl-C stops both.")
             parts.append(asyncio.ensure_future(gateway.ended()))
             parts.append(asyncio.ensure_future(Resident(rig.charger, gateway.view, clock).live()))
+            parts.append(asyncio.ensure_future(Dishes(rig.appliances["dishwasher"], DISHES_AFTER_MEALS, clock).live()))
             if not quiet:
                 parts.append(asyncio.ensure_future(_narrate(rig, clock, plan.speed)))
             await asyncio.wait((parts[0], parts[2]), return_when=asyncio.FIRST_COMPLETED)

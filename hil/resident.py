@@ -1,4 +1,4 @@
-"""Somebody lives in the rig's house: who comes home, plugs the car in and says when it is needed again."""
+"""Somebody lives in the rig's house: plugs the car in, says when it is needed again, and loads the dishwasher."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import contextlib
 from dataclasses import dataclass
 
 from heg.runtime.clock import Clock
+from hil.appliances.handle import ApplianceHandle
+from hil.appliances.settings import CycleSettings
 from hil.gateway import GatewayError, GatewayView
 from hil.house.vehicle import Trip
 from hil.rig import ChargerHandle
 
 _LOOKS_EVERY_S = 60.0
 _SAYS_AGAIN_S = 300.0
+_BETWEEN_MEALS_S = 12 * 3600.0
 WORKDAY = Trip(leaves_s=0.0, returns_s=9.5 * 3600.0, used_kwh=9.0, daily=True)
 """Away at the start, back nine hours and a half later, each day the same."""
 
@@ -22,6 +25,22 @@ class Wish:
 
     departure: str = "07:45"
     target: float = 0.8
+
+
+class Dishes:
+    """Loads a dishwasher that is empty, twice a day."""
+
+    def __init__(self, dishwasher: ApplianceHandle, programme: CycleSettings, clock: Clock) -> None:
+        self._dishwasher = dishwasher
+        self._programme = programme
+        self._clock = clock
+
+    async def live(self) -> None:
+        """Come after each meal until cancelled."""
+        while True:
+            await self._clock.sleep(_BETWEEN_MEALS_S)
+            with contextlib.suppress(ValueError):  # it runs still
+                await self._dishwasher.is_loaded(self._programme)
 
 
 class Resident:

@@ -42,6 +42,11 @@ class Fault:
         """Tell whether it judged the order itself, and stays as it is (spec upnp-appliances.md, own judgement)."""
         return self.code in _OWN_JUDGEMENT
 
+    @property
+    def cannot(self) -> bool:
+        """Tell whether it has no such thing: the way to say so where the table of actions has no word for it."""
+        return self.code in _CANNOT
+
     def refusal(self, action: str) -> Refusal:
         """Return what is told of it."""
         name = _FAULTS.get(self.code, "an error of its own")
@@ -51,6 +56,7 @@ class Fault:
 
 
 _UNSUPPORTED = frozenset({401, 602})
+_CANNOT = _UNSUPPORTED | {501}
 _FAULTS: Mapping[int, str] = {
     401: "no such action",
     402: "arguments refused",

@@ -131,7 +131,8 @@ class Visit:
         if isinstance(method, Refusal) and method.code in _SILENT:
             return method
         if isinstance(method, Fault | Refusal):
-            kept.refused(method.refusal("WakeUpMethod") if isinstance(method, Fault) else method)
+            if isinstance(method, Refusal) or not method.cannot:
+                kept.refused(method.refusal("WakeUpMethod") if isinstance(method, Fault) else method)
             method = WakeMethod.NONE
         if kept.described is not described:
             return None

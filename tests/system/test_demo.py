@@ -78,6 +78,10 @@ def test_page_battery_and_end(tmp_path: Path) -> None:
             return confirmed and read_back and measured and abs(read_back - measured) < 0.2
 
         running.wait(obeys, "the battery does what is planned, read back")
+        running.wait(
+            lambda: (running.state()["appliances"] or {}).get("count") == 5,
+            "its appliances are found, on the loopback alone",
+        )
         gateway = children(running.process.pid)
         assert len(gateway) == 1
         running.process.send_signal(signal.SIGINT)

@@ -364,6 +364,16 @@ async def test_one_that_answers_nonsense_is_attached_and_counted(clock: Clock) -
 
 
 @stepped
+async def test_one_that_cannot_be_woken_says_so_and_nothing_is_wrong_with_that(clock: Clock) -> None:
+    peer = Peer(faults={"WakeUpMethod": (501, "it cannot be woken over the network")})
+    async with a_home(clock, peer) as home:
+        await home.settled(peer)
+        await clock.sleep(5)
+        assert "WakeUpMethod" in peer.asked
+        assert home.refusals("kettle-1") == {}
+
+
+@stepped
 async def test_one_that_announces_itself_and_does_not_answer_is_lost(clock: Clock) -> None:
     frozen, sound = Peer(silent=True), Peer(number=2)
     async with a_home(clock, frozen, sound) as home:
