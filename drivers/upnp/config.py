@@ -34,8 +34,13 @@ class UpnpConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     `0a:1b:2c:3d:4e:5f`, or four numbers such as `10.20.30.40`.
     """
 
-    interfaces: Annotated[tuple[InterfaceName, ...], Meta(max_length=_MOST_INTERFACES)] = ()
-    search_targets: Annotated[tuple[str, ...], Meta(max_length=_MOST_TARGETS)] = ()
+    interfaces: Annotated[
+        tuple[InterfaceName, ...],
+        Meta(max_length=_MOST_INTERFACES, description='at most 16 network interfaces, such as ["eth0", "wlan0"]'),
+    ] = ()
+    search_targets: Annotated[
+        tuple[str, ...], Meta(max_length=_MOST_TARGETS, description='at most 512 addresses, such as ["127.0.0.1:1901"]')
+    ] = ()
     search_interval_s: Annotated[
         float, Meta(ge=5.0, le=86400.0, description="seconds from 5 to 86400, such as 300")
     ] = 300.0

@@ -31,7 +31,7 @@ _FOR_STRANGERS = 6
 _PER_HOST = 2
 _MOST_WAITING = 1024
 _DESCRIBE_S, _VERIFY_S = 5.0, 3.0
-_LONGEST_SILENT_S = 60.0
+_LONGEST_SILENT_S, _LONGEST_MISTAKEN_S = 60.0, 2.0
 _MOST_VERDICTS = 64
 
 
@@ -61,6 +61,7 @@ class Describer:
         self._tasks: asyncio.TaskGroup | None = None
         self._silent = BackOff(longest_s=_LONGEST_SILENT_S)
         self._wrong = BackOff()
+        self._mistaken = BackOff(longest_s=_LONGEST_MISTAKEN_S)
         self._verdicts: dict[bytes, Refusal | None] = {}
         self._sound_models: dict[tuple[str, str, str], None] = {}
         self.fetched = 0
@@ -89,7 +90,9 @@ class Describer:
 
     def _left_alone_s(self, place: Place) -> float:
         now_s = self._clock.monotonic_s()
-        return max(self._silent.left_s(place.host, now_s), self._wrong.left_s(_server(place), now_s))
+        server = _server(place)
+        waits = (self._silent.left_s(place.host, now_s), self._wrong.left_s(server, now_s))
+        return max(*waits, self._mistaken.left_s(server, now_s))
 
     def _pump(self) -> None:
         while self._tasks is not None and sum(self._by_host.values()) < AT_ONCE:
@@ -144,10 +147,13 @@ class Describer:
                 self._wrong.failed(_server(place), now_s())
             return Answer(Outcome.UNREACHABLE, refusal=found.refusal)
         if isinstance(found, Refusal):
-            self._wrong.failed(_server(place), now_s())
+            # One that is not there may have been announced by anybody: the server is hardly to blame.
+            blame = self._mistaken if found.code is RefusalCode.CONFLICT else self._wrong
+            blame.failed(_server(place), now_s())
             return Answer(Outcome.UNSOUND, refusal=found)
         self._silent.succeeded(place.host)
         self._wrong.succeeded(_server(place))
+        self._mistaken.succeeded(_server(place))
         device, faulty_cycles = found
         cycles = device.cycles if isinstance(device.cycles, Service) and faulty_cycles is None else None
         return Answer(Outcome.SOUND, _described(order, device, cycles), faulty_cycles)

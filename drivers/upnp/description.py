@@ -70,7 +70,7 @@ def device_of(body: bytes, *, uuid: str, location: str, host: str) -> DeviceDesc
         return root
     device = next((one for one in _devices(root) if one.text_at("UDN").lower() == f"uuid:{uuid}"), None)
     if device is None:
-        return Refusal(RefusalCode.WRONG_TYPE, f"a description of uuid:{uuid}", f"one of {_udns(root) or 'nobody'}")
+        return Refusal(RefusalCode.CONFLICT, f"a description of uuid:{uuid}", f"one of {_udns(root) or 'nobody'}")
     base = root.text_at("URLBase") or location
     power = _service(device, APPLIANCE_SERVICE, base, host)
     if power is None:

@@ -44,6 +44,8 @@ class SeenTable:
         self._records: dict[str, Tracked] = {}
         self._strangers = 0
         self._at_host: Counter[str] = Counter()
+        self._failed: dict[str, None] = {}
+        """Strangers that could not be described yet, the oldest first: they give way to the next ones."""
         self.soonest_s = math.inf
 
     def __len__(self) -> int:
@@ -99,6 +101,7 @@ class SeenTable:
         if uuid not in self._known:
             self._known.add(uuid)
             self._strangers -= 1
+            self._failed.pop(uuid, None)
         return self._noted(record, [Found(uuid)])
 
     def verified(self, uuid: str, place: Place, *, there: bool, now_s: float) -> list[Order]:
@@ -133,7 +136,7 @@ class SeenTable:
 
     def _newcomer(self, said: Announcement, place: Place, now_s: float) -> list[Order]:
         known = said.uuid in self._known
-        if not known and (refusal := self._no_room(place)) is not None:
+        if not known and (refusal := self._no_room(place)) is not None and not self._make_room(place):
             return [Refused(place.host, refusal)]
         record = Tracked(place, now_s + said.max_age_s, said.max_age_s, boot_id=said.boot_id, config_id=said.config_id)
         self._records[said.uuid] = record
@@ -148,6 +151,15 @@ class SeenTable:
         if self._at_host[place.host] >= self._most_per_host:
             return Refusal(RefusalCode.TOO_LARGE, f"at most {self._most_per_host} appliances at one host", "one more")
         return None
+
+    def _make_room(self, place: Place) -> bool:
+        """Drop the stranger that failed longest ago: one who floods the link must not keep out who comes honestly."""
+        full_host = self._at_host[place.host] >= self._most_per_host
+        for uuid in self._failed:
+            if not full_host or self._records[uuid].place.host == place.host:
+                self._drop(uuid)
+                return True
+        return False
 
     def _at_home(self, said: Announcement, record: Tracked, place: Place, now_s: float) -> list[Order]:
         record.expires_s, record.max_age_s, record.asked = now_s + said.max_age_s, said.max_age_s, False
@@ -206,6 +218,8 @@ class SeenTable:
         record.tries += 1
         if outcome is Outcome.UNREACHABLE and record.tries < _MOST_TRIES:
             record.again_s = now_s + RETRY_S * 2**record.tries
+            if uuid not in self._known:
+                self._failed[uuid] = None
             return []
         return self._not_there(uuid, record, GoneWhy.EXPIRED)
 
@@ -261,6 +275,7 @@ class SeenTable:
     def _drop(self, uuid: str) -> None:
         self._leave(self._records.pop(uuid).place.host)
         self._strangers -= uuid not in self._known
+        self._failed.pop(uuid, None)
 
     def _leave(self, host: str) -> None:
         self._at_host[host] -= 1

@@ -172,6 +172,25 @@ def test_a_host_has_so_many_and_the_table_so_many() -> None:
     assert table.heard(alive(TWO), ON_WIFI, 0.0) == [Describe(TWO, ON_WIFI, True)]
 
 
+def test_strangers_that_fail_give_way_to_the_next() -> None:
+    table = a_table(most=4, most_per_host=2)
+    fakes = [uuid_number(number) for number in range(10, 14)]
+    for number, uuid in enumerate(fakes):
+        table.heard(alive(uuid), Place(LAN, f"192.168.1.{number}", "http://x"), 0.0)
+    assert isinstance(table.heard(alive(), HOME, 0.0)[0], Refused)
+    table.described(fakes[2], Place(LAN, "192.168.1.2", "http://x"), Outcome.UNREACHABLE, 1.0)
+    assert table.heard(alive(), HOME, 2.0) == [Describe(ONE, HOME, False)]
+    assert len(table) == 4
+
+
+def test_a_host_in_whose_name_nonsense_is_said_still_gets_in() -> None:
+    table = a_table(most=8, most_per_host=2)
+    for number in (10, 11):
+        table.heard(alive(uuid_number(number)), HOME, 0.0)
+        table.described(uuid_number(number), HOME, Outcome.UNREACHABLE, 1.0)
+    assert table.heard(alive(), HOME, 2.0) == [Describe(ONE, HOME, False)]
+
+
 def test_a_removed_one_leaves_its_place() -> None:
     table = a_table(most=1)
     table.heard(alive(), HOME, 0.0)
@@ -284,6 +303,7 @@ class AnyLink(RuleBasedStateMachine):
     def table_and_watcher_agree(self) -> None:
         assert set(self.table.present()) <= self.here
         assert len(self.here | self.ever | set(KNOWN)) <= 5, "nobody beyond the limit is ever taken in"
+        assert set(self.table._failed) <= set(self.table._records) - self.table._known
         assert sum(self.table._at_host.values()) == len(self.table)
         assert self.table._strangers == sum(1 for uuid in self.table._records if uuid not in self.table._known)
 
