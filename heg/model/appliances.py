@@ -108,7 +108,10 @@ class CycleOffer:
 
 @dataclass(frozen=True, slots=True)
 class UtilityOrder:
-    """Record `utility.order` of an appliance: the state that the utility wants it in until then, and who wants it."""
+    """Record `utility.order` of an appliance: the state that the utility wants it in until then, and who wants it.
+
+    At part WHO of device `utility`: of all appliances that need not run.
+    """
 
     power_state: PowerState
     until: datetime

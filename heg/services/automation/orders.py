@@ -17,6 +17,8 @@ from heg.services.automation.sight import Appliance
 from heg.services.automation.utility_words import read_order
 
 PART = "utility"
+EVERYBODY = "utility"
+"""The device at which an order for all appliances lies; its part is who gave it."""
 _NAMED = 8
 
 
@@ -26,12 +28,20 @@ class UtilityOrders:
     def __init__(self, door: Door, clock: Clock, settings: AutomationSettings) -> None:
         self._door, self._clock, self._settings = door, clock, settings
 
-    def active(self) -> dict[str, UtilityOrder]:
-        """Return the orders that hold now, by appliance."""
+    def active(self, appliances: Mapping[str, Appliance]) -> dict[str, UtilityOrder]:
+        """Return the orders that hold now, by appliance: one for all, and over it those for a single one."""
+        orders = self._holding()
+        found: dict[str, UtilityOrder] = {}
+        for place, order in orders.items():
+            if place.device == EVERYBODY:
+                found |= {name: order for name, one in appliances.items() if _why_not(one, None) is None}
+        return found | {place.device: order for place, order in orders.items() if place.device in appliances}
+
+    def _holding(self) -> dict[Location, UtilityOrder]:
         now = self._clock.utc()
-        found = self._door.latest_all("utility.order", Location(self._settings.unit, ANY, PART))
+        found = self._door.latest_all("utility.order", Location(self._settings.unit, ANY, ANY))
         return {
-            one.location.device: one.value
+            one.location: one.value
             for one in found
             if isinstance(one.value, UtilityOrder) and one.value.active and now < one.value.until
         }
@@ -61,9 +71,9 @@ class UtilityOrders:
         if not taken:
             nobody = Refusal(RefusalCode.DEVICE_LOST, "an appliance", "none is attached")
             return CommandAnswer(Outcome.REFUSED, refusal=refusals[0] if refusals else nobody)
-        for name in taken:
-            place = Location(self._settings.unit, name, PART)
-            self._door.write("utility.order", place, UtilityOrder(order[0], order[1], str(who), now))
+        record = UtilityOrder(order[0], order[1], str(who), now)
+        unit = self._settings.unit
+        self._door.write("utility.order", Location(unit, *((device, PART) if device else _everybody(who))), record)
         text = f"{_listed(taken)}: {order[0]} until {self._clock_time(order[1])}."
         detail = {"taken": len(taken), "refused": len(refusals)}
         if not refusals:
@@ -71,28 +81,36 @@ class UtilityOrders:
         text += f" Not {_listed([name for name, why in whys.items() if why is not None])}: {refusals[0].came}."
         return CommandAnswer(Outcome.PARTLY, text, refusals[0], detail)
 
-    def wanted(self) -> dict[str, Wanted]:
-        """Return what is wanted of each appliance that an order holds."""
-        return {name: self._want(order) for name, order in self.active().items()}
+    def wanted(self, appliances: Mapping[str, Appliance], held: Mapping[str, str]) -> dict[str, Wanted]:
+        """Return what is wanted of each appliance that an order holds and nobody who goes before."""
+        wants: dict[int, Wanted] = {}
+        found: dict[str, Wanted] = {}
+        for name, order in self.active(appliances).items():
+            if name not in held:
+                found[name] = wants.setdefault(id(order), self._want(order))
+        return found
 
     def _want(self, order: UtilityOrder) -> Wanted:
         text = f"{order.who} wants it {order.power_state} until {self._clock_time(order.until)}."
         return Wanted(Reason(ReasonCode.UTILITY, text), power_state=order.power_state)
 
     def _release(self, who: Stakeholder, device: str) -> CommandAnswer:
-        mine = [name for name, one in self.active().items() if device in ("", name) and one.who == str(who)]
-        for name in mine:
-            place = Location(self._settings.unit, name, PART)
-            newest = self._door.latest("utility.order", place)
-            if newest is not None and isinstance(newest.value, UtilityOrder):
-                self._door.write("utility.order", place, replace(newest.value, active=False))
+        theirs = {place: one for place, one in self._holding().items() if one.who == str(who)}
+        mine = [place for place in theirs if device in ("", place.device)]
+        for place in mine:
+            self._door.write("utility.order", place, replace(theirs[place], active=False))
         if not mine:
             refusal = Refusal(RefusalCode.CONFLICT, "an order that holds", f"none of {who}")
             return CommandAnswer(Outcome.REFUSED, refusal=refusal)
-        return CommandAnswer(Outcome.DONE, f"{_listed(mine)}: no order of the utility any more.")
+        names = ["all" if place.device == EVERYBODY else place.device for place in mine]
+        return CommandAnswer(Outcome.DONE, f"{_listed(names)}: no order of the utility any more.")
 
     def _clock_time(self, moment: datetime) -> str:
         return f"{moment.astimezone(self._settings.zone):%a %H:%M}"
+
+
+def _everybody(who: Stakeholder) -> tuple[str, str]:
+    return EVERYBODY, str(who).replace(":", ".")
 
 
 def _why_not(one: Appliance | None, held: str | None) -> Refusal | None:

@@ -131,15 +131,17 @@ class Reductions:
             there = isinstance(record, DeviceRecord) and record.status is DeviceStatus.ATTACHED
             if not there or not isinstance(record, DeviceRecord) or not record.actuator:
                 continue
-            power = self._number("power.active", record.name)
             for one in record.capabilities:
-                if isinstance(one, VehicleCapability):
-                    found_kw += max(0.0, power or 0.0)
-                elif isinstance(one, StorageCapability):
-                    soc = self._number("soc", record.name)
-                    floor_kw = one.min_rate_kw if soc is not None and soc > one.reserve_share else 0.0
-                    found_kw += max(0.0, (power or 0.0) - floor_kw)
+                if isinstance(one, VehicleCapability | StorageCapability):
+                    power_kw = self._number("power.active", record.name) or 0.0
+                    found_kw += max(0.0, power_kw - self._lowest_kw(record.name, one))
         return found_kw
+
+    def _lowest_kw(self, name: str, one: VehicleCapability | StorageCapability) -> float:
+        if isinstance(one, VehicleCapability):
+            return 0.0
+        soc = self._number("soc", name)
+        return one.min_rate_kw if soc is not None and soc > one.reserve_share else 0.0
 
     def _number(self, variable: str, name: str) -> float | None:
         instance = self._door.latest(variable, Location(self._settings.unit, name))

@@ -4,6 +4,8 @@ What an appliance asked for itself goes before the utility, that before the plan
 owner's rules; control narrows in this order, with the owner's hand and the envelope before all of them.
 """
 
+import asyncio
+import contextlib
 import logging
 from collections.abc import Mapping
 
@@ -43,6 +45,8 @@ class Automation:
         self._rest = {rule.name: rule.rest for rule in settings.rules}
         self._speakers = {one: Speaker(door, clock, settings.unit, one) for one in _SPEAKS_AS}
         self._asked_of_it: dict[str, Wanted] = {}
+        self._soon = asyncio.Event()
+        """Somebody asked for something: what follows is claimed behind the answer, at once."""
 
     async def run(self) -> None:
         """Answer and decide until cancelled."""
@@ -56,21 +60,28 @@ class Automation:
         )
         try:
             while True:
+                self._soon.clear()
                 appliances = self.look()
                 await self._cycles.ask(appliances)
                 await self._cycles.give_up(appliances)
-                await self._clock.sleep(max(1.0, self._settings.timings.cycle_s))
+                await self._pause(max(1.0, self._settings.timings.cycle_s))
         finally:
             for receipt in receipts:
                 self._door.unsubscribe(receipt.request)
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._soon.wait()
 
     def look(self) -> dict[str, Appliance]:
         """Decide for all appliances now, and say what changed."""
         appliances = self._sight.look()
         self._asked_of_it = self._registrations.look(appliances)
         self._say(Claimant.APPLIANCE, self._asked_of_it, appliances)
-        ordered = self._orders.wanted()
-        shed = self._reductions.look(self._sheddable(appliances), self._rest)
+        held = self._held(appliances)
+        ordered = self._orders.wanted(appliances, held)
+        shed = self._reductions.look(self._sheddable(appliances, held), self._rest)
         self._say(Claimant.UTILITY, {**shed, **ordered}, appliances)
         self._say(Claimant.PLAN, self._cycles.look(appliances), appliances)
         self._say(Claimant.AUTOMATION, self._by_rule(appliances), appliances)
@@ -95,8 +106,8 @@ class Automation:
             held.setdefault(name, f"{name} runs a cycle")
         return held
 
-    def _sheddable(self, appliances: Mapping[str, Appliance]) -> dict[str, Appliance]:
-        held, ordered = self._held(appliances), self._orders.active()
+    def _sheddable(self, appliances: Mapping[str, Appliance], held: Mapping[str, str]) -> dict[str, Appliance]:
+        ordered = self._orders.active(appliances)
         return {
             name: one
             for name, one in appliances.items()
@@ -137,21 +148,20 @@ class Automation:
     # Answers.
 
     async def _register(self, place: Location, arguments: Mapping[str, object]) -> CommandAnswer:
-        answer = self._registrations.register(self._sight.look().get(place.device), arguments)
-        self.look()
-        return answer
+        self._soon.set()
+        return self._registrations.register(self._sight.look().get(place.device), arguments)
 
     async def _withdraw(self, place: Location, arguments: Mapping[str, object]) -> CommandAnswer:
-        answer = self._registrations.withdraw(self._sight.look().get(place.device), arguments)
-        self.look()
-        return answer
+        self._soon.set()
+        return self._registrations.withdraw(self._sight.look().get(place.device), arguments)
 
     async def _reduce(self, _place: Location, arguments: Mapping[str, object], asker: Asker) -> CommandAnswer:
         if (refusal := self._not_let(asker, Strategy.REDUCE, Strategy.FULL)) is not None:
             return CommandAnswer(Outcome.REFUSED, refusal=refusal)
-        sheddable = self._sheddable(self._sight.look())
+        appliances = self._sight.look()
+        sheddable = self._sheddable(appliances, self._held(appliances))
         answer = self._reductions.ask(asker.stakeholder, arguments, sheddable.values())
-        self.look()
+        self._soon.set()
         return self._under_hands_off(answer)
 
     async def _switch(self, place: Location, arguments: Mapping[str, object], asker: Asker) -> CommandAnswer:
@@ -160,7 +170,7 @@ class Automation:
         appliances = self._sight.look()
         held = self._held(appliances)
         answer = self._orders.ask(asker.stakeholder, place.device, arguments, appliances, held)
-        self.look()
+        self._soon.set()
         return self._under_hands_off(answer)
 
     def _not_let(self, asker: Asker, *needed: Strategy) -> Refusal | None:
