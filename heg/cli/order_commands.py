@@ -1,4 +1,4 @@
-"""Commands by which the running gateway does something: hands-off, manual, standby, plug-in, scan, try."""
+"""Commands by which the running gateway does something: hands-off, manual, standby, reduce, switch, plug-in, try ..."""
 
 from __future__ import annotations
 
@@ -32,6 +32,8 @@ def add_to(add: Add) -> None:
     _add_standby(
         remote(add("standby", _standby, "have an appliance put itself to standby for a while, by its own clock"))
     )
+    _add_reduce(remote(add("reduce", _reduce, "draw at most so much from the grid for a while: appliances wait")))
+    _add_switch(remote(add("switch", _switch, "have appliances in a state as the utility may, within your strategy")))
     remote(add("scan", _scan, "look for devices now"))
     step = remote(
         add("try", _try, "step test: one actuator moves, the grid meter must move as much; finds sign and CT errors")
@@ -55,6 +57,21 @@ def _add_standby(standby: argparse.ArgumentParser) -> None:
     standby.add_argument("start", nargs="?", metavar="FROM", help="time of day, such as 22:00")
     standby.add_argument("stop", nargs="?", metavar="UNTIL", help="time of day, such as 06:30")
     standby.add_argument("--withdraw", type=int, metavar="N", help="not any more: the number it was given")
+
+
+def _add_reduce(reduce: argparse.ArgumentParser) -> None:
+    most = within(0.0, 1000.0, "kW from 0 to 1000, such as 2.5")
+    reduce.add_argument("max_import_kw", nargs="?", type=most, metavar="KW", help="what may be drawn at most")
+    minutes = within(0.1, 1440.0, "minutes up to 1440, such as 60")
+    reduce.add_argument("--minutes", type=minutes, default=60.0, metavar="N", help="for how long, default: 60")
+    reduce.add_argument("--release", action="store_true", help="not any more")
+
+
+def _add_switch(switch: argparse.ArgumentParser) -> None:
+    switch.add_argument("device", help="name of the appliance; all: each that need not run")
+    switch.add_argument("state", choices=(*_STATES, _RELEASE), help="the state it is to be in; release: not any more")
+    minutes = within(0.1, 1440.0, "minutes up to 1440, such as 60")
+    switch.add_argument("--minutes", type=minutes, default=60.0, metavar="N", help="for how long, default: 60")
 
 
 def _add_plug_in(car: argparse.ArgumentParser) -> None:
@@ -99,6 +116,21 @@ def _standby(options: argparse.Namespace) -> int:
     said = {"start": options.start, "stop": options.stop, "withdraw": options.withdraw}
     order = {name: value for name, value in said.items() if value is not None}
     return ordered(options, "standby-period", {"device": options.device, **order})
+
+
+def _reduce(options: argparse.Namespace) -> int:
+    if options.release is not (options.max_import_kw is None):
+        raise CommandError(2, "heg reduce: expected how much may be drawn, such as 2.5, or --release")
+    if options.release:
+        return ordered(options, "reduce", {"release": True})
+    return ordered(options, "reduce", {"max_import_kw": options.max_import_kw, "minutes": options.minutes})
+
+
+def _switch(options: argparse.Namespace) -> int:
+    device = {} if options.device == "all" else {"device": options.device}
+    if options.state == _RELEASE:
+        return ordered(options, "appliance", {**device, "release": True})
+    return ordered(options, "appliance", {**device, "power_state": options.state, "minutes": options.minutes})
 
 
 def _plug_in(options: argparse.Namespace) -> int:

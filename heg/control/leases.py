@@ -322,7 +322,7 @@ class Lease:
     def _ends_rest(self, wish: Wish) -> bool:
         """An appliance left to its user is taken in hand again at once by who goes before, or for another order."""
         rested = self._rested_for
-        if not self._rules.user_first or rested is None or wish.owner > Claimant.MANUAL:
+        if not self._rules.user_first or rested is None or wish.owner > Claimant.APPLIANCE:
             return False
         return wish.owner < rested.owner or wish.set_point != rested.set_point
 

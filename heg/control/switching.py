@@ -1,7 +1,8 @@
 """What every appliance is told this cycle: the state its claims leave, not switched more often than it stands. Pure.
 
 An appliance nobody asks anything of is left alone. `min_on_s` and `min_off_s` count from our own switching: for so long
-it stays as it was put, unless safety, the envelope or its owner's hand wants otherwise. Loss row `appliance-lost`.
+it stays as it was put, unless safety, the envelope, its owner's hand or itself wants otherwise. Loss row
+`appliance-lost`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -93,7 +94,7 @@ def _kept(image: ApplianceImage, before: _Standing, decision: StateDecision, now
     """Return what it stays at for now, or None where it may go another way at once."""
     if now_s >= before.until_s or (before.state is not None and decision.power_state is before.state):
         return None
-    if decision.claim is not None and (decision.claim.claimant <= Claimant.MANUAL or _resumed(before)):
+    if decision.claim is not None and (decision.claim.claimant <= Claimant.APPLIANCE or _resumed(before)):
         return None
     minutes = max(1, round((before.until_s - now_s) / 60))
     outvoted = tuple(_sentence(claim) for claim in (decision.claim, *decision.outvoted) if claim is not None)

@@ -19,6 +19,8 @@ _TimeOfDay = Annotated[str, msgspec.Meta(max_length=8, pattern=r"^([01][0-9]|2[0
 _Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 _Kilowatts = Annotated[float, msgspec.Meta(ge=-1000.0, le=1000.0)]
 
+_Minutes = Annotated[float, msgspec.Meta(gt=0.0, le=1440.0)]
+
 
 class Order(Asked, frozen=True):
     """Base of every order."""
@@ -48,6 +50,25 @@ class StandbyPeriodOrder(Order, frozen=True):
     start: _TimeOfDay | None = None
     stop: _TimeOfDay | None = None
     withdraw: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] | None = None
+
+
+class Reduce(Order, frozen=True):
+    """Draw at most so much from the grid for a while, or not any more (`release`), within the owner's strategy."""
+
+    max_import_kw: Annotated[float, msgspec.Meta(ge=0.0, le=1000.0)] | None = None
+    minutes: _Minutes | None = None
+    until_utc: Annotated[str, msgspec.Meta(max_length=40)] | None = None
+    release: bool | None = None
+
+
+class UtilitysAppliance(Order, frozen=True):
+    """Have an appliance (none named: all that need not run) in a state for a while, within the owner's strategy."""
+
+    device: Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[A-Za-z0-9._-]*$")] = ""
+    power_state: PowerState | None = None
+    minutes: _Minutes | None = None
+    until_utc: Annotated[str, msgspec.Meta(max_length=40)] | None = None
+    release: bool | None = None
 
 
 class Try(Order, frozen=True):
@@ -111,10 +132,17 @@ class Command:
 
 
 _PLUG_IN = ("departure", "departure_utc", "target", "soc", "soc_kwh", "capacity_kwh")
+_WITHOUT_WORDS: Mapping[type[Order], tuple[str, float]] = {
+    PlanAgain: ("command.plan", _PLANNED_WITHIN_S),
+    WhatElse: ("command.otherwise", _PLANNED_WITHIN_S),
+    Scan: ("command.scan", 120.0),
+}
 ORDERS: Mapping[str, type[Order]] = {
     "hands-off": HandsOff,
     "manual": Manual,
     "standby-period": StandbyPeriodOrder,
+    "reduce": Reduce,
+    "appliance": UtilitysAppliance,
     "try": Try,
     "plug-in": PlugIn,
     "cycle": Cycle,
@@ -133,6 +161,11 @@ def command_for(order: Order, home: Home) -> Command:
             return Command("command.manual", Location(home.unit, order.device), _by_hand(order))
         case StandbyPeriodOrder():
             return Command("command.standby_period", Location(home.unit, order.device), _standby(order))
+        case Reduce():
+            return Command("command.reduce", home.here, _said(order))
+        case UtilitysAppliance(device=device):
+            said = {name: value for name, value in _said(order).items() if name != "device"}
+            return Command("command.appliance", Location(home.unit, device), said)
         case Try():
             # The step test waits for the meter before, during and after the step.
             return Command(
@@ -143,14 +176,10 @@ def command_for(order: Order, home: Home) -> Command:
             arguments = {"forget": True} if order.forget else said
             return Command("command.plug_in", Location(home.unit, order.charger), arguments)
         case Cycle():
-            said = {name: value for name, value in msgspec.structs.asdict(order).items() if value is not None}
-            return Command("command.cycle", home.here, said)
-        case PlanAgain():
-            return Command("command.plan", home.here, {}, _PLANNED_WITHIN_S)
-        case WhatElse():
-            return Command("command.otherwise", home.here, {}, _PLANNED_WITHIN_S)
+            return Command("command.cycle", home.here, _said(order))
         case _:
-            return Command("command.scan", home.here, {}, 120.0)
+            variable, timeout_s = _WITHOUT_WORDS[type(order)]
+            return Command(variable, home.here, {}, timeout_s)
 
 
 def _by_hand(order: Manual) -> Mapping[str, object]:
@@ -167,6 +196,11 @@ def _standby(order: StandbyPeriodOrder) -> Mapping[str, object]:
         return {"withdraw": order.withdraw}
     said = {"start": order.start, "stop": order.stop}
     return {name: time if len(time) == 8 else f"{time}:00" for name, time in said.items() if time is not None}
+
+
+def _said(order: Order) -> dict[str, object]:
+    given = {name: value for name, value in msgspec.structs.asdict(order).items() if value is not None}
+    return {name: str(value) if isinstance(value, PowerState) else value for name, value in given.items()}
 
 
 def as_message(answer: CommandAnswer) -> Answer:

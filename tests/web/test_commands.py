@@ -2,6 +2,7 @@
 
 import contextlib
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,6 +38,40 @@ async def test_a_manual_order_reaches_its_actuator(clock: Clock) -> None:
         ("command.manual", battery, {"release": True}),
         ("command.scan", Location("home"), {}),
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "variable", "device", "arguments"),
+    [
+        (
+            "reduce",
+            {"max_import_kw": 2.5, "minutes": 30},
+            "command.reduce",
+            "",
+            {"max_import_kw": 2.5, "minutes": 30.0},
+        ),
+        ("reduce", {"release": True}, "command.reduce", "", {"release": True}),
+        (
+            "appliance",
+            {"device": "heater", "power_state": "off", "until_utc": "2026-03-01T05:00:00Z"},
+            "command.appliance",
+            "heater",
+            {"power_state": "off", "until_utc": "2026-03-01T05:00:00Z"},
+        ),
+        (
+            "appliance",
+            {"power_state": "on", "minutes": 5},
+            "command.appliance",
+            "",
+            {"power_state": "on", "minutes": 5.0},
+        ),
+    ],
+)
+def test_what_the_utility_asks_is_handed_on_as_said(
+    name: str, body: dict[str, object], variable: str, device: str, arguments: dict[str, object]
+) -> None:
+    command = command_for(msgspec.convert(body, ORDERS[name]), HOME)
+    assert (command.variable, command.place, command.arguments) == (variable, Location("home", device), arguments)
 
 
 @stepped

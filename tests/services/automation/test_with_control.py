@@ -84,6 +84,21 @@ async def test_it_is_woken_and_not_put_to_sleep_again_for_having_been_woken(cloc
 
 
 @stepped
+async def test_what_it_asked_for_itself_goes_before_what_its_user_pressed(clock: Clock, tmp_path: Path) -> None:
+    house = House(clock)
+    pc = add_appliance(house, "pc", draws_kw=0.1)
+    async with automated(house, tmp_path, strategy=Strategy.FULL) as gateway:
+        await asks(gateway, "pc", "appliance", power_state="off", minutes=60)
+        await clock.sleep(10)
+        pc.pressed(STANDBY)
+        await asks(gateway, "pc", "register", kind="wake_up", start="01:05:00")
+        await clock.sleep(330)
+        assert pc.state is ON, "its user pressed standby, and had it ask to be woken"
+        await clock.sleep(240)
+        assert pc.state is ON, "for its least time; who needs longer asks for a period"
+
+
+@stepped
 async def test_a_period_without_standby_outranks_the_utility_and_the_rules(clock: Clock, tmp_path: Path) -> None:
     house, machines = furnished(clock, recorder=("optional", 2.0), lamp=("optional", 2.0))
     rules = (ApplianceRule(name="recorder", max_price=0.1), ApplianceRule(name="lamp", max_price=0.1))
