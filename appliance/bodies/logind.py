@@ -104,7 +104,9 @@ class LogindBody:
     async def go(self, target: PowerState) -> None:
         """Ask logind to suspend or power off. Raises `BodyError`."""
         if target is PowerState.ON:
-            return  # who can be asked is on
+            if self._desk.model.state is PowerState.ON:
+                return
+            raise BodyError(Fault(ApplianceFault.NOT_NOW, "it is about to sleep; wake it when it does"))
         if (bus := self._bus) is None:
             raise BodyError(Fault(SoapFault.ACTION_FAILED, "logind cannot be reached now"))
         way = _WAYS[target]

@@ -57,7 +57,7 @@ async def exchange(
     head = f"{method} {url.path} HTTP/1.1\r\nHOST: {url.authority}\r\n{lines}CONNECTION: close\r\n"
     async with asyncio.timeout(limit_s):
         reader, writer = await asyncio.open_connection(
-            url.host, url.port, local_addr=None if source is None else (source, 0), limit=16_384
+            _zoned(url.host, source), url.port, local_addr=None if source is None else (source, 0), limit=16_384
         )
         try:
             writer.write(f"{head}CONTENT-LENGTH: {len(body)}\r\n\r\n".encode("latin-1") + body)
@@ -66,6 +66,12 @@ async def exchange(
             writer.transport.abort()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
+
+
+def _zoned(host: str, source: str | None) -> str:
+    """Say over which link an address of the link is meant: the one of the address that we speak from."""
+    zone = (source or "").partition("%")[2]
+    return f"{host}%{zone}" if zone and host.lower().startswith("fe80:") and "%" not in host else host
 
 
 async def _answer(stream: asyncio.StreamReader, reader: Reader) -> Message:

@@ -14,6 +14,8 @@ import socket
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import ip_address
 from pathlib import Path
 
 from appliance.upnp.ssdp import GROUP_V4, GROUP_V6, LARGEST_DATAGRAM, PORT, Heard, Search, read, read_answer
@@ -95,6 +97,9 @@ class Ground:
 
     def _hear(self, group: socket.socket) -> None:
         for datagram, peer in _received(group):
+            if not at_home(peer[0]):
+                self.ignored += 1
+                continue
             match read(datagram, multicast=True):
                 case Search() as search:
                     for ear in tuple(self._ears):
@@ -152,6 +157,9 @@ class Mouth:
 
     def _hear(self) -> None:
         for datagram, peer in _received(self._socket):
+            if not at_home(peer[0]):
+                self._ground.ignored += 1
+                continue
             match read(datagram, multicast=False):
                 case Search() as search:
                     self._ear.on_search(search, peer)
@@ -159,6 +167,16 @@ class Mouth:
                     self._ground.heard(heard, peer)
                 case None:
                     self._ground.answered(datagram, peer)
+
+
+@lru_cache(512)
+def at_home(address: str) -> bool:
+    """Tell whether an address is one of a home network: nobody else is answered, and nobody else can be flooded."""
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    return found.is_private or found.is_link_local
 
 
 def _received(source: socket.socket) -> list[tuple[bytes, Peer]]:

@@ -6,12 +6,15 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from appliance.upnp.ground import at_home
 from appliance.upnp.http import HttpError, Message, Reader, Response
 from appliance.upnp.soap import LARGEST_CALL_BYTES
 
 logger = logging.getLogger(__name__)
 
 MOST_CONNECTIONS = 24
+MOST_OF_ONE = 8
+"""Connections of one address: who hoards them locks nobody else out."""
 IDLE_S = 15.0
 """How long a connection may say nothing, or take for one request."""
 
@@ -86,7 +89,7 @@ class HttpServer:
 class Connection(asyncio.Protocol):
     """One connection: one request after the other."""
 
-    __slots__ = ("_handler", "_last", "_peer", "_reader", "_server", "_task", "_timer", "_transport")
+    __slots__ = ("_full", "_handler", "_last", "_reader", "_server", "_task", "_timer", "_transport", "peer")
 
     def __init__(self, server: HttpServer, handler: Handler) -> None:
         self._server = server
@@ -95,16 +98,18 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._peer = ""
+        self.peer = ""
         self._last = False
+        self._full = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a connection, unless there are too many."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         peer = transport.get_extra_info("peername")
-        self._peer = peer[0].partition("%")[0] if peer else ""
-        if len(self._server.connections) >= MOST_CONNECTIONS:
+        self.peer = peer[0].partition("%")[0] if peer else ""
+        of_peer = sum(one.peer == self.peer for one in self._server.connections)
+        if of_peer >= MOST_OF_ONE or len(self._server.connections) >= MOST_CONNECTIONS or not at_home(self.peer):
             transport.abort()
             return
         self._server.connections.add(self)
@@ -128,6 +133,15 @@ class Connection(asyncio.Protocol):
         self._last = True
         return self._task is not None or (self._server.frozen and self._reader.begun)
 
+    def pause_writing(self) -> None:
+        """Answer nothing more to somebody who does not read."""
+        self._full = True
+
+    def resume_writing(self) -> None:
+        """Go on answering."""
+        self._full = False
+        self.go_on()
+
     def abort(self) -> None:
         """Break it off."""
         if self._transport is not None:
@@ -135,7 +149,7 @@ class Connection(asyncio.Protocol):
 
     def go_on(self) -> None:
         """Answer what is there, if nobody holds us."""
-        if self._transport is None or self._task is not None or self._server.frozen:
+        if self._transport is None or self._task is not None or self._full or self._server.frozen:
             self._hold()
             return
         self._transport.resume_reading()
@@ -182,7 +196,7 @@ class Connection(asyncio.Protocol):
         local = self._transport.get_extra_info("sockname")[0].partition("%")[0]
         try:
             async with asyncio.timeout(IDLE_S):
-                return await self._handler(Request(method, path, message, self._peer, local))
+                return await self._handler(Request(method, path, message, self.peer, local))
         except TimeoutError:
             return Reply(Response(503))
 

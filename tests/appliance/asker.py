@@ -99,14 +99,15 @@ async def soap(
 class Listener:
     """Takes NOTIFYs and keeps their headers and bodies."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = "127.0.0.1") -> None:
+        self.address = address
         self.messages: list[tuple[dict[str, str], str]] = []
         self.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
         self.pause: asyncio.Event | None = None
         self.port = 0
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._take, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._take, self.address, 0)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

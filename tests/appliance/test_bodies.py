@@ -88,7 +88,9 @@ def test_a_program_that_fails_is_a_fault_and_the_state_is_what_it_was(tmp_path: 
     async def main(clock: Clock) -> None:
         desk, body = machine(clock, tmp_path, on=on)
         desk.observed(STANDBY)
+        begun_s = clock.real_s()
         refused = await desk.order(ON)
+        assert clock.real_s() - begun_s < 20  # what it has started is gone, too
         assert isinstance(refused, Fault)
         assert said in refused.text
         assert desk.model.state is STANDBY

@@ -17,10 +17,10 @@ from appliance.upnp.client import read_url
 from appliance.upnp.description import Identity
 from appliance.upnp.device import Place
 from appliance.upnp.gena import MOST_SUBSCRIBERS
-from appliance.upnp.ground import Ground
+from appliance.upnp.ground import Ground, at_home
 from appliance.upnp.http import HttpError, Message, Reader
 from appliance.upnp.markup import MarkupError, leaves
-from appliance.upnp.server import MOST_CONNECTIONS
+from appliance.upnp.server import MOST_CONNECTIONS, MOST_OF_ONE
 from appliance.upnp.services import POWER
 from appliance.upnp.soap import Call, NotSoapError, read_call
 from appliance.upnp.ssdp import read, read_answer
@@ -177,13 +177,57 @@ async def test_bodies_and_heads_are_bounded(clock: Clock) -> None:
 @stepped
 async def test_connections_are_few_and_do_not_last_for_nothing(clock: Clock) -> None:
     async with appliance(clock) as one:
-        idle = [await asyncio.open_connection(ADDRESS, port_of(one)) for _ in range(MOST_CONNECTIONS)]
+        idle = [
+            await asyncio.open_connection(ADDRESS, port_of(one), local_addr=(f"127.0.43.{10 + n // MOST_OF_ONE}", 0))
+            for n in range(MOST_CONNECTIONS)
+        ]
         with pytest.raises((OSError, IndexError)):
             await ask(one.upnp.location, "GET", "/description.xml")
         await clock.sleep(16)
         assert (await ask(one.upnp.location, "GET", "/description.xml")).status == 200
         for _, writer in idle:
             writer.transport.abort()
+
+
+@stepped
+async def test_who_hoards_connections_locks_nobody_else_out(clock: Clock) -> None:
+    async with appliance(clock) as one:
+        idle = [await asyncio.open_connection(ADDRESS, port_of(one)) for _ in range(MOST_OF_ONE + 4)]
+        with pytest.raises((OSError, IndexError)):
+            await ask(one.upnp.location, "GET", "/description.xml")
+        assert (await ask(one.upnp.location, "GET", "/description.xml", source="127.0.43.9")).status == 200
+        for _, writer in idle:
+            writer.transport.abort()
+
+
+@stepped
+async def test_who_asks_on_and_on_and_reads_nothing_is_not_answered_on_and_on(clock: Clock) -> None:
+    async with appliance(clock) as one:
+        reader, writer = await asyncio.open_connection(ADDRESS, port_of(one), limit=1024)
+        writer.write(b"GET /description.xml HTTP/1.1\r\nHost: 127.0.43.1\r\n\r\n" * 20_000)
+        await clock.sleep(5)
+        (connection,) = one.upnp._server.connections
+        assert connection._transport is not None
+        assert connection._transport.get_write_buffer_size() < 128 * 1024
+        await clock.sleep(20)
+        assert not one.upnp._server.connections
+        assert not reader.at_eof()
+        writer.transport.abort()
+
+
+@pytest.mark.parametrize(
+    ("address", "home"),
+    [
+        ("10.0.0.1", True),
+        ("fe80::1%eth0", True),
+        ("fd00::1", True),
+        ("8.8.8.8", False),
+        ("2a00::1", False),
+        ("", False),
+    ],
+)
+def test_only_a_home_network_is_answered(address: str, home: bool) -> None:
+    assert at_home(address) is home
 
 
 @stepped

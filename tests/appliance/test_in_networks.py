@@ -17,7 +17,7 @@ from appliance.upnp.device import Place
 from appliance.upnp.ground import Ground
 from heg.model.appliances import APPLIANCE_DEVICE, APPLIANCE_SERVICE, PowerState
 from heg.runtime.clock import Clock
-from tests.appliance.asker import GATEWAY
+from tests.appliance.asker import GATEWAY, Listener, raw
 from tests.support.namespaces import Network, needs, needs_networks, wired
 from tests.support.processes import wait_until
 
@@ -100,6 +100,34 @@ def test_it_announces_itself_to_the_group_and_says_goodbye() -> None:
     assert [one["NT"] for one in told[:4]] == names
     assert [one["NTS"] for one in told] == ["ssdp:alive"] * 10 + ["ssdp:byebye"] * 5
     assert {one["HOST"] for one in told} == {"239.255.255.250:1900"}
+
+
+def test_at_addresses_of_the_link_it_is_found_and_tells_its_subscribers() -> None:
+    """An address of the link says nothing without the link: whoever answers must know over which it was asked."""
+    with wired("asks", "farm", addresses=([], [])) as (asks, far):
+        wait_until(lambda: "fe80:" in asks.says("ip", "addr") and "fe80:" in far.says("ip", "addr"), "both have theirs")
+        with asks.entered():
+            here = _link_address()
+        with far.entered():
+            there = _link_address()
+        farm = Farm(f"{there}%lan0")
+
+        async def listens(clock: Clock) -> list[tuple[int, dict[str, str]]]:
+            async with Listener(f"{here}%lan0") as listener:
+                head = f"Host: [{there}]:8467\r\nCALLBACK: <http://[{here}]:{listener.port}/>\r\nNT: upnp:event\r\n"
+                request = f"SUBSCRIBE /power/events HTTP/1.1\r\n{head}Connection: close\r\n\r\n"
+                answer = await raw(f"{there}%lan0", 8467, request.encode(), source=f"{here}%lan0")
+                assert b"Second-" in answer, answer
+                farm.press(PowerState.OFF)
+                async with asyncio.timeout(5):
+                    while len(listener.told()) < 2:
+                        await clock.sleep(0.01)
+                return listener.told()
+
+        with far.beside(farm.run):
+            ready(farm)
+            told = asks.loop(listens)
+    assert told[-1][1] == {"PowerState": "OFF"}
 
 
 @needs("gssdp-discover")
@@ -204,6 +232,12 @@ def test_nobody_answers_where_there_is_no_gateway() -> None:
 
     with wired("asks", "farm") as (_, far):
         far.loop(main)
+
+
+def _link_address() -> str:
+    lines = Path("/proc/thread-self/net/if_inet6").read_text().splitlines()
+    packed = next(line.split()[0] for line in lines if line.endswith("lan0") and line.startswith("fe80"))
+    return socket.inet_ntop(socket.AF_INET6, bytes.fromhex(packed))
 
 
 def _searched(asks: Network, family: socket.AddressFamily, within_s: int) -> dict[str, str]:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -24,6 +28,7 @@ from heg.runtime.clock import Clock
 from heg.runtime.loops import RealTiming, run
 from tests.appliance.asker import GATEWAY, Listener, ask, call
 from tests.appliance.mocked_logind import MockedLogind
+from tests.support.processes import free_port, wait_until
 
 pytestmark = pytest.mark.system
 
@@ -199,3 +204,41 @@ def test_an_alarm_that_cannot_be_set_is_said_and_no_more(tmp_path: Path, caplog:
     assert not RtcAlarm(tmp_path / "none").set(now + timedelta(hours=1), now)
     assert "it will not wake by itself" in caplog.text
     assert RtcAlarm(None).set(None, now)
+
+
+def test_the_program_itself_sleeps_and_says_goodbye_at_the_end(logind: MockedLogind, rtc: Path, tmp_path: Path) -> None:
+    """As a service runs it: a process of its own, told by its configuration where the bus is."""
+    port, config = free_port(), tmp_path / "appliance.toml"
+    config.write_text(
+        f'state_dir = "{tmp_path}/kept"\nsocket = "{tmp_path}/socket"\n[appliance]\nname = "Computer"\n'
+        f'[network]\naddress = "127.0.42.9"\nport = {port}\n[logind]\nbus = "{logind.address}"\nrtc = "{rtc}"\n'
+    )
+    location = f"http://127.0.42.9:{port}/description.xml"
+    program = str(Path(sys.executable).parent / "heg-appliance")
+    process = subprocess.Popen([program, "--config", str(config)], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    try:
+        wait_until(lambda: logind.inhibitors, "it holds its lock")
+
+        async def main(clock: Clock) -> None:
+            async with Listener() as listener:
+                headers = {"CALLBACK": listener.callback, "NT": "upnp:event", "TIMEOUT": "Second-300"}
+                async with asyncio.timeout(10):
+                    while True:
+                        with contextlib.suppress(OSError):
+                            assert (await ask(location, "SUBSCRIBE", "/power/events", headers)).status == 200
+                            break
+                        await clock.sleep(0.05)
+                assert (await call(location, "GoToStandby")).status == 200
+                assert await asyncio.to_thread(lambda: logind.calls) == ["Suspend False"]
+                await asyncio.to_thread(logind.says, "PrepareForSleep", begins=True)
+                async with asyncio.timeout(10):
+                    while listener.told()[-1:] != [(1, {"PowerState": "Standby"})]:
+                        await clock.sleep(0.01)
+                assert (await call(location, "OperationOn")).error_code == ApplianceFault.NOT_NOW
+
+        run(main, timing=RealTiming())
+    finally:
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=15)
+    assert process.returncode == 0, said
+    assert b"Traceback" not in said
