@@ -197,7 +197,7 @@ class SeenTable:
             return []
         if at_home and now_s >= record.distrusted_until_s:
             record.state, record.doubt, record.verify_s = State.PARTED, GoneWhy.BYEBYE, now_s + RECHECK_S
-            record.again_s, record.trying = math.inf, None
+            record.again_s, record.expires_s, record.trying = math.inf, math.inf, None
             return [Gone(uuid, GoneWhy.BYEBYE)]
         orders: list[Order] = []
         if not at_home:

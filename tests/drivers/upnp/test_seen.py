@@ -86,6 +86,13 @@ def test_a_goodbye_is_believed_from_home_and_checked_later() -> None:
     assert len(table) == 0
 
 
+def test_nothing_is_due_between_a_goodbye_and_its_check() -> None:
+    table = with_one(max_age=5)
+    table.heard(goodbye(), HOME, 4.0)
+    assert table.due(6.0) == []
+    assert table.soonest_s == 14.0
+
+
 def test_a_goodbye_that_was_none_is_found_out_and_the_next_is_verified_first() -> None:
     table = with_one()
     table.heard(goodbye(), HOME, 10.0)
@@ -281,6 +288,7 @@ class AnyLink(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         self.now_s += seconds
         self.take(self.table.due(self.now_s))
+        assert self.table.soonest_s > self.now_s, "or its timer would run without a pause"
 
     @rule()
     def all_is_silent_for_days(self) -> None:
