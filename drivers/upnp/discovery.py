@@ -33,6 +33,7 @@ _REPEATS_S = (0.0, 0.3, 1.2)
 _ANSWERED_WITHIN_S = 1.0
 _JITTER = 0.1
 _LINKS_AGAIN_S = 30.0
+_LEAST_PAUSE_S = 0.02
 
 
 class Discovery:
@@ -131,8 +132,9 @@ class Discovery:
     async def _keep_time(self) -> None:
         while True:
             self._sooner.clear()
-            self._carry_out(self.table.due(self._clock.monotonic_s()))
-            self._due_s = self.table.soonest_s
+            now_s = self._clock.monotonic_s()
+            self._carry_out(self.table.due(now_s))
+            self._due_s = max(self.table.soonest_s, now_s + _LEAST_PAUSE_S)
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(self._due_s if self._due_s < float("inf") else None):
                     await self._sooner.wait()

@@ -16,7 +16,7 @@ from drivers.upnp.fetching import Fetcher, new_session
 from drivers.upnp.hosting.gateway import GatewayDevice
 from drivers.upnp.hosting.identity import gateway_uuid, machine_id
 from drivers.upnp.hosting.reach import OneByOne, OnLinks
-from drivers.upnp.parts import Described, GoneWhy, Link, Watcher
+from drivers.upnp.parts import Link
 from drivers.upnp.server import HttpServer, events_to
 from drivers.upnp.wake import SecureOn, Waker
 from heg.devices.contract import DriverContext
@@ -57,7 +57,7 @@ class Whole:
         uuid = gateway_uuid(machine_id(), context.unit)
         waker = Waker(self._links)
         appliances = Appliances(context, Gateway(uuid, config.port), waker, SecureOn(config.secure_on))
-        self.discovery = Discovery(config, context.clock, fetcher, Watchers((appliances,)), known=_known(context))
+        self.discovery = Discovery(config, context.clock, fetcher, appliances, known=_known(context))
         device = GatewayDevice(context, uuid, appliances, self._refused)
         routes = (*device.routes(), events_to(appliances))
         server = HttpServer(context.clock, config.port, routes, self._refused)
@@ -79,23 +79,6 @@ class Whole:
         found = await self.discovery.scan()
         refused = ", ".join(f"{name} {count}" for name, count in sorted(self._refused.items()))
         return f"{found}; refused of strangers: {refused}" if refused else found
-
-
-class Watchers:
-    """Several watchers as one, told in their order."""
-
-    def __init__(self, watchers: tuple[Watcher, ...]) -> None:
-        self._watchers = watchers
-
-    def found(self, appliance: Described) -> None:
-        """Tell all."""
-        for watcher in self._watchers:
-            watcher.found(appliance)
-
-    def gone(self, uuid: str, why: GoneWhy) -> None:
-        """Tell all."""
-        for watcher in self._watchers:
-            watcher.gone(uuid, why)
 
 
 def _known(context: DriverContext) -> tuple[str, ...]:
