@@ -28,12 +28,16 @@ from heg.devices.contract import CommandAnswer, DeviceHandle, DeviceInfo, Driver
 from heg.model.appliances import PowerState
 from heg.model.instance import Quality
 from heg.model.refusals import Refusal, RefusalCode, RefusedError
+from heg.runtime.clock import real_span
 
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 12
 MOST_APPLIANCES = 512
+_BREATH_S = 0.02
+"""Between two visits to one appliance, whatever it sends meanwhile."""
 _END_WITHIN_S = 2.0
+"""Real time that the ends of subscriptions may take."""
 _WHY = {GoneWhy.BYEBYE: "said goodbye", GoneWhy.EXPIRED: "no announcement within its max-age"}
 
 
@@ -212,6 +216,7 @@ class Appliances:
             kept.failed(self._clock.monotonic_s())
         finally:
             kept.busy = False
+            kept.not_before_s = max(kept.not_before_s, self._clock.monotonic_s() + _BREATH_S)
             self._plan(kept)
             self._wake_up.set()
 
@@ -280,7 +285,7 @@ class Appliances:
     async def _unsubscribe(self, subscriber: Subscriber) -> None:
         ends = [end for kept in self._appliances.values() for end in _ends(kept, subscriber)]
         with suppress(TimeoutError):
-            async with asyncio.timeout(_END_WITHIN_S):
+            async with asyncio.timeout(real_span(self._clock, _END_WITHIN_S)):
                 await asyncio.gather(*ends)
 
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from drivers.upnp.appliances import Appliances, Gateway
+from drivers.upnp.neighbours import card_of
 from drivers.upnp.parts import Link
 from drivers.upnp.server import HttpServer, events_to
 from drivers.upnp.wake import Datagram, SecureOn, Waker
@@ -49,6 +50,7 @@ class Home:
         earlier: tuple[DeviceInfo, ...] = (),
         last: Mapping[str, str] | None = None,
         secure_on: SecureOn | None = None,
+        card: Callable[[str, Link], str] = card_of,
     ) -> None:
         self.clock = clock
         self.data = DataInterface(clock, "home")
@@ -58,7 +60,7 @@ class Home:
         self.packets: list[Datagram] = []
         self.port = free_port()
         waker = Waker(lambda: (LOOPBACK,), send=lambda datagram, _port: self.packets.append(datagram))
-        self.appliances = Appliances(self.manager, Gateway(OURS, self.port), waker, secure_on)
+        self.appliances = Appliances(self.manager, Gateway(OURS, self.port), waker, secure_on, card=card)
         self.refused: Counter[str] = Counter()
         self.server = HttpServer(clock, self.port, [events_to(self.appliances)], self.refused)
         self.server.listen((LOOPBACK,))

@@ -154,6 +154,20 @@ async def test_gone_while_on_is_lost_and_comes_back_by_itself(clock: Clock, why:
 
 
 @stepped
+async def test_late_news_of_one_that_said_goodbye_does_not_bring_it_back(clock: Clock) -> None:
+    peer = Peer()
+    async with a_home(clock, peer) as home:
+        await home.settled(peer)
+        home.appliances.gone(peer.uuid, GoneWhy.BYEBYE)
+        await peer.become("ON")
+        assert home.record("kettle-1").status is DeviceStatus.LOST
+        await peer.become("Standby")  # but this says why it went
+        assert home.record("kettle-1").status is DeviceStatus.ATTACHED
+        assert home.value("state.power", "kettle-1") == "standby"
+        assert home.appliances.address_of(peer.uuid) is None
+
+
+@stepped
 async def test_gone_after_it_fell_asleep_is_asleep(clock: Clock) -> None:
     peer = Peer()
     async with a_home(clock, peer) as home:
@@ -321,8 +335,66 @@ async def test_subscriptions_are_prolonged_and_begun_anew(clock: Clock) -> None:
         await clock.sleep(150)
         assert peer.asked.count("RENEW") == 2
         assert peer.asked.count("SUBSCRIBE") == 2
+        assert home.refusals("kettle-1") == {}
         await peer.become("OFF")
         assert home.value("state.power", "kettle-1") == "off"
+
+
+@stepped
+async def test_nothing_that_was_agreed_before_a_restart_holds(clock: Clock) -> None:
+    peer = Peer()
+    async with a_home(clock, peer) as home:
+        await home.settled(peer)
+        sid, subscriber = next(iter(peer.subscribed.items()))
+        await home.settled(peer)
+        assert len(peer.subscribed) == 2
+        assert await peer.send_event(subscriber, sid, "1", event_body("<PowerState>OFF</PowerState>")) == 412
+
+
+@stepped
+async def test_what_was_under_way_at_its_old_address_is_forgotten(clock: Clock) -> None:
+    frozen, moved = Peer(silent=True), Peer(number=2)
+    async with a_home(clock, frozen, moved) as home:
+        home.appliances.found(frozen.described)
+        await clock.sleep(1.0)
+        home.appliances.found(replace(moved.described, uuid=frozen.uuid))
+        await home.until(lambda: home.value("state.power", "kettle-2") == "on", within_s=5.0)
+        assert home.refusals("kettle-2") == {}
+
+
+@stepped
+async def test_one_that_is_back_is_not_made_to_wait(clock: Clock) -> None:
+    frozen = Peer(silent=True)
+    async with a_home(clock, frozen) as home:
+        home.appliances.found(frozen.described)
+        await clock.sleep(100.0)  # by now it would be asked again in minutes
+        frozen.silent = False
+        home.appliances.found(frozen.described)
+        await home.until(lambda: home.value("state.power", "kettle-1") == "on", within_s=1.0)
+
+
+@stepped
+async def test_no_answer_leads_anywhere_else(clock: Clock) -> None:
+    elsewhere = Peer(number=2)
+    peer = Peer()
+    async with a_home(clock, peer, elsewhere) as home:
+        where = f"Location: {elsewhere.described.control_url}\r\n".encode()
+        peer.raw["GetPowerState"] = b"HTTP/1.1 307 Elsewhere\r\nContent-Length: 0\r\n" + where + b"\r\n"
+        home.appliances.found(peer.described)
+        await clock.sleep(1.0)
+        assert home.refusals("kettle-1") == {"wrong_type": 1}
+        assert not elsewhere.asked
+
+
+@stepped
+async def test_a_card_that_cannot_be_looked_up_again_is_the_one_it_was(clock: Clock) -> None:
+    peer = Peer()
+    cards = [CARD, ""]
+    async with a_home(clock, peer, card=lambda _address, _link: cards.pop(0)) as home:
+        await home.settled(peer)
+        await home.settled(peer)
+        assert not cards
+        assert home.record("kettle-1").hardware == CARD
 
 
 @stepped

@@ -145,3 +145,11 @@ def test_the_agenda_names_each_once_and_the_earliest_first(puts: list[tuple[str,
         taken.append(first)
     assert sorted(taken) == sorted(wanted)
     assert [wanted[name] for name in taken] == sorted(wanted.values())
+
+
+def test_the_agenda_does_not_grow_with_what_is_put_off_again_and_again() -> None:
+    agenda = Agenda()
+    for number in range(10_000):
+        agenda.put(f"{number % 3}", 1000.0 + number)
+    assert len(agenda._heap) <= 2 * 3 + 64
+    assert [agenda.take(20_000.0) for _ in range(4)] == ["1", "2", "0", None]
