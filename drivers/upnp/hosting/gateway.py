@@ -59,7 +59,7 @@ class GatewayDevice:
         state = {OPEN_REGISTRATIONS.name: "0", UPDATE_ID.name: "0"}
         self.subscriptions = Subscriptions(state, lambda: str(uuid4()), refused, terms)
         self._publisher = Publisher(self._clock, self.subscriptions, moderation_s)
-        self._control = Control(Orders(self._clock, askers, context.registrations, self._look).act)
+        self._control = Control(Orders(self._clock.monotonic_s, askers, context.registrations, self._look).act)
 
     def routes(self) -> tuple[Route, ...]:
         """What the server answers for it."""

@@ -16,7 +16,6 @@ from heg.devices.contract import CommandAnswer
 from heg.model.appliances import ApplianceFault, Registration, RequestKind
 from heg.model.local_times import time_of_day
 from heg.model.refusals import RefusalCode
-from heg.runtime.clock import Clock
 
 _AT_ONCE = 8.0
 _EVERY_S = 5.0
@@ -46,12 +45,12 @@ class Orders:
 
     def __init__(
         self,
-        clock: Clock,
+        now_s: Callable[[], float],
         askers: Askers,
         registrations: Callable[[], Iterable[tuple[str, Registration]]],
         done: Callable[[], None],
     ) -> None:
-        self._clock, self._askers = clock, askers
+        self._now_s, self._askers = now_s, askers
         self._registrations, self._done = registrations, done
         self._budgets: dict[str, tuple[float, float]] = {}
 
@@ -95,7 +94,7 @@ class Orders:
 
     def _may(self, uuid: str) -> bool:
         """Take one of what an appliance may ask for; only discovered ones come so far, and they are bounded."""
-        now_s = self._clock.monotonic_s()
+        now_s = self._now_s()
         left, then_s = self._budgets.get(uuid, (_AT_ONCE, now_s))
         left = min(_AT_ONCE, left + (now_s - then_s) / _EVERY_S)
         if len(self._budgets) > 1024:

@@ -18,16 +18,20 @@ from drivers.upnp import gena, netlink, soap
 from drivers.upnp.actions import GET_CYCLE, GET_POWER_STATE
 from drivers.upnp.description import DeviceDescription, Service, device_of, service_fault
 from drivers.upnp.exchange import Asked
-from drivers.upnp.hosting.control import Control, Fault
+from drivers.upnp.hosting.control import Control
+from drivers.upnp.hosting.orders import Orders
 from drivers.upnp.hosting.searches import parse_search
-from drivers.upnp.hosting.service import Action
 from drivers.upnp.hosting.subscribers import Subscriptions
+from drivers.upnp.markup import Caps, read
 from drivers.upnp.orders import Describe, Found, Gone, Order, Outcome, Place, Verify
 from drivers.upnp.parts import Link
 from drivers.upnp.seen import SeenTable
 from drivers.upnp.ssdp.packet import Announcement, Kind, parse
 from drivers.upnp.urls import location_at
+from heg.data.door import CommandAnswer
+from heg.data.door import Outcome as Ended
 from heg.model.appliances import CYCLE_SERVICE, GATEWAY_SERVICE
+from heg.model.local_times import time_of_day
 from heg.model.refusals import Refusal
 from tests.drivers.upnp.street import (
     CYCLE_TABLE,
@@ -204,18 +208,47 @@ def _searches() -> Fed:
 
 
 def _orders() -> Fed:
-    async def act(action: Action, arguments: Mapping[str, str], _asked: Asked) -> Mapping[str, str] | Fault:
-        assert set(arguments) <= {"UUID", "Address", "Time", "StartTime", "StopTime", "RegID"}
-        return Fault(402, "as ever")
-
-    control = Control(act)
+    house = _House()
+    orders = Orders(house.now_s, house, list, lambda: None)
+    control = Control(orders.act)
 
     def feed(data: bytes) -> None:
         head, _, body = data.partition(b"\r\n\r\n")
         answer = _at_once(control.post(_asked("POST", head, body)))
         assert answer.status in (200, 400, 415, 500)
+        if answer.body:
+            read(answer.body, Caps())
 
-    return Fed(feed)
+    return Fed(feed, kept=lambda: len(orders._budgets), most_kept=1)
+
+
+class _House:
+    """An `Askers` that knows one appliance and believes nobody; time passes with each question."""
+
+    def __init__(self) -> None:
+        self._now_s = 0.0
+
+    def now_s(self) -> float:
+        self._now_s += 5.0
+        return self._now_s
+
+    def address_of(self, uuid: str) -> str | None:
+        return HOST if uuid == ONE else None
+
+    async def ask(self, uuid: str, command: str, arguments: Mapping[str, object]) -> CommandAnswer:
+        assert uuid == ONE
+        if command == "command.register":
+            assert set(arguments) in ({"kind", "start"}, {"kind", "start", "stop"})
+            assert all(time_of_day(str(arguments[name])) for name in ("start", "stop") if name in arguments)
+        else:
+            assert command == "command.withdraw"
+            number = arguments["id"]
+            assert isinstance(number, int)
+            assert 0 < number < 2**32
+        return CommandAnswer(Ended.DONE, detail={"id": 1})
+
+
+_GRAPHIC = frozenset(map(chr, range(0x21, 0x7F)))
 
 
 def _subscriptions() -> Fed:
@@ -228,7 +261,16 @@ def _subscriptions() -> Fed:
         nonlocal now_s
         now_s += 1.0
         asked = _asked("SUBSCRIBE", data.partition(b"\r\n\r\n")[0], b"")
-        subscriptions.subscribe(asked, now_s, lambda: None)
+        answer = subscriptions.subscribe(asked, now_s, lambda: None)
+        if answer.then is not None:
+            answer.then()
+        subscriptions.changed({"X": str(int(now_s) % 3)})
+        for sid in (*subscriptions.due(now_s, first=True), *subscriptions.due(now_s, first=False)):
+            event = subscriptions.take(sid)
+            assert event is not None
+            assert {place.host for place in event.places} == {HOST}
+            assert all(set(place.target) <= _GRAPHIC for place in event.places)
+            subscriptions.told(event, (200, 412, None)[int(now_s) % 3], now_s)
         subscriptions.unsubscribe(asked)
 
     return Fed(feed, kept=lambda: len(subscriptions) + len(refused), most_kept=1024)
@@ -282,6 +324,10 @@ WAKE = f'Content-Type: text/xml\r\nSOAPACTION: "{GATEWAY_SERVICE}#WakeUpTime"\r\
     f'<u:WakeUpTime xmlns:u="{GATEWAY_SERVICE}"><UUID>{ONE}</UUID><Address>{HOST}</Address>'
     "<Time>07:00:00</Time></u:WakeUpTime>"
 )
+PERIOD = WAKE.replace(b"WakeUpTime", b"NoStandbyPeriod").replace(
+    b"<Time>07:00:00</Time>", b"<StartTime>22:00:00</StartTime><StopTime>05:00:00</StopTime>"
+)
+WITHDRAW = WAKE.replace(b"WakeUpTime", b"Withdraw").replace(b"<Time>07:00:00</Time>", b"<RegID>1</RegID>")
 SEARCH = b'M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: "ssdp:discover"\r\nMX: 2\r\nST: ssdp:all\r\n\r\n'
 CYCLES_TOO = (
     f"<service><serviceType>{CYCLES}</serviceType><controlURL>c</controlURL><eventSubURL>/e</eventSubURL>"
@@ -305,7 +351,7 @@ TARGETS: Mapping[str, Target] = {
         ),
         Target("events", _events, (EVENT, GRANTED), XML_WORDS + HTTP_WORDS),
         Target("searches", _searches, (SEARCH,), HTTP_WORDS),
-        Target("orders", _orders, (WAKE,), XML_WORDS + HTTP_WORDS),
+        Target("orders", _orders, (WAKE, PERIOD, WITHDRAW), XML_WORDS + HTTP_WORDS),
         Target("subscriptions", _subscriptions, (SUBSCRIBE, b"SID: uuid:1\r\n\r\n"), HTTP_WORDS),
     )
 }  # fmt: skip
