@@ -17,9 +17,8 @@ from typing import TypeVar
 
 from heg.control.journal_format import (
     AREA,
-    FILE_SIZE,
+    LARGE_AREA,
     SLOT,
-    SLOTS_PER_AREA,
     Condition,
     Doubt,
     Entry,
@@ -34,6 +33,7 @@ from heg.control.journal_format import (
     encode_area,
     entries_of,
     read_file,
+    used_bytes,
 )
 
 T = TypeVar("T")
@@ -108,13 +108,18 @@ class LeaseJournal:
 
 
 class JournalFile:
-    """The file itself, blocking. Its size is fixed at creation, so that later writes need no room on the disk."""
+    """The file itself, blocking. Its size is fixed at creation, so that later writes need no room on the disk.
+
+    Where so many leases are held at once that they do not fit, a larger one takes its place, once.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._fd: int | None = None
         self._layout = Layout(0, 0, 0)
         self._state = Journalled(Condition.NEW, {})
+        self._area = AREA
+        self._used = [AREA, AREA]
 
     def open(self) -> Journalled:
         """Return what the file says; a damaged one is kept beside it as `*.damaged` and a new one begun."""
@@ -125,7 +130,10 @@ class JournalFile:
             self._path.replace(self._path.with_suffix(".damaged"))
         if layout is None:
             self._create(said)
-        self._layout = layout or Layout(0, 1, 0)
+            return said
+        self._area = len(image) // 2
+        self._used = [used_bytes(image[: self._area]), used_bytes(image[self._area :])]
+        self._layout = layout
         self._fd = os.open(self._path, os.O_RDWR)
         self._turn_area(said)
         return said
@@ -137,10 +145,10 @@ class JournalFile:
         for entry in entries:
             state = apply_entry(state, entry)
         layout = self._layout
-        if layout.next_slot + len(entries) > SLOTS_PER_AREA:
+        if layout.next_slot + len(entries) > self._area // SLOT:
             self._turn_area(state)
             return
-        self._write(layout.area * AREA + layout.next_slot * SLOT, slots)
+        self._write(layout.area, layout.next_slot * SLOT, slots)
         self._state = state
         self._layout = Layout(layout.area, layout.generation, layout.next_slot + len(entries))
 
@@ -151,11 +159,13 @@ class JournalFile:
             self._fd = None
 
     def _create(self, state: Journalled) -> None:
-        """Make a file of full size under another name first, so that a half-made one is never read."""
+        """Make a file of full size that says this, under another name first, so that a half-made one is never read."""
+        entries = entries_of(state)
+        header, body = encode_area(1, entries)
+        area = AREA if len(header + body) < AREA else LARGE_AREA
         fresh = self._path.with_suffix(".new")
         with fresh.open("wb") as file:
-            header, body = encode_area(1, entries_of(state))
-            file.write((header + body).ljust(FILE_SIZE, b"\0"))
+            file.write((header + body).ljust(2 * area, b"\0"))
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(self._path)
@@ -164,21 +174,31 @@ class JournalFile:
             os.fsync(folder)
         finally:
             os.close(folder)
+        self.close()
+        self._fd = os.open(self._path, os.O_RDWR)
+        self._area, self._used = area, [len(header + body), 0]
+        self._state, self._layout = state, Layout(0, 1, len(entries) + 1)
 
     def _turn_area(self, state: Journalled) -> None:
         """Write what is held into the other area: entries first, then the header that puts it in force."""
         area, generation = 1 - self._layout.area, self._layout.generation + 1
         entries = entries_of(state)
         header, body = encode_area(generation, entries)
-        self._write(area * AREA, bytes(SLOT) + body)
-        self._write(area * AREA, header)
+        if SLOT + len(body) >= self._area:
+            self._create(state)
+            return
+        # What stood there before is wiped as far as it went, and no further: flash wears.
+        self._write(area, 0, (bytes(SLOT) + body).ljust(self._used[area], b"\0"))
+        self._write(area, 0, header)
+        self._used[area] = SLOT + len(body)
         self._state = state
         self._layout = Layout(area, generation, len(entries) + 1)
 
-    def _write(self, at: int, content: bytes) -> None:
+    def _write(self, area: int, at: int, content: bytes) -> None:
         if self._fd is None:
             raise OSError("the lease journal is closed; expected open() before the first write")
-        written = os.pwrite(self._fd, content, at)
+        self._used[area] = max(self._used[area], at + len(content))
+        written = os.pwrite(self._fd, content, area * self._area + at)
         if written != len(content):
             raise OSError(f"the lease journal took {written} of {len(content)} bytes")
         os.fdatasync(self._fd)

@@ -1,9 +1,10 @@
 """The bytes of the lease journal: what a slot holds, and what a whole file says (pure; DESIGN.md, Two clocks 4).
 
 The file has a fixed size and is written in place, so that a full disk cannot stop control. It is two areas of 512-byte
-slots; a slot holds one record as `crc32-in-hex record-as-json 0xFF` and is never crossed by a disk sector. 0xFF occurs
-nowhere in UTF-8 text, so the last used slot without it was never finished: a torn tail, which nobody acted upon.
-Whatever else does not check is damage. The first slot of an area is its header; the newest generation is the truth.
+slots, 64 each, or 1024 once more leases are held at a time; a slot holds one record as `crc32-in-hex record-as-json
+0xFF` and is never crossed by a disk sector. 0xFF occurs nowhere in UTF-8 text, so the last used slot without it was
+never finished: a torn tail, which nobody acted upon. Whatever else does not check is damage. The first slot of an area
+is its header; the newest generation is the truth.
 """
 
 import zlib
@@ -18,12 +19,12 @@ from heg.model.leases import Claimant, ReasonCode
 from heg.model.regimes import Regime
 
 SLOT = 512
-SLOTS_PER_AREA = 1024
-"""Room for a lease on each of 512 devices, and as many changes before the other area is filled."""
+SLOTS_PER_AREA = 64
 AREA = SLOT * SLOTS_PER_AREA
 FILE_SIZE = 2 * AREA
-FORMER_FILE_SIZE = 2 * 64 * SLOT
-"""What files had when 61 leases were enough; one of them is read and written anew in the present size."""
+LARGE_AREA = 16 * AREA
+"""Of the file that takes the place of the usual one once more than 61 leases are held: room for 512 and more."""
+LARGE_FILE_SIZE = 2 * LARGE_AREA
 FORMAT = 1
 _END = b"\xff"
 _CRC_DIGITS = 8
@@ -131,15 +132,13 @@ def encode(entry: Entry) -> bytes:
 
 
 def encode_area(generation: int, entries: Iterable[Entry]) -> tuple[bytes, bytes]:
-    """Return (header slot, all other slots) of a fresh area that begins with these entries."""
+    """Return (header slot, slots of these entries) with which a fresh area begins; the rest of it is zeros."""
     header = _slot(msgspec.json.encode(_Header(FORMAT, generation)))
     body = b"".join(encode(entry) for entry in entries)
-    room = AREA - SLOT
-    if len(body) >= room:
-        raise EntryTooLongError(
-            f"expected at most {SLOTS_PER_AREA - 3} leases in the journal, came {len(body) // SLOT}"
-        )
-    return header, body.ljust(room, b"\0")
+    if len(body) >= LARGE_AREA - SLOT:
+        most = LARGE_AREA // SLOT - 3
+        raise EntryTooLongError(f"expected at most {most} leases in the journal, came {len(body) // SLOT}")
+    return header, body
 
 
 def entries_of(state: Journalled) -> tuple[Entry, ...]:
@@ -163,21 +162,25 @@ def apply_entry(state: Journalled, entry: Entry) -> Journalled:
 def read_file(image: bytes) -> tuple[Journalled, Layout | None]:
     """Return what a journal file says and where to go on.
 
-    One without a layout is to be written anew: a damaged one, which still says what it can, and one of the former size.
+    A damaged one has no layout but still says what it can.
     """
     if not image:
         return Journalled(Condition.NEW, {}), None
-    former = len(image) == FORMER_FILE_SIZE
-    size = FORMER_FILE_SIZE // 2 if former else AREA
+    size = LARGE_AREA if len(image) == LARGE_FILE_SIZE else AREA
     areas = [_read_area(image[index * size : (index + 1) * size]) for index in (0, 1)]
     newest = max((0, 1), key=lambda index: areas[index].generation)
     chosen = areas[newest]
-    damaged = len(image) not in (FILE_SIZE, FORMER_FILE_SIZE)
+    damaged = len(image) not in (FILE_SIZE, LARGE_FILE_SIZE)
     damaged = damaged or chosen.generation == 0 or any(area.damaged for area in areas)
     if damaged:
         hands_off = any(area.state.hands_off for area in areas)
         return Journalled(Condition.DAMAGED, _union(areas), hands_off, doubt=True), None
-    return chosen.state, None if former else Layout(newest, chosen.generation, chosen.next_slot)
+    return chosen.state, Layout(newest, chosen.generation, chosen.next_slot)
+
+
+def used_bytes(area: bytes) -> int:
+    """Return how far an area is written, in whole slots; behind that it is zeros."""
+    return -(-len(area.rstrip(b"\0")) // SLOT) * SLOT
 
 
 def fits(lease: HeldLease) -> bool:
@@ -228,7 +231,7 @@ def _crc_holds(body: bytes) -> bool:
 
 def _read_area(area: bytes) -> _Area:
     state = Journalled(Condition.CLEAN, {})
-    slots = [area[at : at + SLOT] for at in range(0, len(area), SLOT)]
+    slots = [area[at : at + SLOT] for at in range(0, used_bytes(area), SLOT)]
     used = [index for index, slot in enumerate(slots) if slot.strip(b"\0")]
     if not used or used[0] != 0:
         # No header: an area that was being filled when the power went, or was never used. Nobody acted upon it.

@@ -10,7 +10,7 @@ from heg.control.journal import JournalFile, LeaseJournal
 from heg.control.journal_format import (
     AREA,
     FILE_SIZE,
-    FORMER_FILE_SIZE,
+    LARGE_FILE_SIZE,
     SLOT,
     Condition,
     Doubt,
@@ -23,7 +23,6 @@ from heg.control.journal_format import (
     Taken,
     apply_entry,
     encode,
-    encode_area,
     read_file,
 )
 from heg.model.leases import Claimant, ReasonCode
@@ -154,8 +153,8 @@ def test_one_flipped_bit_never_hides_a_lease(
 @settings(max_examples=100, deadline=None)
 @given(
     st.binary(max_size=3 * SLOT)
-    | st.binary(min_size=1, max_size=64).map(lambda b: (b * FORMER_FILE_SIZE)[:FORMER_FILE_SIZE])
     | st.binary(min_size=1, max_size=64).map(lambda b: (b * FILE_SIZE)[:FILE_SIZE])
+    | st.binary(min_size=1, max_size=64).map(lambda b: (b * LARGE_FILE_SIZE)[:LARGE_FILE_SIZE])
 )
 def test_any_bytes_are_read_without_an_error(image: bytes) -> None:
     said, layout = read_file(image)
@@ -163,19 +162,25 @@ def test_any_bytes_are_read_without_an_error(image: bytes) -> None:
     assert layout is None
 
 
-def test_a_file_of_the_former_size_is_read_and_written_anew(tmp_path: Path) -> None:
+def test_where_more_leases_are_held_than_fit_a_larger_file_takes_its_place(tmp_path: Path) -> None:
     path = tmp_path / "leases.journal"
-    held = [Taken(lease(f"device {number}")) for number in range(61)]
-    area = b"".join(encode_area(3, [HandsOff(True), *held]))[: FORMER_FILE_SIZE // 2]
-    path.write_bytes(area + bytes(FORMER_FILE_SIZE // 2))
+    held: list[Entry] = [Taken(lease(f"device {number}")) for number in range(60)]
+    write_all(path, [HandsOff(True), *held])
+    assert path.stat().st_size == FILE_SIZE
     file = JournalFile(path)
     said = file.open()
-    assert (said.condition, said.doubt, said.hands_off, len(said.held)) == (Condition.CLEAN, False, True, 61)
-    file.append([Taken(lease(f"appliance {number}")) for number in range(400)])
+    assert (said.condition, said.doubt, said.hands_off, len(said.held)) == (Condition.CLEAN, False, True, 60)
+    for start in range(0, 452, 113):
+        file.append([Taken(lease(f"appliance {start + number}")) for number in range(113)])
+        said, _ = read_file(path.read_bytes())
+        assert (said.condition, len(said.held)) == (Condition.CLEAN, 60 + start + 113)
+    for number in range(2000):
+        file.append([Released(f"appliance {number % 452}")])
     file.close()
     again = JournalFile(path)
-    assert len(again.open().held) == 461
-    assert path.stat().st_size == FILE_SIZE
+    said = again.open()
+    assert (said.condition, said.hands_off, len(said.held)) == (Condition.CLEAN, True, 60)
+    assert path.stat().st_size == LARGE_FILE_SIZE
     again.close()
 
 
