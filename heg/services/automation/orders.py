@@ -8,11 +8,11 @@ from heg.data.door import CommandAnswer, Door, Outcome
 from heg.model.appliances import Importance, UtilityOrder
 from heg.model.instance import ANY, Location
 from heg.model.leases import Reason, ReasonCode
-from heg.model.policy import Stakeholder
+from heg.model.policy import Role, Stakeholder
 from heg.model.refusals import Refusal, RefusalCode
 from heg.runtime.clock import Clock
 from heg.services.automation.saying import Wanted
-from heg.services.automation.settings import AutomationSettings
+from heg.services.automation.settings import AutomationSettings, Strategy
 from heg.services.automation.sight import Appliance
 from heg.services.automation.utility_words import read_order
 
@@ -27,6 +27,9 @@ class UtilityOrders:
 
     def __init__(self, door: Door, clock: Clock, settings: AutomationSettings) -> None:
         self._door, self._clock, self._settings = door, clock, settings
+        for place, order in self._holding().items():
+            if settings.strategy is not Strategy.FULL or not settings.lets_named(order.who):
+                door.write("utility.order", place, replace(order, active=False))
 
     def active(self, appliances: Mapping[str, Appliance]) -> dict[str, UtilityOrder]:
         """Return the orders that hold now, by appliance: one for all, and over it those for a single one."""
@@ -65,7 +68,8 @@ class UtilityOrders:
         if order is None:
             return self._release(who, device)
         named = [device] if device else sorted(appliances)
-        whys = {name: _why_not(appliances.get(name), held.get(name)) for name in named}
+        taken_by_dso = self._held_by_dso(who, appliances)
+        whys = {name: _why_not(appliances.get(name), held.get(name) or taken_by_dso.get(name)) for name in named}
         taken = [name for name, why in whys.items() if why is None]
         refusals = [why for why in whys.values() if why is not None]
         if not taken:
@@ -89,6 +93,13 @@ class UtilityOrders:
             if name not in held:
                 found[name] = wants.setdefault(id(order), self._want(order))
         return found
+
+    def _held_by_dso(self, who: Stakeholder, appliances: Mapping[str, Appliance]) -> dict[str, str]:
+        """What the network operator ordered nobody else overrules."""
+        if who.role in (Role.DSO, Role.CUSTOMER):
+            return {}
+        orders = self.active(appliances)
+        return {name: f"{one.who} has ordered {name}" for name, one in orders.items() if one.who.startswith(Role.DSO)}
 
     def _want(self, order: UtilityOrder) -> Wanted:
         text = f"{order.who} wants it {order.power_state} until {self._clock_time(order.until)}."

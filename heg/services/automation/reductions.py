@@ -22,7 +22,7 @@ from heg.model.shedding import ALWAYS_ROOM, ShedBook, Sheddable, SheddingRules, 
 from heg.runtime.clock import Clock
 from heg.services.automation.meter import Meter
 from heg.services.automation.saying import CLAIM_S, Wanted
-from heg.services.automation.settings import AutomationSettings
+from heg.services.automation.settings import AutomationSettings, Strategy
 from heg.services.automation.sight import Appliance
 from heg.services.automation.utility_words import read_reduction
 
@@ -53,6 +53,7 @@ class Reductions:
         self._patience_s = max(15.0, 5.0 * settings.timings.cycle_s)
         self._over_since_s: float | None = None
         self._shed_why: dict[str, Wanted] = {}
+        self._end_unwanted()
         self._book = ShedBook.resumed(self._left_shed())
         self._begun_s = clock.monotonic_s()
 
@@ -67,6 +68,18 @@ class Reductions:
         found = (one.value for one in self._door.latest_all("reduction", Location(self._settings.unit, UTILITY, ANY)))
         holding = (one for one in found if isinstance(one, LoadReduction) and one.active and now < one.until)
         return tuple(sorted(holding, key=lambda one: one.max_import_kw))
+
+    def _end_unwanted(self) -> None:
+        """The owner's strategy may have changed since they were taken."""
+        settings = self._settings
+        for instance in self._door.latest_all("reduction", Location(settings.unit, UTILITY, ANY)):
+            record = instance.value
+            if isinstance(record, LoadReduction) and record.active and self._clock.utc() < record.until:
+                if settings.strategy is Strategy.OFF or not settings.lets_named(record.who):
+                    self._door.write("reduction", instance.location, replace(record, active=False))
+                elif instance.sequence == 0:
+                    # Control believes what this service of this run says.
+                    self._door.write("reduction", instance.location, record)
 
     # What is asked.
 

@@ -32,6 +32,8 @@ _LAST = "last"
 _PARTS_EACH = 16
 _CONFIRM_MARGIN_S = 60.0
 _READ_EVERY_S = 60.0
+_ATTACHED_WITHIN_S = 120.0
+"""So long, and the margin, one may take to be attached after a start of the gateway."""
 _DAY = timedelta(hours=25)
 """A day of the longest kind: no time of day lies further ahead."""
 _CLOCK_SET = timedelta(minutes=1)
@@ -132,7 +134,7 @@ class Registrations:
         if appliance is not None and appliance.on:
             self._end(kept, RequestState.DONE, "It is on.")
             return None
-        settle_s = 0.0 if appliance is None else appliance.capability.settle_s
+        settle_s = _ATTACHED_WITHIN_S if appliance is None else appliance.capability.settle_s
         if self._clock.monotonic_s() - kept.begun_s > settle_s + _CONFIRM_MARGIN_S:
             why = "it is not attached" if appliance is None else "it has not come on"
             self._fail(kept, appliance, f"Woken for {settle_s + _CONFIRM_MARGIN_S:.0f} s, but {why}.")

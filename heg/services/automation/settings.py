@@ -81,4 +81,8 @@ class AutomationSettings:
 
     def lets(self, stakeholder: Stakeholder) -> bool:
         """Tell whether the owner's strategy names this one; the owner needs no leave."""
-        return stakeholder == CUSTOMER or not self.who or not self.who.isdisjoint((str(stakeholder), stakeholder.role))
+        return stakeholder == CUSTOMER or self.lets_named(str(stakeholder))
+
+    def lets_named(self, who: str) -> bool:
+        """Tell the same of one whom a record names."""
+        return who == str(CUSTOMER) or not self.who or not self.who.isdisjoint((who, who.partition(":")[0]))

@@ -399,7 +399,7 @@ async def test_a_lost_one_is_waited_for_and_a_removed_one_fails(clock: Clock) ->
         assert "not attached" in house.registration("pc").text
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("rwsx"), st.integers(0, 23), st.integers(1, 20)), max_size=12))
 def test_numbers_are_unique_whatever_happens(steps: list[tuple[str, int, int]]) -> None:
     @stepped

@@ -21,7 +21,7 @@ from heg.model.rights import PolicyBook, Rule, Scope
 from heg.runtime.clock import Clock
 from heg.services.automation.settings import ApplianceRule, Strategy
 from heg.services.automation.utility_words import read_order, read_reduction
-from tests.services.automation.scene import OFF, ON, STANDBY, UNIT, Scene, scene
+from tests.services.automation.scene import OFF, ON, STANDBY, UNIT, Scene, scene, settings
 from tests.support.stepped import START_UTC, stepped
 
 NORTH, SUN = Stakeholder(Role.DSO, "north"), Stakeholder(Role.SUPPLIER, "sun")
@@ -317,6 +317,39 @@ async def test_all_that_need_not_run_are_told_with_one_order(clock: Clock) -> No
         await clock.sleep(1)
         assert house.claim("tank", UTILITY) is None
         assert (await order(house.owner, "tank", release=True)).outcome is Outcome.REFUSED
+
+
+@stepped
+async def test_what_the_network_operator_ordered_no_supplier_overrules(clock: Clock) -> None:
+    async with scene(clock, strategy=Strategy.FULL) as house:
+        furnish(house)
+        north, sun = let_in(house, NORTH, SUN)
+        assert (await order(sun, "tank", power_state="on", minutes=30)).outcome is Outcome.DONE
+        assert (await order(north, "tank", power_state="off", minutes=30)).outcome is Outcome.DONE
+        refused = await order(sun, "tank", power_state="on", minutes=30)
+        assert "dso:north has ordered tank" in str(refused.refusal)
+
+
+@stepped
+async def test_a_strategy_that_changes_ends_what_it_no_longer_lets(clock: Clock, tmp_path: Path) -> None:
+    async with scene(clock, tmp_path / "store.sqlite", strategy=Strategy.FULL) as house:
+        furnish(house)
+        [north] = let_in(house, NORTH)
+        await reduce(north, 4.5)
+        await order(north, "tank", power_state="off", minutes=30)
+        house.settings = settings(strategy=Strategy.REDUCE)
+        await house.restart()
+        assert house.claim("tank", UTILITY) is None
+        kept = house.owner.latest("reduction", Location("home", "utility", "dso.north"))
+        assert kept is not None
+        assert isinstance(kept.value, LoadReduction)
+        assert (kept.value.active, kept.sequence > 0) == (True, True)
+        house.settings = settings(strategy=Strategy.REDUCE, who=frozenset({"supplier"}))
+        await house.restart()
+        ended = house.owner.latest("reduction", Location("home", "utility", "dso.north"))
+        assert ended is not None
+        assert isinstance(ended.value, LoadReduction)
+        assert not ended.value.active
 
 
 @stepped
