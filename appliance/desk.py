@@ -106,7 +106,7 @@ class ApplianceDesk:
     def join(self, body: Body, audience: Audience) -> None:
         """Begin to work, with a body and with somebody to tell; what was kept goes on."""
         self._body, self._audience = body, audience
-        self._arm()
+        self._changed()  # a cycle that waited before there was anybody to tell: its begin is news only to who knows it
 
     async def close(self) -> None:
         """End: nothing is done any more by itself."""

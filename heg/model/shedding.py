@@ -126,8 +126,12 @@ def decide(
 
 
 def reachable_kw(appliances: Iterable[Sheddable], book: ShedBook, now_s: float, rules: SheddingRules) -> float:
-    """Return how many kW shedding could take away now, of those that are on and may be shed."""
-    return math.fsum(_draw_kw(one, rules) for one in _candidates(list(appliances), book, now_s, rules))
+    """Return how many kW shedding can take off what the meter shows now: of those that may go, and of those that were
+    told to and do not show yet.
+    """
+    known = {one.name: one for one in appliances}
+    could_kw = math.fsum(_draw_kw(one, rules) for one in _candidates(known.values(), book, now_s, rules))
+    return could_kw + _on_its_way_kw(Told.SHED, known, book, now_s, rules)
 
 
 # Shedding.

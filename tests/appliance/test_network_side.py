@@ -7,6 +7,7 @@ import contextlib
 import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import pytest
 
@@ -161,6 +162,23 @@ async def test_events_tell_everything_first_then_only_what_changed(clock: Clock)
         assert headers[""] == "NOTIFY /cb HTTP/1.1"
         assert (headers["nt"], headers["nts"]) == ("upnp:event", "upnp:propchange")
         assert headers["sid"] == subscribed.headers["sid"]
+
+
+@stepped
+async def test_a_cycle_that_waited_before_the_network_was_there_is_told_first_and_its_begin_after(clock: Clock) -> None:
+    ground = Ground(port=SSDP_PORT)
+    identity = Identity(UUID, "Washer", maker="Maker", model="W 1", serial="S-1")
+    one = SimulatedAppliance(identity, ground, clock, Place(ADDRESS, 0, 1800))
+    await one.load(Cycle("wash-7", "Eco", CycleCurve((2.0, 0.5)), None, clock.utc() + timedelta(hours=8)))
+    await one.start()
+    async with Listener() as listener:
+        await subscribe(one, listener, "/cycle/events")
+        await clock.sleep(1)
+        await one.desk.order(PowerState.ON)
+        await clock.sleep(1)
+        assert listener.told() == [(0, {"CycleId": "wash-7"}), (1, {"CycleId": ""})]
+    await one.stop()
+    ground.close()
 
 
 @stepped

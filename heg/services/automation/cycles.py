@@ -164,7 +164,7 @@ class OfferedCycles:
         start = self._starts.get(appliance.name)
         if start is None or start.offer != record.offer:
             start = self._starts[appliance.name] = _Start(record.offer, now_s, now_s)
-        if appliance.on and now_s - max(start.told_s, appliance.since_s) >= _AGAIN_S:
+        if appliance.on and now_s - max(start.told_s, appliance.since_s) >= start.turn * _AGAIN_S:
             start.told_s, start.turn = now_s, start.turn + 1
         what = f"cycle {record.offer}" if record.offer else "cycle"
         text = f"Its {what} begins as planned; over by {self._clock_time(record)}."
