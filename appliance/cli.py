@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     keep = commands.add_parser("keep-awake", help="asks the gateway not to put it to sleep between two times")
     keep.add_argument("start", metavar="HH:MM:SS")
     keep.add_argument("stop", metavar="HH:MM:SS")
+    commands.add_parser("asked", help="what it asked of the gateway and still stands, by number")
     withdraw = commands.add_parser("withdraw", help="takes back what it asked of the gateway")
     withdraw.add_argument("id", metavar="NUMBER")
     return parser
@@ -162,7 +163,11 @@ def _print(command: str, answer: dict[str, Any], *, as_json: bool) -> None:
         case "gateway":
             print(f"the energy gateway is at {answer['address']} ({answer['uuid']})")
         case "wake-me" | "keep-awake":
-            print(f"registered as number {answer.get('RegID', '?')}; take it back: heg-appliance withdraw NUMBER")
+            number = answer.get("RegID", "?")
+            print(f"registered as number {number}; take it back: heg-appliance withdraw {number}")
+        case "asked":
+            numbers = ", ".join(answer["numbers"])
+            print(f"registered with the gateway: {numbers}" if numbers else "nothing is registered with the gateway")
         case _:
             print("done")
 

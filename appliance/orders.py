@@ -37,6 +37,7 @@ class Orders:
             "gateway": self._gateway,
             "wake-me": self._wake_me,
             "keep-awake": self._keep_awake,
+            "asked": self._asked,
             "withdraw": self._withdraw,
         }
 
@@ -112,6 +113,10 @@ class Orders:
     async def _keep_awake(self, more: Mapping[str, str]) -> Mapping[str, Any]:
         times = {"StartTime": _clock(more, "start"), "StopTime": _clock(more, "stop")}
         return await self._gateways.ask(self._upnp, "NoStandbyPeriod", times)
+
+    async def _asked(self, _: Mapping[str, str]) -> Mapping[str, Any]:
+        listed = (await self._gateways.ask(self._upnp, "X_ListRegistrations", {})).get("X_RegIDs", "")
+        return {"numbers": [one for one in listed.split(",") if one.isascii() and one.isdigit()]}
 
     async def _withdraw(self, more: Mapping[str, str]) -> Mapping[str, Any]:
         number = more.get("id", "")

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 LOOK_AT_NETWORK_S = 3.0
 _STATE_WITHIN_S = 5.0
+_TRY_AGAIN_S = 5.0
 _GOODBYE_WITHIN_S = 1.5
 _AGAIN = Backoff(1.0, 2.0, 30.0)
 
@@ -73,10 +74,10 @@ class Program:
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; then say goodbye. Raises OSError where the socket's path cannot be had."""
         self.desk.join(self.body, self.upnp)
-        self._supervisor.start("body", self.body.run, restart=_AGAIN)
+        self._supervisor.start("body", lambda: self._kept_up("its state cannot be watched", self.body.run))
         self._supervisor.start("network", self._stay_on_network, restart=_AGAIN)
         talk = TalkSocket(Path(self._config.socket), self._orders.answer)
-        self._supervisor.start("socket", talk.run, restart=_AGAIN)
+        self._supervisor.start("socket", lambda: self._kept_up("nobody can ask it here", talk.run))
         self._manager.ready()
         try:
             await stop.wait()
@@ -88,6 +89,19 @@ class Program:
             await self.desk.close()
             await self.gateways.close()
             self._ground.close()
+
+    async def _kept_up(self, without: str, run: Callable[[], Awaitable[None]]) -> None:
+        """Run what the machine may lack for a while, again and again; what is missing is said once."""
+        said = ""
+        while True:
+            begun_s = self._clock.monotonic_s()
+            try:
+                await run()
+            except OSError as error:
+                lacks = self._clock.monotonic_s() - begun_s < _TRY_AGAIN_S
+                (logger.debug if lacks and said == str(error) else logger.warning)("%s: %s", without, error)
+                said = str(error)
+            await self._clock.sleep(_TRY_AGAIN_S)
 
     async def _stay_on_network(self) -> None:
         for _ in range(round(_STATE_WITHIN_S / 0.05)):  # it is not announced before it knows what it is

@@ -24,7 +24,7 @@ _MOST_DESCRIPTORS = 8
 OnSignal = Callable[[Sequence[Any]], None]
 
 
-class BusError(Exception):
+class BusError(OSError):
     """The bus cannot be reached, or who was called refused; `name` as D-Bus names errors, empty: the bus itself."""
 
     def __init__(self, name: str, text: str) -> None:

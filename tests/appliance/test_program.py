@@ -170,6 +170,7 @@ def test_it_asks_the_gateway_and_takes_back_what_it_asked(tmp_path: Path) -> Non
         {"do": "wake-me", "at": "06:30:00"},
         {"do": "keep-awake", "start": "22:00:00", "stop": "23:00:00"},
         {"do": "withdraw", "id": "1"},
+        {"do": "asked"},
         {"do": "withdraw", "id": "9"},
     ]
     said: list[dict[str, Any]] = []
@@ -186,11 +187,12 @@ def test_it_asks_the_gateway_and_takes_back_what_it_asked(tmp_path: Path) -> Non
 
     with a_gateway() as street:
         street.loop(main)
-    found, woken, kept, withdrawn, unknown = said
+    found, woken, kept, withdrawn, open_, unknown = said
     assert found["ok"]["address"] == "10.77.0.1"
     assert woken == {"ok": {"RegID": "1"}}
     assert kept == {"ok": {"RegID": "2"}}
     assert "ok" in withdrawn
+    assert open_ == {"ok": {"numbers": ["2"]}}
     assert "the gateway refused (803)" in unknown["error"]["text"]
 
 
