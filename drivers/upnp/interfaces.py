@@ -49,7 +49,10 @@ def _take(
 
 
 class InterfaceChanges:
-    """Waits until something about interfaces or addresses has changed, and a little longer until it stands."""
+    """Waits until something about interfaces or addresses has changed, and a little longer until it stands.
+
+    Raises InterfaceError where netlink is not let through.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -79,7 +82,10 @@ class InterfaceChanges:
 
 
 def _open(groups: int) -> socket.socket:
-    kernel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+    try:
+        kernel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+    except OSError as error:
+        raise InterfaceError(f"netlink is not let through (RestrictAddressFamilies?): {error}") from error
     try:
         kernel.bind((0, groups))
     except OSError:
