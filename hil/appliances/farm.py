@@ -8,8 +8,9 @@ import socket
 import struct
 from collections.abc import Callable, Mapping
 
-from appliance.upnp.ground import Ground
-from appliance.upnp.ssdp import PORT
+from appliance.gateway import Gateways
+from appliance.upnp.ground import Ground, Peer
+from appliance.upnp.ssdp import PORT, Heard
 from heg.runtime.clock import Clock
 from hil.appliances.handle import ApplianceHandle
 from hil.appliances.magic import WAKE_PORT, MagicEar
@@ -29,11 +30,13 @@ class Farm:
     ) -> None:
         if len(wanted) > MOST:
             raise ValueError(f"{len(wanted)} appliances: expected at most {MOST}")
-        self.ground = Ground(port=PORT)
+        self.gateways = Gateways(clock)
+        """Which gateways the appliances have heard of."""
+        self.ground = Ground(port=PORT, on_heard=self._heard)
         self._ear: MagicEar | None = None
         self._block: socket.socket | None = None
         self.handles = {
-            name: ApplianceHandle(name, settings, self.ground, self._listening, (house, now_s), clock)
+            name: ApplianceHandle(name, settings, (self.ground, self.gateways), self._listening, (house, now_s), clock)
             for name, settings in wanted.items()
         }
 
@@ -52,6 +55,7 @@ class Farm:
         for handle in self.handles.values():
             await handle.stop()
         self.ground.close()
+        await self.gateways.close()
         if self._ear is not None:
             self._ear.close()
         if self._block is not None:
@@ -62,6 +66,9 @@ class Farm:
         """Return an address next to the last one's, at which nobody of ours is: where one can move to."""
         taken = {ipaddress.ip_address(handle.address) for handle in self.handles.values()}
         return str(max(taken, key=int) + 1)
+
+    def _heard(self, heard: Heard, peer: Peer) -> None:
+        self.gateways.heard(heard, peer)
 
     def _listening(self) -> MagicEar:
         if self._ear is None:

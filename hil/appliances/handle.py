@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from appliance.faults import Fault
+from appliance.gateway import Gateways
 from appliance.judging import Judge, Rule
 from appliance.model import Kind
 from appliance.simulated import SimulatedAppliance
@@ -33,7 +34,7 @@ class ApplianceHandle:
         self,
         name: str,
         settings: ApplianceSettings,
-        ground: Ground,
+        network: tuple[Ground, Gateways],
         ear: Callable[[], MagicEar],
         truth: tuple[House, Callable[[], float]],
         clock: Clock,
@@ -42,6 +43,7 @@ class ApplianceHandle:
         self.settings = settings
         self.heard: list[tuple[float, PowerState]] = []
         """When (real UTC seconds of the clock) it took which state, whoever brought it there."""
+        ground, self._gateways = network
         self._ground = ground
         self._ear = ear
         self._house, self._now_s = truth
@@ -209,6 +211,10 @@ class ApplianceHandle:
     async def is_unloaded(self) -> None:
         """A person takes the programme back."""
         await self.simulated.load(None)
+
+    async def asks(self, action: str, **arguments: str) -> dict[str, str]:
+        """It asks the gateway for something, such as WakeUpTime; returns the results. Raises GatewayError."""
+        return await self._gateways.ask(self.simulated.upnp, action, arguments)
 
     def falls_asleep(self) -> None:
         """It goes to standby by itself, with its network where it sleeps."""

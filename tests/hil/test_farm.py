@@ -13,7 +13,7 @@ from heg.model.appliances import PowerState
 from heg.runtime.clock import Clock
 from hil.appliances.farm import card_of
 from hil.appliances.handle import ApplianceHandle
-from hil.appliances.settings import ApplianceSettings
+from hil.appliances.settings import ApplianceSettings, CycleSettings
 from hil.appliances.trouble import Corruption
 from hil.desk import status, status_line
 from hil.devices.meter import MeterSettings
@@ -180,9 +180,13 @@ async def test_subscribers_see_gaps_and_a_pressed_button(clock: Clock) -> None:
 
 @stepped
 async def test_a_loaded_programme_is_offered_runs_its_curve_and_leaves_standby(clock: Clock) -> None:
-    washer = ApplianceSettings(ApplianceConfig(standby_kw=0.0, lag_s=0.0))
-    async with Rig(planned(washer=washer), clock) as rig:
+    loaded = CycleSettings((1.0,), name="eco")
+    washer = ApplianceSettings(ApplianceConfig(standby_kw=0.0, lag_s=0.0), cycle=loaded)
+    async with Rig(planned(washer=washer), clock) as rig, Listener() as listener:
         one = rig.appliances["washer"]
+        head = {"CALLBACK": listener.callback, "NT": "upnp:event", "TIMEOUT": "Second-3600"}
+        assert (await ask(one.simulated.upnp.location, "SUBSCRIBE", "/cycle/events", head)).status == 200
+        await rig.after(1)
         table = {
             "fault": "load",
             "device": "washer",
@@ -193,9 +197,11 @@ async def test_a_loaded_programme_is_offered_runs_its_curve_and_leaves_standby(c
         }
         await apply(rig, fault_of(table))
         offered = await call(one.simulated.upnp.location, "GetCycle", urn="urn:heg-energy:service:CycleOffer:1")
-        assert (offered.result("PowerCurve"), offered.result("CycleId")) == ("2000,500", "eco-1")
+        assert (offered.result("PowerCurve"), offered.result("CycleId")) == ("2000,500", "eco-2")
         await rig.after(600)
         assert (await ordered(one, "OperationOn")).status == 200
+        await rig.after(1)
+        assert listener.told() == [(seq, {"CycleId": name}) for seq, name in enumerate(("eco-1", "eco-2", ""))]
         await rig.after(60)
         assert one.power_kw == pytest.approx(2.0)
         assert (await ordered(one, "OperationOff")).error_code == 802

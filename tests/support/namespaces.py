@@ -197,6 +197,9 @@ def network(name: str, *, multicast_on_loopback: bool = False) -> Iterator[Netwo
         net.ip(f"link set lo up multicast {'on' if multicast_on_loopback else 'off'}")
         if multicast_on_loopback:
             net.ip("route add 224.0.0.0/4 dev lo")
+            net.run(
+                "ip", "-6", "route", "add", "multicast", "ff00::/8", "dev", "lo", "table", "local"
+            )  # if it knows v6
         yield net
     finally:
         os.close(descriptor)
