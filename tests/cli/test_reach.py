@@ -80,7 +80,8 @@ def test_status_loads_no_server_no_loop_and_little_else() -> None:
 @pytest.mark.system
 def test_watching_ends_at_ctrl_c_without_a_word() -> None:
     with plain_gateway() as behind:
-        command = [sys.executable, "-m", "heg", "watch", "--json", "--host", f"127.0.0.1:{behind.served.port}"]
+        watch = [sys.executable, "-m", "heg", "watch", "--json", "--host", f"127.0.0.1:{behind.served.port}"]
+        command = ["env", "--default-signal=INT", *watch]  # tests that run in the background ignore it
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment

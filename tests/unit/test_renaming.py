@@ -26,7 +26,7 @@ async def test_a_name_changed_by_hand_takes_its_history_along(clock: Clock, tmp_
         before, known = tasks(), await minutes_of(owner, "battery")
         write(owner.file, owner.file.read_text().replace("[device.battery]", "[device.akku]"))
         await owner.house.until(lambda: owner.house.actuator("akku").state == "confirmed", within_s=20)
-        assert exchanged(before) <= {"vehicle", "accounting", "planning"}
+        assert exchanged(before) <= {"automation", "vehicle", "accounting", "planning"}
         assert set(owner.house.state["devices"]) == {"meter", "pv", "akku"}
         assert await minutes_of(owner, "akku") >= known >= 3
         assert await minutes_of(owner, "battery") == 0
