@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from tests.cli.test_cli import answers, config, heg, page_of, port, running
+from tests.cli.test_cli import ROOT, answers, config, heg, page_of, port, running
+from tests.support.namespaces import needs, needs_networks, program, wired
 from tests.support.processes import free_port, wait_until
+from tests.support.sockets import differences, heard_by
 
 __all__ = ["config", "port"]
 
@@ -29,19 +32,36 @@ def test_with_appliances_it_listens_for_them_too(config: Path) -> None:
     section = f'\n[upnp]\ninterfaces = ["lo"]\nport = {ports[0]}\nsearch_port = {ports[1]}\n'
     config.write_text(config.read_text() + section)
     said = json.loads(heg("sockets", "--config", config, "--json").stdout)
-    wanted = {(one["protocol"], one["host"], one["port"]) for one in said}
     with running(config) as process:
         assert answers(page_of(process))
-        # Its own addresses are not known before it runs; groups are heard only where loopback has multicast.
-        opened = {("tcp", "*", ports[0]), ("udp", "*", ports[1])}
-        wait_until(lambda: any_address(listening(process)) >= opened, "it listens for appliances")
-        assert wanted - {("udp", "*", 1900)} <= any_address(listening(process)) | listening(process)
-        assert any_address(listening(process)) <= {(kind, "*", port) for kind, _, port in wanted}
+        # Groups are heard only where loopback has multicast.
+        opened = {("tcp", "127.0.0.1", ports[0]), ("udp", "127.0.0.1", ports[1])}
+        wait_until(lambda: listening(process) >= opened, "it listens for appliances")
+        assert differences(said, listening(process)) == []
         assert all(host.startswith(("127.", "::1", "ff0", "239.")) for _, host, _ in listening(process))
 
 
-def any_address(found: set[tuple[str, str, int]]) -> set[tuple[str, str, int]]:
-    return {(protocol, "*", port) for protocol, _, port in found}
+@needs_networks
+@needs("ss")
+@pytest.mark.system
+def test_on_a_link_the_kernel_says_what_the_table_says(config: Path) -> None:
+    config.write_text(config.read_text() + "\n[upnp]\n")
+    said = json.loads(heg("sockets", "--config", config, "--json").stdout)
+    with wired() as (gateway, _street):
+        command = (sys.executable, "-m", "heg", "run", "--config", config)
+        process = gateway.start(*command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            wanted = {(one["protocol"], one["port"]) for one in said}
+
+            def heard() -> set[tuple[str, str, int]]:
+                return heard_by(gateway.says(program("ss"), "-Htuln"))
+
+            wait_until(lambda: {(kind, port) for kind, _, port in heard()} == wanted, "it listens on its link")
+            assert differences(said, heard()) == []
+            assert {host for kind, host, port in heard() if (kind, port) == ("udp", 1900)} >= {"239.255.255.250"}
+        finally:
+            process.terminate()
+            process.wait(20)
 
 
 def listening(process: subprocess.Popen[str]) -> set[tuple[str, str, int]]:
