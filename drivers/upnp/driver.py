@@ -15,7 +15,7 @@ from drivers.upnp.discovery import Discovery
 from drivers.upnp.fetching import Fetcher, new_session
 from drivers.upnp.hosting.gateway import GatewayDevice
 from drivers.upnp.hosting.identity import gateway_uuid, machine_id
-from drivers.upnp.hosting.reach import OneByOne, OnLinks
+from drivers.upnp.hosting.reach import OnLinks, Reach
 from drivers.upnp.parts import Link
 from drivers.upnp.server import HttpServer, events_to
 from drivers.upnp.wake import SecureOn, Waker
@@ -61,9 +61,9 @@ class Whole:
         device = GatewayDevice(context, uuid, appliances, self._refused)
         routes = (*device.routes(), events_to(appliances))
         server = HttpServer(context.clock, config.port, routes, self._refused)
-        reach = OneByOne(self.discovery.network, map(target_of, config.search_targets))
-        advertiser = device.advertiser(reach, server)
-        self.discovery.network.add_announcer(OnLinks(reach, server, advertiser))
+        network = self.discovery.network
+        advertiser = device.advertiser(Reach(network, server, map(target_of, config.search_targets)), server)
+        network.add_announcer(OnLinks(network, server, advertiser))
         self.parts: tuple[Part, ...] = (server, appliances, device, advertiser)
         context.on_scan(PROTOCOL, self.scan)
         context.on_refusals(PROTOCOL, self._refusals)

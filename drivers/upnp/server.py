@@ -8,7 +8,7 @@ import asyncio
 import logging
 import socket
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 from aiohttp import web
@@ -38,6 +38,15 @@ class HttpServer:
         self._changed = asyncio.Event()
         self._listening: dict[_Key, asyncio.Server] = {}
         self._told: set[str] = set()
+        self._hooks: list[Callable[[], None]] = []
+
+    def on_change(self, hook: Callable[[], None]) -> None:
+        """Have a hook called when it listens somewhere else than before."""
+        self._hooks.append(hook)
+
+    def is_on(self, link: Link) -> bool:
+        """Tell whether it listens on a link now."""
+        return _key(link) in self._listening
 
     @property
     def places(self) -> frozenset[_Key]:
@@ -76,6 +85,7 @@ class HttpServer:
             await server.shutdown(real_span(self._clock, _GOODBYE_S))
 
     async def _reconcile(self, server: web.Server, care: Care) -> bool:
+        before = self.places
         for key in self._listening.keys() - self._wanted:
             self._listening.pop(key).close()
         for key in sorted(self._wanted - self._listening.keys()):
@@ -90,6 +100,9 @@ class HttpServer:
             self._listening[key] = await asyncio.get_running_loop().create_server(
                 lambda: Doorman(care, lambda: Connection(server, asyncio.get_running_loop(), care)), sock=opened
             )
+        if self.places != before:
+            for hook in self._hooks:
+                hook()
         return bool(self._wanted - self._listening.keys())
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:

@@ -70,7 +70,7 @@ class Advertiser:
         if search is None:
             self._refused["search_malformed"] += 1
             return
-        wanted = self._presence.wanted(search.target)
+        wanted = self._presence.wanted(search.target) if link in self._told else ()
         if not wanted:
             return
         key = (link, source, search.target)

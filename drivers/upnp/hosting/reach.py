@@ -8,16 +8,19 @@ from drivers.upnp.parts import Datagrams, Link
 from drivers.upnp.server import HttpServer
 
 
-class OneByOne:
-    """`Datagrams` for which everybody on loopback, where multicast is off, is the targets that are searched there."""
+class Reach:
+    """`Datagrams` of the links on which the server can be asked: elsewhere nobody is told of it.
 
-    def __init__(self, datagrams: Datagrams, targets: Iterable[tuple[str, int]]) -> None:
-        self._datagrams = datagrams
+    Everybody on loopback, where multicast is off, are the targets that are searched there.
+    """
+
+    def __init__(self, datagrams: Datagrams, server: HttpServer, targets: Iterable[tuple[str, int]] = ()) -> None:
+        self._datagrams, self._server = datagrams, server
         self._targets = tuple(one for one in targets if _is_loopback(one[0]))
 
     def links(self) -> tuple[Link, ...]:
-        """The links in use now."""
-        return self._datagrams.links()
+        """The links where it can be asked now."""
+        return tuple(link for link in self._datagrams.links() if self._server.is_on(link))
 
     def to_all(self, link: Link, datagram: bytes) -> None:
         """Send to the group, or to each target."""
@@ -34,10 +37,11 @@ class OneByOne:
 
 
 class OnLinks:
-    """An `Announcer`: the server is there where the links are, before the gateway is announced there."""
+    """An `Announcer`: the server is there where the links are, and the gateway is announced where the server is."""
 
     def __init__(self, datagrams: Datagrams, server: HttpServer, advertiser: Advertiser) -> None:
         self._datagrams, self._server, self._advertiser = datagrams, server, advertiser
+        server.on_change(advertiser.links_changed)
 
     def searched(self, link: Link, datagram: bytes, source: tuple[str, int]) -> None:
         """Somebody searches."""

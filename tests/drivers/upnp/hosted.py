@@ -12,6 +12,7 @@ from random import Random
 
 from drivers.upnp.hosting.advertiser import Advertiser
 from drivers.upnp.hosting.gateway import GatewayDevice
+from drivers.upnp.hosting.reach import Reach
 from drivers.upnp.hosting.subscribers import Terms
 from drivers.upnp.parts import Datagrams, Link
 from heg.data.door import CommandAnswer, Outcome
@@ -152,7 +153,7 @@ async def hosted(
     refused: Counter[str] = Counter()
     device = GatewayDevice(house.context, UUID, house, refused, terms=terms, moderation_s=moderation_s)
     async with serving(clock, device.routes(), links, port, refused) as served:
-        advertiser = device.advertiser(wires or kept, served.server, Random(1))
+        advertiser = device.advertiser(Reach(wires, served.server) if wires else kept, served.server, Random(1))
         tasks = [asyncio.create_task(one.run()) for one in (device, advertiser)]
         await clock.sleep(0)
         try:

@@ -63,6 +63,7 @@ class Whole:
     stranger: Hearing
     orders: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
     driving: asyncio.Task[None] | None = None
+    taken: socket.socket | None = None
     begin_again: Callable[[], Awaitable[None]] | None = None
 
     async def until(self, so: object, within_s: float = 30.0) -> None:
@@ -83,7 +84,9 @@ class Whole:
 
 
 @contextlib.asynccontextmanager
-async def whole(clock: Clock, *names: str, automation: bool = False, also: str = "") -> AsyncIterator[Whole]:
+async def whole(
+    clock: Clock, *names: str, automation: bool = False, also: str = "", taken: bool = False
+) -> AsyncIterator[Whole]:
     appliances = {name: ApplianceSettings() for name in names}
     plan = RigPlan(EMPTY, Constant(0.5), {"meter": MeterSettings()}, appliances=appliances)
     async with Rig(plan, clock) as rig:
@@ -104,6 +107,8 @@ async def whole(clock: Clock, *names: str, automation: bool = False, also: str =
         manager = DeviceManager(data.admit(CUSTOMER, "devices"), clock, unit="home", time_zone="Europe/Rome")
         asked = Serving(None, config.port, None)  # type: ignore[arg-type]
         found = Whole(clock, rig, data, manager, asked, stranger)
+        if taken:
+            found.taken = socket.create_server(("127.0.0.1", config.port))
 
         async def answer(place: Location, arguments: Mapping[str, object]) -> CommandAnswer:
             found.orders.append((place.device, arguments))
@@ -236,3 +241,15 @@ async def test_it_announces_itself_to_each_on_loopback_and_says_goodbye(clock: C
         assert status == 200
         before = len(home.stranger.heard)
     assert [one.split("\r\n")[3] for one in home.stranger.heard[before:]] == ["NTS: ssdp:byebye"] * 4
+
+
+@stepped
+async def test_where_its_port_is_taken_nobody_is_told_of_it_until_it_is_free(clock: Clock) -> None:
+    async with whole(clock, "washer", taken=True) as home:
+        await home.until(lambda: len(home.manager.devices()) == 1)
+        await clock.sleep(20.0)
+        assert [one for one in home.stranger.heard if "EnergyGateway" in one and one.startswith("NOTIFY")] == []
+        assert home.taken is not None
+        home.taken.close()
+        await home.until(lambda: any("NTS: ssdp:alive" in one for one in home.stranger.heard))
+        assert (await home.asked.ask("GET", "/device.xml"))[0] == 200
