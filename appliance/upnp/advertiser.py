@@ -33,10 +33,13 @@ class Advertiser:
         self.quiet = False
         """A fault for the rig: nothing is said, as long as it lasts."""
 
-    def begin(self) -> None:
-        """Announce it now, and from now on before each max-age is over."""
+    def begin(self, again: tuple[float, ...] = (_AGAIN_S,)) -> None:
+        """Announce it now, after each pause of `again` (s), and from then on before each max-age is over."""
         self._alive()
-        self._timer = asyncio.get_running_loop().call_later(_AGAIN_S, self._keep_on)
+        if again:
+            self._timer = asyncio.get_running_loop().call_later(again[0], self.begin, again[1:])
+        else:
+            self._go_on()
 
     def on_search(self, search: Search, peer: Peer) -> None:
         """Answer a search, within the time that it allows."""
@@ -76,6 +79,9 @@ class Advertiser:
 
     def _keep_on(self) -> None:
         self._alive()
+        self._go_on()
+
+    def _go_on(self) -> None:
         max_age_s = self._announcer.max_age_s
         pause_s = self._uniform(0.3 * max_age_s, 0.45 * max_age_s)
         self._timer = asyncio.get_running_loop().call_later(pause_s, self._keep_on)

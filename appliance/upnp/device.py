@@ -32,6 +32,8 @@ _HTML = {
     "CONTENT-TYPE": 'text/html; charset="utf-8"',
     "CONTENT-SECURITY-POLICY": "default-src 'none'; style-src 'unsafe-inline'",
 }
+_AFTER_SLEEP_S = (1.0, 3.0, 9.0)
+"""A network may need some seconds to come back, too, and what is sent meanwhile is lost."""
 _RANDOM = random.SystemRandom()
 _PATHS = {one.path: one for one in SERVICES}
 
@@ -138,7 +140,7 @@ class UpnpAppliance:
         """Say again that it is there, and begin anew to say so in time: the machine slept."""
         if self._advertiser is not None:
             self._advertiser.close()
-            self._advertiser.begin()
+            self._advertiser.begin(_AFTER_SLEEP_S)
 
     def freeze(self, *, frozen: bool = True) -> None:
         """Hang, with its sockets open and nothing answered, or go on."""

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 NOTIFY_WITHIN_S = 5.0
 _FIRST_AFTER_S = 0.1
-_FIRST_TRIES, _FIRST_AGAIN_S = 3, 0.2
+_AGAIN_S = (0.3, 1.0, 4.0)
 _MOST_CALLBACKS = 4
 
 Mangle = Callable[[str, bytes], bytes]
@@ -148,10 +148,12 @@ class Events:
         if seq == 0:
             await self._clock.sleep(_FIRST_AFTER_S)  # libgupnp forgets one that comes while it reads the answer
         status = await self._notify(to, seq, values)
-        for _ in range(_FIRST_TRIES if seq == 0 else 0):
-            if status != "412":
+        for pause_s in _AGAIN_S:
+            # It was not reached (a computer that wakes is back before its network is), or it has not read yet under
+            # which SID it listens. The number is the same: it was told nothing.
+            if to not in publisher or self.frozen or not (status == "" or (status == "412" and seq == 0)):
                 break
-            await self._clock.sleep(_FIRST_AGAIN_S)  # it has not read yet under which SID it listens
+            await self._clock.sleep(pause_s)
             status = await self._notify(to, seq, values)
         if status == "412":
             publisher.unsubscribe(to.sid)  # it knows nothing of it any more

@@ -20,6 +20,7 @@ from heg.runtime.clock import Clock
 from tests.appliance.asker import GATEWAY, Listener, raw
 from tests.support.namespaces import Network, needs, needs_networks, wired
 from tests.support.processes import wait_until
+from tests.support.stepped import run_stepped
 
 pytestmark = [pytest.mark.system, needs_networks]
 
@@ -230,8 +231,8 @@ def test_nobody_answers_where_there_is_no_gateway() -> None:
             await one.stop()
             ground.close()
 
-    with wired("asks", "farm") as (_, far):
-        far.loop(main)
+    with wired("asks", "farm") as (_, far), far.entered():
+        run_stepped(main)
 
 
 def _link_address() -> str:

@@ -257,6 +257,20 @@ async def test_a_subscriber_that_has_not_read_its_sid_yet_is_told_again(clock: C
 
 
 @stepped
+async def test_a_subscriber_that_is_not_reached_for_a_moment_is_told_in_order(clock: Clock) -> None:
+    async with appliance(clock) as one, Listener() as listener:
+        await subscribe(one, listener)
+        await clock.sleep(1)
+        listener._server.close()
+        one.press(PowerState.STANDBY)
+        one.press(PowerState.ON)
+        await clock.sleep(0.8)
+        listener._server = await asyncio.start_server(listener._take, "127.0.0.1", listener.port)
+        await clock.sleep(2)
+        assert listener.told()[1:] == [(1, {"PowerState": "Standby"}), (2, {"PowerState": "ON"})]
+
+
+@stepped
 async def test_a_search_sent_to_it_is_answered_at_once_for_each_of_its_names(clock: Clock) -> None:
     async with appliance(clock) as one:
         found = await search(clock, "ssdp:all", within_s=0)
