@@ -6,6 +6,15 @@ Nothing of the XML is kept. A service description is judged once and remembered 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from drivers.upnp.actions import (
+    GET_CYCLE,
+    GET_POWER_STATE,
+    OPERATIONS,
+    STANDBY_PERIOD,
+    WAKE_UP_METHOD,
+    WITHDRAW,
+    Action,
+)
 from drivers.upnp.markup import Caps, Element, MarkupError, read
 from drivers.upnp.urls import service_url
 from heg.model.appliances import APPLIANCE_SERVICE, CYCLE_SERVICE
@@ -16,28 +25,11 @@ _CAPS = Caps(size=MOST_BYTES, deep=16, elements=4096, text=2048)
 _MOST_DEVICES, _MOST_SERVICES = 16, 32
 _LONGEST_TEXT = 64
 
-Arguments = tuple[tuple[str, ...], tuple[str, ...]]
-"""Names that go in and names that come out."""
-
-_WHO = ("UUID", "Address")
-APPLIANCE_ACTIONS: Mapping[str, Arguments] = {
-    "GetPowerState": (_WHO, ("PowerState", "RegID")),
-    "WakeUpMethod": (_WHO, ("WakeMethod", "RegID")),
-    "OperationOn": (_WHO, ("RegID",)),
-    "OperationOff": (_WHO, ("RegID",)),
-    "GoToStandby": (_WHO, ("RegID",)),
-    "StandbyPeriod": ((*_WHO, "StartTime", "StopTime"), ("RegID",)),
-    "Withdraw": ((*_WHO, "RegID"), ()),
+_ACTIONS: Mapping[str, tuple[Action, ...]] = {
+    APPLIANCE_SERVICE: (GET_POWER_STATE, WAKE_UP_METHOD, *OPERATIONS.values(), STANDBY_PERIOD, WITHDRAW),
+    CYCLE_SERVICE: (GET_CYCLE,),
 }
-"""The first table of spec upnp-appliances.md."""
-_CYCLE_OUT = (
-    "CycleId", "Name", "RatedPower", "StepMinutes", "PowerCurve", "EarliestStart", "LatestEnd", "Interruptible",
-)  # fmt: skip
-CYCLE_ACTIONS: Mapping[str, Arguments] = {"GetCycle": ((), _CYCLE_OUT)}
-_TABLES: Mapping[str, tuple[Mapping[str, Arguments], str]] = {
-    APPLIANCE_SERVICE: (APPLIANCE_ACTIONS, "PowerState"),
-    CYCLE_SERVICE: (CYCLE_ACTIONS, "CycleId"),
-}
+_EVENTED = {APPLIANCE_SERVICE: "PowerState", CYCLE_SERVICE: "CycleId"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +84,13 @@ def service_fault(body: bytes, kind: str) -> Refusal | None:
     root = _read(body)
     if isinstance(root, Refusal):
         return root
-    wanted, evented = _TABLES[kind]
+    wanted, evented = _ACTIONS[kind], _EVENTED[kind]
     offered = {action.text_at("name"): action for action in root.below("actionList", "action")}
-    missing = [name for name in wanted if name not in offered]
+    missing = [one.name for one in wanted if one.name not in offered]
     if missing:
-        return Refusal(
-            RefusalCode.UNSUPPORTED, f"the actions {', '.join(wanted)}", f"a service without {', '.join(missing)}"
-        )
-    faults = [text for name, arguments in wanted.items() if (text := _arguments_fault(name, offered[name], arguments))]
+        names = ", ".join(one.name for one in wanted)
+        return Refusal(RefusalCode.UNSUPPORTED, f"the actions {names}", f"a service without {', '.join(missing)}")
+    faults = [text for one in wanted if (text := _arguments_fault(one, offered[one.name]))]
     if not any(
         one.text_at("name") == evented and _is_evented(one) for one in root.below("serviceStateTable", "stateVariable")
     ):
@@ -116,17 +107,18 @@ def _read(body: bytes) -> Element | Refusal:
         return Refusal(RefusalCode.WRONG_TYPE, "a description", str(error))
 
 
-def _arguments_fault(name: str, action: Element, wanted: Arguments) -> str:
+def _arguments_fault(wanted: Action, offered: Element) -> str:
     """What goes in must be what we send, neither more nor less; what comes out may be more than we read."""
     going_in: set[str] = set()
     coming_out: set[str] = set()
-    for argument in action.below("argumentList", "argument"):
+    for argument in offered.below("argumentList", "argument"):
         (going_in if argument.text_at("direction") == "in" else coming_out).add(argument.text_at("name"))
-    wanted_in, wanted_out = wanted
-    if going_in != set(wanted_in):
-        return f"{name} takes {', '.join(sorted(going_in))[:80] or 'nothing'}, expected {', '.join(wanted_in)}"
-    if lacking := [one for one in wanted_out if one not in coming_out]:
-        return f"{name} does not tell {', '.join(lacking)}"
+    inputs = [one.name for one in wanted.inputs]
+    if going_in != set(inputs):
+        came, expected = ", ".join(sorted(going_in))[:80] or "nothing", ", ".join(inputs) or "nothing"
+        return f"{wanted.name} takes {came}, expected {expected}"
+    if lacking := [one.name for one in wanted.outputs if one.name not in coming_out]:
+        return f"{wanted.name} does not tell {', '.join(lacking)}"
     return ""
 
 
