@@ -71,6 +71,26 @@ async def test_an_appliance_of_ipv6_alone_is_found_at_its_link_local_address(clo
 
 
 @stepped
+async def test_one_that_speaks_both_families_is_one_and_goes_on_by_the_other(clock: Clock) -> None:
+    with wired() as (gateway, street):
+        theirs, _ = link_local(street), link_local(gateway)
+        async with on_a_link(clock, gateway, street) as found:
+            [four] = found.appliances
+            four.max_age = 60
+            await found.until(lambda: ONE in found.record.here)
+            six = Appliance(ONE, f"{theirs}%{WIRE}", 1900)
+            found.appliances.append(six)
+            await six.start(group=GROUP_V6, inside=street.entered())
+            six.say(notify("alive", ONE, six.location), (GROUP_V6, 1900, 0, 0))
+            await clock.sleep(20.0)
+            assert found.record.words(ONE) == ["found"]
+            assert found.record.here[ONE].host == FAR
+            await four.stop()
+            await found.until(lambda: found.record.here[ONE].host == theirs, within_s=2000.0)
+            assert found.record.words(ONE) == ["found", "found"]
+
+
+@stepped
 async def test_a_link_that_comes_up_later_is_searched_at_once(clock: Clock) -> None:
     with wired() as (gateway, street):
         gateway.ip(f"link set {WIRE} down")
