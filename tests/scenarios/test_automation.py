@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from heg.model.appliances import PowerState
+from heg.model.appliances import PowerState, Registration, RequestState
 from heg.model.cycles import CycleRecord, CycleState
 from heg.model.instance import Location
 from heg.model.policy import CUSTOMER
@@ -93,3 +93,27 @@ async def test_a_cycle_that_waits_in_an_appliance_is_planned_and_begins(clock: C
         assert kept is not None
         assert isinstance(kept.value, CycleRecord)
         assert kept.value.state is CycleState.DONE
+
+
+@stepped
+async def test_one_that_asked_to_be_woken_is_on_in_time_and_left_on(clock: Clock, tmp_path: Path) -> None:
+    built = tables(pc={**PATIENT, "draws": {"rated_kw": 0.1, "initially": "on"}})
+    async with a_house(clock, tmp_path, tables=built) as house:
+        pc = house.rig.appliances["pc"]
+        await house.until(lambda: house.state["appliances"]["pc"]["power_state"] == "on")
+        door = house.data.admit(CUSTOMER, "test")
+        answer = await door.command(
+            "command.register", Location("demo", "pc"), {"kind": "wake_up", "start": "01:05:00"}
+        )
+        assert answer.detail == {"id": 1}
+        pc.is_switched(PowerState.STANDBY)
+        await house.until(lambda: house.state["appliances"]["pc"]["power_state"] == "standby")
+        await house.until(lambda: pc.state is PowerState.ON, within_s=400)
+        assert clock.utc().minute == 5
+        await house.after(900)
+        assert pc.state is PowerState.ON, "it is not put to sleep again for having been woken"
+        assert house.alarms == set()
+        kept = door.latest("registration", Location("demo", "pc", "0"))
+        assert kept is not None
+        assert isinstance(kept.value, Registration)
+        assert kept.value.state is RequestState.DONE

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from heg.data.door import CommandAnswer, Door
+from heg.data.door import CommandAnswer, Door, Receipt
+from heg.data.handle import Handle
 from heg.data.interface import DataInterface
 from heg.data.store.settings import StoreSettings
 from heg.data.store.store import SqliteStore
@@ -35,6 +36,27 @@ def settings(**changes: Any) -> AutomationSettings:
     return replace(AutomationSettings(unit="home", timings=Timings.for_cycle(1.0), zone=ROME), **changes)
 
 
+class Mortal(Handle):
+    """The door of a service whose process is killed at a write: from then on nothing of it happens."""
+
+    __slots__ = ("writes_left",)
+
+    def __init__(self, door: Door, writes_left: int) -> None:
+        assert isinstance(door, Handle)
+        super().__init__(door._processor, door._who)
+        self.writes_left = writes_left
+
+    def write(self, *said: Any, **more: Any) -> Receipt:
+        self.writes_left -= 1
+        if self.writes_left < 0:
+            raise KilledError
+        return super().write(*said, **more)
+
+
+class KilledError(Exception):
+    """The process ended here."""
+
+
 class Scene:
     """One house of records. `restart` ends process and door, and begins anew on the same store."""
 
@@ -42,6 +64,8 @@ class Scene:
         self.clock, self.path, self.settings = clock, path, wanted
         self.running: asyncio.Task[None] | None = None
         self.known: dict[str, tuple[ApplianceCapability, PowerState | None]] = {}
+        self.dies_at: int | None = None
+        """How many writes of the service the next process lives for."""
         self._open()
 
     def _open(self) -> None:
@@ -55,7 +79,10 @@ class Scene:
         await self.data.open(None)
         for name, (capability, state) in self.known.items():
             self._attach(name, capability, state)
-        self.service = Automation(self.data.admit(CUSTOMER, "automation"), self.clock, self.settings)
+        self.door: Door = self.data.admit(CUSTOMER, "automation")
+        if self.dies_at is not None:
+            self.door = Mortal(self.door, self.dies_at)
+        self.service = Automation(self.door, self.clock, self.settings)
         self.running = asyncio.create_task(self.service.run())
         await self.clock.sleep(0.1)
 
@@ -66,6 +93,10 @@ class Scene:
             await asyncio.gather(self.running, return_exceptions=True)
             self.running = None
         await self.data.close()
+
+    @property
+    def dead(self) -> bool:
+        return isinstance(self.door, Mortal) and self.door.writes_left < 0
 
     async def restart(self, after_s: float = 1.0) -> None:
         await self.crash()

@@ -270,11 +270,15 @@ async def test_numbers_survive_a_restart_and_an_erasure(clock: Clock, tmp_path: 
     async with scene(clock, tmp_path / "store.sqlite") as house:
         house.appliance("pc", STANDBY)
         await house.asks("pc", "wake_up", "06:00:00")
-        asked = await house.owner.command("command.erase", Location("home"), {"device": "pc", "by": "me"})
+        erase = Location("home")
+        asked = await house.owner.command("command.erase", erase, {"device": "pc", "by": "me"})
         assert asked.detail is not None
-        await house.owner.command("command.erase", Location("home"), {**asked.detail, "device": "pc", "by": "me"})
+        word = {"confirm": asked.detail["confirm"], "by": "me"}
+        assert (await house.owner.command("command.erase", erase, word)).outcome is Outcome.DONE
         await clock.sleep(5)
+        house.driver.write("state.power", Location("home", "pc"), str(STANDBY))
         await house.restart()
+        assert house.registrations("pc") == []
         assert (await house.asks("pc", "wake_up", "07:00:00")).detail == {"id": 2}
 
 
