@@ -64,8 +64,6 @@ class Describer:
         self._mistaken = BackOff(longest_s=_LONGEST_MISTAKEN_S)
         self._verdicts: dict[bytes, Refusal | None] = {}
         self._sound_models: dict[tuple[str, str, str], None] = {}
-        self.fetched = 0
-        """Requests so far."""
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -132,7 +130,6 @@ class Describer:
 
     async def _verify(self, order: Verify) -> Answer:
         """There is whoever tells its UUID at its home, whatever else it says."""
-        self.fetched += 1
         body = await self._fetcher.get(order.place.location, most_bytes=MOST_BYTES, timeout_s=_VERIFY_S)
         there = isinstance(body, bytes) and f"uuid:{order.uuid}".encode() in body.lower()
         return Answer(Outcome.SOUND if there else Outcome.UNREACHABLE)
@@ -160,7 +157,6 @@ class Describer:
 
     async def _device(self, order: Describe) -> tuple[DeviceDescription, Refusal | None] | Refusal | Missed:
         place = order.place
-        self.fetched += 1
         body = await self._fetcher.get(place.location, most_bytes=MOST_BYTES, timeout_s=_DESCRIBE_S)
         if isinstance(body, Missed):
             return body
@@ -180,7 +176,6 @@ class Describer:
         model = (device.maker, device.model, service.kind)
         if model in self._sound_models:
             return None
-        self.fetched += 1
         body = await self._fetcher.get(service.scpd_url, most_bytes=MOST_BYTES, timeout_s=_DESCRIBE_S)
         if isinstance(body, Missed):
             return body

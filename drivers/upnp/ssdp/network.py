@@ -33,7 +33,6 @@ Complain = Callable[[str, Refusal], None]
 class _Opened:
     """The sockets of one link."""
 
-    link: LocalLink
     search: "_Ear"
     hearing: list["_Ear"] = field(default_factory=list)
 
@@ -72,6 +71,9 @@ class SsdpNetwork:
         gone = [link for link in self._opened if link not in wanted]
         for link in gone:
             self._close(self._opened.pop(link))
+        for link, opened in self._opened.items():
+            if link.multicast and not opened.hearing:
+                self._hear_group(link, opened)
         new = tuple(link for link in wanted if link not in self._opened and self._open(link))
         if new or gone:
             for announcer in self._announcers:
@@ -128,13 +130,18 @@ class SsdpNetwork:
             self._tell_once(
                 f"{link.link.name}: port {self._search_port} is in use, answers come to {port}: a firewall must know"
             )
-        self._opened[link] = opened = _Opened(link, _Ear(search, link, self._take))
-        try:
-            for one in hearing_sockets(link):
-                opened.hearing.append(_Ear(one, link, self._take))
-        except OSError as error:  # searching still works
-            self._tell_once(f"{link.link.name} ({link.link.address}): announcements are not heard here: {error}")
+        self._opened[link] = opened = _Opened(_Ear(search, link, self._take))
+        self._hear_group(link, opened)
         return True
+
+    def _hear_group(self, link: LocalLink, opened: _Opened) -> None:
+        try:
+            opened.hearing = [_Ear(one, link, self._take) for one in hearing_sockets(link)]
+        except OSError as error:  # searching still works
+            self._tell_once(
+                f"{link.link.name} ({link.link.address}): announcements are not heard here: {error}; another program "
+                "may hold port 1900 for itself; it is tried again"
+            )
 
     def _close(self, opened: _Opened) -> None:
         for ear in (opened.search, *opened.hearing):

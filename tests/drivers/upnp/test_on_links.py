@@ -171,6 +171,21 @@ async def test_loopback_is_not_searched_unless_it_is_named(clock: Clock) -> None
 
 
 @stepped
+async def test_a_port_that_somebody_holds_for_himself_is_tried_again(clock: Clock) -> None:
+    with wired() as (gateway, street):
+        with gateway.entered():
+            holder = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            holder.bind(("", 1900))
+        async with on_a_link(clock, gateway, street) as found:
+            [one] = found.appliances
+            await found.until(lambda: ONE in found.record.here)  # searching works meanwhile
+            holder.close()
+            await clock.sleep(60.0)
+            one.say(notify("byebye", ONE), (GROUP, 1900))
+            assert await found.until(lambda: ONE not in found.record.here) < 0.2
+
+
+@stepped
 async def test_two_gateways_on_one_machine_have_a_port_each(clock: Clock) -> None:
     with wired() as (gateway, street):
         async with on_a_link(clock, gateway, street) as found:
