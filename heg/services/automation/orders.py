@@ -9,8 +9,10 @@ from heg.model.appliances import Importance, UtilityOrder
 from heg.model.instance import ANY, Location
 from heg.model.leases import Reason, ReasonCode
 from heg.model.policy import Role, Stakeholder
+from heg.model.records import EvidenceRecord
 from heg.model.refusals import Refusal, RefusalCode
 from heg.runtime.clock import Clock
+from heg.services.automation.meter import Meter
 from heg.services.automation.saying import Wanted
 from heg.services.automation.settings import AutomationSettings, Strategy
 from heg.services.automation.sight import Appliance
@@ -25,8 +27,8 @@ _NAMED = 8
 class UtilityOrders:
     """Of one unit; kept as records, so that they hold after a restart."""
 
-    def __init__(self, door: Door, clock: Clock, settings: AutomationSettings) -> None:
-        self._door, self._clock, self._settings = door, clock, settings
+    def __init__(self, door: Door, clock: Clock, settings: AutomationSettings, meter: Meter) -> None:
+        self._door, self._clock, self._settings, self._meter = door, clock, settings, meter
         for place, order in self._holding().items():
             if settings.strategy is not Strategy.FULL or not settings.lets_named(order.who):
                 door.write("utility.order", place, replace(order, active=False))
@@ -78,6 +80,9 @@ class UtilityOrders:
         record = UtilityOrder(order[0], order[1], str(who), now)
         unit = self._settings.unit
         self._door.write("utility.order", Location(unit, *((device, PART) if device else _everybody(who))), record)
+        what = f"{who} wants {_listed(taken)} {order[0]} until {self._clock_time(order[1])}."
+        evidence = EvidenceRecord("order", Reason(ReasonCode.UTILITY, what), self._meter.grid_kw())
+        self._door.write("evidence", Location(unit, *_everybody(who)), evidence)
         text = f"{_listed(taken)}: {order[0]} until {self._clock_time(order[1])}."
         detail = {"taken": len(taken), "refused": len(refusals)}
         if not refusals:

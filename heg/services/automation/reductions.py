@@ -188,6 +188,10 @@ class Reductions:
             logger.info("shed %s; back %s", ", ".join(decision.shed) or "-", ", ".join(decision.back) or "-")
         return self._wants(sheddable)
 
+    def rest(self) -> None:
+        """Everything is given back by the owner's switch: who was shed is not, until there is cause again."""
+        self._book, self._over_since_s = ShedBook(), None
+
     def _wants(self, sheddable: Mapping[str, Appliance]) -> dict[str, Wanted]:
         self._shed_why = {name: want for name, want in self._shed_why.items() if name in self._book.shed}
         return {name: want for name, want in self._shed_why.items() if name in sheddable}

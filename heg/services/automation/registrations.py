@@ -181,6 +181,9 @@ class Registrations:
     # How it went.
 
     def _fail(self, kept: _Kept, appliance: Appliance | None, why: str) -> None:
+        switch = self._door.latest("hands_off", Location(self._settings.unit))
+        if switch is not None and switch.value == "on":
+            why += " Hands off was on: nothing is commanded then."
         self._end(kept, RequestState.FAILED, why)
         name = kept.place.device if appliance is None else appliance.name
         text = f"{name} was not woken at {self._clock_time(kept.record.start)}. {why}"

@@ -23,6 +23,7 @@ from heg.services.automation.rules import Market, RuleState, judge
 from heg.services.automation.saying import Speaker, Wanted
 from heg.services.automation.settings import AutomationSettings, Strategy
 from heg.services.automation.sight import Appliance, Sight, claims_of
+from heg.services.automation.strangers import Strangers
 
 logger = logging.getLogger(__name__)
 
@@ -38,11 +39,12 @@ class Automation:
         meter = Meter(door, clock, settings.unit, settings.timings.meter_max_age_s)
         self._registrations = Registrations(door, clock, settings)
         self._reductions = Reductions(door, clock, settings, meter)
-        self._orders = UtilityOrders(door, clock, settings)
+        self._orders = UtilityOrders(door, clock, settings, meter)
         self._cycles = OfferedCycles(door, clock, settings)
         self._rules = {rule.name: rule for rule in settings.rules}
         self._rule_states: dict[str, RuleState] = {}
         self._rest = {rule.name: rule.rest for rule in settings.rules}
+        self._strangers = Strangers(door, clock, settings)
         self._speakers = {one: Speaker(door, clock, settings.unit, one) for one in _SPEAKS_AS}
         self._asked_of_it: dict[str, Wanted] = {}
         self._soon = asyncio.Event()
@@ -81,10 +83,13 @@ class Automation:
         self._say(Claimant.APPLIANCE, self._asked_of_it, appliances)
         held = self._held(appliances)
         ordered = self._orders.wanted(appliances, held)
-        shed = self._reductions.look(self._sheddable(appliances, held), self._rest)
+        if self._hands_off:
+            self._reductions.rest()
+        shed = {} if self._hands_off else self._reductions.look(self._sheddable(appliances, held), self._rest)
         self._say(Claimant.UTILITY, {**shed, **ordered}, appliances)
         self._say(Claimant.PLAN, self._cycles.look(appliances), appliances)
         self._say(Claimant.AUTOMATION, self._by_rule(appliances), appliances)
+        self._strangers.look(appliances)
         return appliances
 
     def _say(self, claimant: Claimant, wanted: Mapping[str, Wanted], appliances: Mapping[str, Appliance]) -> None:
@@ -183,9 +188,13 @@ class Automation:
             return Refusal(RefusalCode.NOT_GRANTED, f"one of {', '.join(sorted(settings.who))}", str(who))
         return None
 
-    def _under_hands_off(self, answer: CommandAnswer) -> CommandAnswer:
+    @property
+    def _hands_off(self) -> bool:
         switch = self._door.latest("hands_off", Location(self._settings.unit))
-        if switch is None or switch.value != "on" or answer.outcome is Outcome.REFUSED:
+        return switch is not None and switch.value == "on"
+
+    def _under_hands_off(self, answer: CommandAnswer) -> CommandAnswer:
+        if not self._hands_off or answer.outcome is Outcome.REFUSED:
             return answer
         text = f"{answer.text} But hands off is on: nothing is commanded until the owner turns it off."
         return CommandAnswer(Outcome.PARTLY, text, answer.refusal, answer.detail)

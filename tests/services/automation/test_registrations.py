@@ -150,6 +150,17 @@ async def test_one_that_does_not_come_on_is_told_and_the_alarm_ends_when_it_does
 
 
 @stepped
+async def test_under_hands_off_it_is_told_why(clock: Clock) -> None:
+    async with scene(clock) as house:
+        house.appliance("pc", STANDBY)
+        await house.asks("pc", "wake_up", "01:05:00")
+        house.owner.write("hands_off", Location("home"), "on")
+        await clock.sleep(600)
+        assert house.states("pc") == ["failed"]
+        assert "Hands off was on" in house.registration("pc").text
+
+
+@stepped
 async def test_one_that_is_on_already_is_not_ordered(clock: Clock) -> None:
     async with scene(clock) as house:
         house.appliance("pc", ON)

@@ -140,6 +140,7 @@ async def test_the_rules_are_claimed_for_appliances_that_are_there_and_end(clock
     async with scene(clock, rules=(rule, ApplianceRule(name="ghost", windows=(DAY,)))) as house:
         house.appliance("tank", min_on_s=0.0, min_off_s=0.0)
         house.appliance("lamp")
+        assert house.alarms() == set()
         house.owner.write("price.import", Location("home", "spot"), 0.40)
         await clock.sleep(2)
         claim = house.claim("tank", Claimant.AUTOMATION)
@@ -154,4 +155,8 @@ async def test_the_rules_are_claimed_for_appliances_that_are_there_and_end(clock
         house.owner.write("price.import", Location("home", "spot"), 0.10)
         await clock.sleep(2)
         assert house.claim("tank", Claimant.AUTOMATION) is None
+        assert house.alarms() == {"home/automation-rule"}, "nobody is called ghost"
+        house.appliance("ghost")
+        await clock.sleep(2)
+        assert house.alarms() == set()
         assert clock.utc() > START_UTC

@@ -297,6 +297,10 @@ async def test_an_order_holds_until_its_end_and_through_a_restart(clock: Clock, 
         claim = house.claim("tank", UTILITY)
         assert claim is not None
         assert (claim.power_state, claim.reason.text) == (STANDBY, "dso:north wants it standby until Sun 01:30.")
+        evidence = house.owner.latest("evidence", Location("home", "utility", "dso.north"))
+        assert evidence is not None
+        assert isinstance(evidence.value, EvidenceRecord)
+        assert evidence.value.reason.text == "dso:north wants tank standby until Sun 01:30."
         await house.restart(300)
         assert house.claim("tank", UTILITY) is not None
         await clock.sleep(1500)
@@ -360,3 +364,10 @@ async def test_hands_off_is_said(clock: Clock) -> None:
         answer = await reduce(house.owner, 6.0)
         assert answer.outcome is Outcome.PARTLY
         assert "hands off is on" in answer.text
+        for _ in range(400):
+            house.meter(7.0)
+            await clock.sleep(1)
+        assert not any(house.claim(name, UTILITY) for name in house.known), "nobody is shed in vain meanwhile"
+        house.owner.write("hands_off", UNIT, "off")
+        await lives(house, 1.0, 30)
+        assert on(house) == {"tank", "freezer"}
