@@ -23,6 +23,32 @@ def _sockets() -> None:
     socket.getaddrinfo("localhost", 80)
 
 
+def _hear_a_group() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        one.bind(("239.255.255.250", 1900))
+        group, loopback = socket.inet_aton("239.255.255.250"), socket.if_nametoindex("lo")
+        member = group + bytes(4) + loopback.to_bytes(4, sys.byteorder)
+        one.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, member)
+
+
+def _keep_to_an_interface() -> None:
+    with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo\0")
+        one.bind(("0.0.0.0", 8498))
+
+
+def _wake() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        one.sendto(b"\xff" * 6, ("127.255.255.255", 9))
+
+
+def _know_neighbours() -> None:
+    Path("/proc/thread-self/net/arp").read_text()
+    socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE).close()
+
+
 def _executable_memory() -> None:
     mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC).close()
 
@@ -34,6 +60,11 @@ NEEDED: dict[str, Callable[[], object]] = {
     "keep state": lambda: Path(os.environ["STATE_DIRECTORY"], "probe").write_text("1"),
     "change its configuration": lambda: Path("/etc/heg/probe").write_text("1"),
     "listen and resolve": _sockets,
+    "hear a group": _hear_a_group,
+    "keep to an interface": _keep_to_an_interface,
+    "wake": _wake,
+    "know neighbours": _know_neighbours,
+    "know the machine": lambda: int(Path("/etc/machine-id").read_text(), 16),
     "read a credential": lambda: Path(os.environ["CREDENTIALS_DIRECTORY"], "heg_probe").read_text(),
     "know the boot": lambda: int(os.environ["HEG_BOOT_ID"], 16),
 }

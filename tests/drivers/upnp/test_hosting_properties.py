@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from itertools import count
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from multidict import CIMultiDict
@@ -14,6 +14,9 @@ from multidict import CIMultiDict
 from drivers.upnp.exchange import Asked
 from drivers.upnp.hosting.subscribers import MOST_OF_ONE, MOST_SUBSCRIBERS, Event, Subscriptions
 from drivers.upnp.markup import Caps, read
+from heg.runtime.clock import Clock
+from tests.drivers.upnp.hosted import hosted
+from tests.support.stepped import stepped
 
 PEERS = ("10.0.0.2", "10.0.0.3", "fe80::2", "127.0.0.1")
 NAMES = ("OpenRegistrations", "RegistrationUpdateID")
@@ -129,3 +132,37 @@ class Telling(RuleBasedStateMachine):
 
 
 TestTelling = Telling.TestCase
+
+
+REQUESTS = (
+    b"GET /device.xml HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+    b"SUBSCRIBE /subscribe HTTP/1.1\r\nHost: 127.0.0.1\r\nNT: upnp:event\r\nCALLBACK: <http://127.0.0.1:9/>\r\n\r\n",
+    b"POST /control HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/xml\r\nContent-Length: 4\r\n\r\n<a/>",
+    (
+        b"NOTIFY /events/x HTTP/1.1\r\nHost: 127.0.0.1\r\nSID: uuid:1\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"4\r\n<a/>\r\n0\r\n\r\n"
+    ),
+)
+
+
+@st.composite
+def torn(draw: st.DrawFn) -> bytes:
+    """A request with pieces cut out, said again, or something else put in."""
+    data = draw(st.sampled_from(REQUESTS))
+    for _ in range(draw(st.integers(0, 4))):
+        at, to = sorted((draw(st.integers(0, len(data))), draw(st.integers(0, len(data)))))
+        piece = draw(st.sampled_from((b"", b"\r\n", b"\0", b"HTTP/9.9", b"%00", b"a" * 3000, data[at:to])))
+        data = data[:at] + piece + data[to:]
+    return data
+
+
+@settings(max_examples=60)
+@given(torn())
+@stepped
+async def test_no_bytes_harm_the_server(clock: Clock, data: bytes) -> None:
+    async with hosted(clock) as home:
+        answer = await home.served.raw(data)
+        assert answer == b"" or re.match(rb"HTTP/1\.[01] [2-5]\d\d ", answer), answer[:80]
+        assert answer.count(b"HTTP/1.") <= 1
+        assert (await home.served.ask("GET", "/device.xml"))[0] == 200
+        assert home.refused["http_fault"] == 0
