@@ -162,7 +162,7 @@ def torn(draw: st.DrawFn) -> bytes:
 async def test_no_bytes_harm_the_server(clock: Clock, data: bytes) -> None:
     async with hosted(clock) as home:
         answer = await home.served.raw(data)
-        assert answer == b"" or re.match(rb"HTTP/1\.[01] [2-5]\d\d ", answer), answer[:80]
-        assert answer.count(b"HTTP/1.") <= 1
+        assert answer == b"" or re.match(rb"HTTP/[01]\.\d [2-5]\d\d ", answer), answer[:80]
+        assert answer.count(b"\r\nServer: ") <= 1
         assert (await home.served.ask("GET", "/device.xml"))[0] == 200
         assert home.refused["http_fault"] == 0
