@@ -6,7 +6,7 @@ Thin: the table (`seen.py`) decides, the network (`ssdp/network.py`) carries, th
 import asyncio
 import logging
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from drivers.upnp.complaints import Complaints
@@ -34,10 +34,11 @@ _ANSWERED_WITHIN_S = 1.0
 _JITTER = 0.1
 _LINKS_AGAIN_S = 30.0
 _LEAST_PAUSE_S = 0.02
+_TIDY_EVERY_S = 60.0
 
 
 class Discovery:
-    """One per driver; `run` is its task. `watcher` is told on the event loop."""
+    """One per driver; `run` is its task. `watcher` is told on the event loop; `known` gives the house's UUIDs."""
 
     def __init__(
         self,
@@ -46,7 +47,7 @@ class Discovery:
         fetcher: Fetcher,
         watcher: Watcher,
         *,
-        known: Iterable[str] = (),
+        known: Callable[[], Iterable[str]] = tuple,
         jitter: random.Random | None = None,
     ) -> None:
         self._config = config
@@ -54,11 +55,13 @@ class Discovery:
         self._watcher = watcher
         self._targets = tuple(target_of(entry) for entry in config.search_targets)
         most_per_host = config.most_appliances if "lo" in config.interfaces else _MOST_PER_HOST
-        self.table = SeenTable(most=config.most_appliances, most_per_host=most_per_host, known=known)
+        self.table = SeenTable(most=config.most_appliances, most_per_host=most_per_host, known=known())
         self.complaints = Complaints()
         self.network = SsdpNetwork(config.search_port, self.complaints.take)
         self._describer = Describer(fetcher, clock, self._answered)
         self._jitter = jitter or random.Random()  # noqa: S311 - spreads packets, guards nothing
+        self._known = known
+        self._tidied_s = -_TIDY_EVERY_S
         self._sooner = asyncio.Event()
         self._due_s = 0.0
         self._search_now = asyncio.Event()
@@ -126,8 +129,16 @@ class Discovery:
                     self._watcher.gone(order.uuid, order.why)
                 case Refused():
                     self.complaints.take(order.host, order.refusal)
+                    self._make_room(order.refusal)
         if self.table.soonest_s < self._due_s:
             self._sooner.set()
+
+    def _make_room(self, refusal: Refusal) -> None:
+        """A full table forgets whom the house has forgotten."""
+        now_s = self._clock.monotonic_s()
+        if refusal.code is RefusalCode.TOO_LARGE and now_s >= self._tidied_s + _TIDY_EVERY_S:
+            self._tidied_s = now_s
+            self.table.remember(self._known())
 
     async def _keep_time(self) -> None:
         while True:

@@ -57,7 +57,7 @@ class Whole:
         uuid = gateway_uuid(machine_id(), context.unit)
         waker = Waker(self._links)
         appliances = Appliances(context, Gateway(uuid, config.port), waker, SecureOn(config.secure_on))
-        self.discovery = Discovery(config, context.clock, fetcher, appliances, known=_known(context))
+        self.discovery = Discovery(config, context.clock, fetcher, appliances, known=lambda: _known(context))
         device = GatewayDevice(context, uuid, appliances, self._refused)
         routes = (*device.routes(), events_to(appliances))
         server = HttpServer(context.clock, config.port, routes, self._refused)

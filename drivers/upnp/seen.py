@@ -60,11 +60,9 @@ class SeenTable:
         record = self._records.get(uuid)
         return record.place if record is not None and record.state is State.PRESENT else None
 
-    def forget(self, uuid: str) -> None:
-        """Its owner removed it: its place is free."""
-        if uuid in self._records:
-            self._drop(uuid)
-        self._known.discard(uuid)
+    def remember(self, known: Iterable[str]) -> None:
+        """Free the places of those that are neither there nor of the house any more: their owner removed them."""
+        self._known &= {*known, *self._records}
 
     def heard(self, said: Announcement, place: Place, now_s: float) -> list[Order]:
         """Take an announcement or an answer to a search."""

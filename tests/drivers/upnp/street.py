@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import socket
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -264,7 +264,7 @@ def free_udp_port(host: str = "127.0.0.1") -> int:
 
 @contextlib.asynccontextmanager
 async def discovering(
-    clock: Clock, config: UpnpConfig, appliances: list[Appliance], known: tuple[str, ...] = ()
+    clock: Clock, config: UpnpConfig, appliances: list[Appliance], known: Callable[[], Iterable[str]] = tuple
 ) -> AsyncIterator[Street]:
     """Discovery runs; at the end the appliances are stopped."""
     async with new_session() as session:
@@ -286,7 +286,7 @@ async def discovering(
 async def a_street(
     clock: Clock,
     *numbers: int,
-    known: tuple[str, ...] = (),
+    known: Callable[[], Iterable[str]] = tuple,
     start: bool = True,
     **more: object,
 ) -> AsyncIterator[Street]:

@@ -274,11 +274,21 @@ async def test_scanning_says_what_is_there_in_a_sentence(clock: Clock) -> None:
 
 @stepped
 async def test_a_known_one_is_welcome_in_a_full_table(clock: Clock) -> None:
-    async with a_street(clock, 1, 2, 3, known=(uuid_number(3),), most_appliances=2) as street:
+    async with a_street(clock, 1, 2, 3, known=lambda: (uuid_number(3),), most_appliances=2) as street:
         await street.until(lambda: all_here(street, 2))
         await clock.sleep(30.0)
         assert uuid_number(3) in street.record.here
         assert len(street.record.here) == 2
+
+
+@stepped
+async def test_who_was_removed_by_the_owner_makes_room(clock: Clock) -> None:
+    house = [uuid_number(8), uuid_number(9)]
+    async with a_street(clock, 1, known=lambda: house, most_appliances=2, search_interval_s=10.0) as street:
+        await clock.sleep(100.0)
+        assert not street.record.here
+        house.clear()
+        await street.until(lambda: ONE in street.record.here, within_s=100.0)
 
 
 @stepped

@@ -198,12 +198,16 @@ def test_a_host_in_whose_name_nonsense_is_said_still_gets_in() -> None:
     assert table.heard(alive(), HOME, 2.0) == [Describe(ONE, HOME, False)]
 
 
-def test_a_removed_one_leaves_its_place() -> None:
+def test_a_removed_one_leaves_its_place_when_it_is_gone() -> None:
     table = a_table(most=1)
     table.heard(alive(), HOME, 0.0)
     table.described(ONE, HOME, Outcome.SOUND, 0.0)
+    table.remember(())
     assert isinstance(table.heard(alive(TWO), AWAY, 0.0)[0], Refused)
-    table.forget(ONE)
+    table.due(1800.0)
+    table.remember((ONE,))
+    assert isinstance(table.heard(alive(TWO), AWAY, 0.0)[0], Refused)
+    table.remember(())
     assert isinstance(table.heard(alive(TWO), AWAY, 0.0)[0], Describe)
 
 
