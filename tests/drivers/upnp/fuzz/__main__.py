@@ -26,7 +26,7 @@ def main() -> None:
     sys.path.append(str(PEER))
     import atheris
 
-    with atheris.instrument_imports(include=["drivers"], enable_loader_override=False):
+    with atheris.instrument_imports(include=["drivers", "appliance"], enable_loader_override=False):
         from tests.drivers.upnp.fuzz.targets import TARGETS
     target = TARGETS[asked.name]
     fed = target.make()

@@ -1,15 +1,14 @@
 """The table: each row is a place where a stranger's bytes come in. A new place is a new row.
 
 A target's `make` gives a function that takes any bytes and returns; whatever it raises is a finding, and so is what it
-keeps: `kept` says how much that is, which may not grow with what was fed.
+keeps: `kept` says how much that is, which may not grow with what was fed. Those of the appliance stand with its tests.
 """
 
 from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 from multidict import CIMultiDict
@@ -33,6 +32,8 @@ from heg.data.door import Outcome as Ended
 from heg.model.appliances import CYCLE_SERVICE, GATEWAY_SERVICE
 from heg.model.local_times import time_of_day
 from heg.model.refusals import Refusal
+from tests.appliance.fuzz_rows import APPLIANCE_ROWS
+from tests.drivers.upnp.fuzz.rows import HTTP_WORDS, XML_WORDS, Fed, Target
 from tests.drivers.upnp.street import (
     CYCLE_TABLE,
     CYCLES,
@@ -45,44 +46,8 @@ from tests.drivers.upnp.street import (
     uuid_number,
 )
 
-Feed = Callable[[bytes], None]
-
-
-@dataclass(frozen=True)
-class Fed:
-    """A target that runs: what takes the bytes, and how much it keeps of them (bounded by `most_kept`)."""
-
-    feed: Feed
-    kept: Callable[[], int] = lambda: 0
-    most_kept: int = 0
-
-
-@dataclass(frozen=True)
-class Target:
-    """One row."""
-
-    name: str
-    make: Callable[[], Fed]
-    seeds: tuple[bytes, ...]
-    words: tuple[bytes, ...] = ()
-    """What both fuzzers put in by themselves, beside what they find."""
-
-
 ONE, HOST = uuid_number(1), "192.168.1.9"
 WHERE = f"http://{HOST}:8000/d.xml"
-HTTP_WORDS = (b"\r\n", b"\r\n\r\n", b": ", b"uuid:", b"::", b"max-age=", b"ssdp:alive", b"ssdp:byebye", b"HTTP/1.1")
-XML_WORDS = (
-    b"<",
-    b"/>",
-    b"</",
-    b"<!DOCTYPE a [",
-    b"<!ENTITY a 'b'>",
-    b"&a;",
-    b"&#0;",
-    b"<![CDATA[",
-    b"<?xml ",
-    b"xmlns=",
-)
 SSDP_SEEDS = (
     notify("alive", ONE, WHERE),
     notify("update", ONE, WHERE, more="NEXTBOOTID.UPNP.ORG: 2"),
@@ -353,5 +318,6 @@ TARGETS: Mapping[str, Target] = {
         Target("searches", _searches, (SEARCH,), HTTP_WORDS),
         Target("orders", _orders, (WAKE, PERIOD, WITHDRAW), XML_WORDS + HTTP_WORDS),
         Target("subscriptions", _subscriptions, (SUBSCRIBE, b"SID: uuid:1\r\n\r\n"), HTTP_WORDS),
+        *APPLIANCE_ROWS,
     )
 }  # fmt: skip
