@@ -1,6 +1,7 @@
 """What an appliance keeps on disk: its UUID, its registrations and its cycle, each file replaced whole."""
 
 import asyncio
+import fcntl
 import logging
 import os
 from pathlib import Path
@@ -23,10 +24,11 @@ class KeepError(RuntimeError):
 
 
 class Folder:
-    """The state folder. One writer: what is written later is newer."""
+    """The state folder, one process's alone (the lock is the kernel's). What is written later is newer."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, lock: int) -> None:
         self._path = path
+        self._lock = lock
         self._turn = asyncio.Lock()
 
     @classmethod
@@ -38,7 +40,20 @@ class Folder:
             raise KeepError(_unusable(path, error.strerror or str(error))) from error
         if not os.access(path, os.W_OK | os.X_OK):
             raise KeepError(_unusable(path, "it is read-only for this user"))
-        return cls(path)
+        lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(lock)
+            text = "another heg-appliance works with this folder: stop it, or set another state_dir"
+            raise KeepError(f"{path}: {text}") from error
+        return cls(path, lock)
+
+    def close(self) -> None:
+        """Let another process have it; closing twice is allowed."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
 
     def uuid(self, machine_id: str) -> str:
         """Return the UUID, made at the first start and kept; it stays when names and addresses change."""

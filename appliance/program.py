@@ -56,7 +56,7 @@ class Program:
         self._config = config
         self._clock = clock
         self._manager = manager
-        folder = Folder.open(Path(config.state_dir))
+        folder = self._folder = Folder.open(Path(config.state_dir))
         about, network = config.appliance, config.network
         uuid = about.uuid or folder.uuid(machine_id())
         identity = Identity(uuid, about.name, about.maker, about.model, about.serial)
@@ -89,6 +89,7 @@ class Program:
             await self.desk.close()
             await self.gateways.close()
             self._ground.close()
+            self._folder.close()
 
     async def _kept_up(self, without: str, run: Callable[[], Awaitable[None]]) -> None:
         """Run what the machine may lack for a while, again and again; what is missing is said once."""

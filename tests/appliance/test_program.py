@@ -129,6 +129,8 @@ def test_what_cannot_be_done_is_said_with_its_exit_code(tmp_path: Path) -> None:
         ):
             refused = machine.asked(*words)
             assert (refused.returncode, said in refused.stderr) == (1, True), refused.stderr
+        second = machine.asked()
+        assert (second.returncode, "another heg-appliance" in second.stderr) == (1, True)
     machine.config.write_text("[appliance]\n")
     bad = machine.asked()
     assert bad.returncode == 78
@@ -147,6 +149,10 @@ def test_a_damaged_file_is_put_aside_and_a_damaged_uuid_is_not_exchanged(
     (tmp_path / "uuid").write_text("nobody")
     with pytest.raises(KeepError, match="expected a UUID"):
         folder.uuid("machine")
+    with pytest.raises(KeepError, match="another heg-appliance works with this folder"):
+        Folder.open(tmp_path)
+    folder.close()
+    Folder.open(tmp_path).close()
 
 
 def _program(folder: Path, clock: Clock, uuid: str, address: str = STREET) -> Program:
