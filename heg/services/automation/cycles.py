@@ -32,6 +32,13 @@ _ASK_AGAIN_S = 300.0
 _MEND = "Start it by hand, or let it offer the cycle with another window."
 
 
+def _is_news(offer: CycleOffer, record: CycleRecord) -> bool:
+    """Tell whether a cycle is still to be asked for; one without an end of its own again when a day had no room."""
+    if record.offer == offer.id:
+        return record.state is CycleState.MISSED and offer.latest is None
+    return record.state is not CycleState.RUNNING
+
+
 @dataclass(slots=True)
 class _Start:
     """One cycle on its way to begin (monotonic s): since when, how often it was told to, and when last."""
@@ -62,7 +69,7 @@ class OfferedCycles:
             if not offer.id:
                 if record is not None and record.offer and record.state is CycleState.WAITING:
                     await self._command({"name": name, "forget": True})
-            elif record is None or (record.offer != offer.id and record.state is not CycleState.RUNNING):
+            elif record is None or _is_news(offer, record):
                 await self._request(name, offer)
         await self._forget_former_names(appliances, offers, records)
 

@@ -94,6 +94,16 @@ class Scene:
             self.running = None
         await self.data.close()
 
+    async def renewed(self, wanted: AutomationSettings) -> None:
+        """The service alone begins anew, by other settings, as at a change of the configuration."""
+        assert self.running is not None
+        self.running.cancel()
+        await asyncio.gather(self.running, return_exceptions=True)
+        self.settings = wanted
+        self.service = Automation(self.data.admit(CUSTOMER, "automation"), self.clock, wanted)
+        self.running = asyncio.create_task(self.service.run())
+        await self.clock.sleep(0.1)
+
     @property
     def dead(self) -> bool:
         return isinstance(self.door, Mortal) and self.door.writes_left < 0

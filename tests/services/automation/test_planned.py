@@ -73,6 +73,14 @@ async def test_from_offer_to_start_and_end(clock: Clock) -> None:
         begun = claim(house)
         assert begun is not None
         assert begun.states == frozenset({ON})
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        again = Automation(house.scene.data.admit(CUSTOMER, "automation"), clock, settings(slot=timedelta(hours=1)))
+        running = asyncio.create_task(again.run())
+        await clock.sleep(5)
+        begun = claim(house)
+        assert begun is not None
+        assert (begun.states, begun.power_state) == (frozenset({ON}), None), "what has begun is not begun again"
         await house.plans(11.1)
         assert house.state == "done"
         assert claim(house) is None
@@ -94,5 +102,14 @@ async def test_one_that_cannot_be_planned_is_told(clock: Clock) -> None:
         await clock.sleep(5)
         assert house.record.offer == "wash-8"
         assert told(house) == ""
+        clock.jump_utc(10 * 3600.0)
+        await clock.sleep(5)
+        assert house.state == "missed"
+        assert "found no room in its window" in told(house)
+        offers(house, CycleOffer("wash-9", "Eco", CURVE))
+        await clock.sleep(5)
+        clock.jump_utc(25 * 3600.0)
+        await clock.sleep(10)
+        assert house.state == "waiting", "it waits for as long as it takes"
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

@@ -16,7 +16,7 @@ from heg.runtime.clock import Clock
 from heg.services.automation.rules import Market, RuleState, judge
 from heg.services.automation.saying import Wanted
 from heg.services.automation.settings import ApplianceRule, Window
-from tests.services.automation.scene import OFF, ON, ROME, STANDBY, scene
+from tests.services.automation.scene import OFF, ON, ROME, STANDBY, scene, settings
 from tests.support.stepped import START_UTC, stepped
 
 NOON = datetime(2026, 6, 1, 10, tzinfo=UTC)
@@ -106,6 +106,18 @@ def test_a_price_that_jumps_does_not_switch_faster_than_its_minimum_times() -> N
     for (at, works), (later, _) in itertools.pairwise(changes):
         assert later - at >= (600 if works else 300)
     assert len(changes) > 5
+
+
+@stepped
+async def test_a_rule_that_is_taken_away_ends_at_once(clock: Clock) -> None:
+    async with scene(clock, rules=(ApplianceRule(name="tank", max_price=0.30),)) as house:
+        house.appliance("tank")
+        house.owner.write("price.import", Location("home", "spot"), 0.40)
+        await clock.sleep(2)
+        assert house.claim("tank", Claimant.AUTOMATION) is not None
+        await house.renewed(settings())
+        await clock.sleep(2)
+        assert house.claim("tank", Claimant.AUTOMATION) is None
 
 
 @given(
