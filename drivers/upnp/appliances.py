@@ -4,6 +4,7 @@ One task looks after all of them, at most so many at a time; an appliance that w
 """
 
 import asyncio
+import ipaddress
 import logging
 import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -117,7 +118,7 @@ class Appliances:
         """Take a NOTIFY; returns the HTTP status. What is not of a subscription of ours is kept nowhere."""
         uuid, _, which = place.partition("/")
         kept = self._appliances.get(uuid)
-        if kept is None or kept.described is None or _plain(kept.described.host) != peer:
+        if kept is None or kept.described is None or not _is_from(peer, kept.described.host):
             return gena.PRECONDITION_FAILED
         if (subscription := kept.cycle_events if which == CYCLE_PLACE else kept.events) is None:
             return gena.PRECONDITION_FAILED
@@ -287,6 +288,20 @@ class Appliances:
         with suppress(TimeoutError):
             async with asyncio.timeout(real_span(self._clock, _END_WITHIN_S)):
                 await asyncio.gather(*ends)
+
+
+def _is_from(peer: str, host: str) -> bool:
+    """Tell whether a peer is who lives at a host. Of IPv6 one has several addresses, temporary ones to ask from."""
+    if peer == _plain(host):
+        return True
+    if ":" not in peer or ":" not in host:
+        return False
+    try:
+        return ipaddress.IPv6Network((peer, 64), strict=False) == ipaddress.IPv6Network(
+            (_plain(host), 64), strict=False
+        )
+    except ValueError:
+        return False
 
 
 def _plain(host: str) -> str:

@@ -149,7 +149,7 @@ class Subscriber:
         if answer.status != gena.OK:
             return answer.status
         found = gena.granted(answer.headers)
-        wrong = Refusal(RefusalCode.WRONG_TYPE, "an answer to SUBSCRIBE with SID and TIMEOUT", "one without")
+        wrong = Refusal(RefusalCode.WRONG_TYPE, "an answer to SUBSCRIBE with a SID", "one without")
         return wrong if found is None else found
 
     def _callback(self, link: Link, place: str) -> str:

@@ -18,7 +18,9 @@ _SHORTEST_S, _LONGEST_S = 60.0, 86_400.0
 _LAST_SEQ = 2**32 - 1
 _LONGEST_SID = 128
 _SEQ = re.compile(r"[0-9]{1,10}", re.ASCII)
-_TIMEOUT = re.compile(r"second-([0-9]{1,10}|infinite)", re.ASCII | re.IGNORECASE)
+_TIMEOUT = re.compile(r"(?:second-)?([0-9]{1,10}|infinite)", re.ASCII | re.IGNORECASE)
+"""Some leave the unit out. Whoever says nothing that can be read is asked again soon."""
+_UNSAID_S = 300.0
 OK, BAD_REQUEST, PRECONDITION_FAILED = 200, 400, 412
 
 
@@ -86,8 +88,10 @@ def granted(headers: Mapping[str, str]) -> Granted | None:
     """Return what the answer to a SUBSCRIBE grants; None where it is no such answer."""
     sid = headers.get("SID", "")
     found = _TIMEOUT.fullmatch(headers.get("TIMEOUT", "").strip())
-    if not _is_sid(sid) or found is None:
+    if not _is_sid(sid):
         return None
+    if found is None:
+        return Granted(sid, _UNSAID_S)
     lasts_s = _LONGEST_S if found[1].lower() == "infinite" else float(found[1])
     return Granted(sid, min(max(lasts_s, _SHORTEST_S), _LONGEST_S))
 

@@ -16,6 +16,7 @@ from heg.runtime.clock import Clock
 
 CYCLE_PLACE = "cycle"
 _LOST_AFTER = 3
+_ASKED_EVERY_S = 60.0
 _SILENT = frozenset({RefusalCode.TIMEOUT, RefusalCode.DEVICE_LOST})
 
 
@@ -85,7 +86,7 @@ class Visit:
         known = kept.events.live(now_s)
         answer = await self.subscriber.keep(kept.events, described.event_url, described.link, kept.uuid, now_s)
         if isinstance(answer, Refusal):
-            return answer
+            return self._without_events(kept, answer, now_s)
         due_s = answer.due_s
         kept.unread |= answer.missed or known  # now and then it is asked itself: the last event may be the lost one
         if kept.cycle_events is not None:
@@ -93,6 +94,15 @@ class Visit:
             due_s = min(due_s, more) if more is not None else due_s
         if kept.described is described:
             kept.renew_s = due_s
+        return None
+
+    def _without_events(self, kept: Appliance, refusal: Refusal, now_s: float) -> Refusal | None:
+        """One that answers and sends no events is asked itself, now and then."""
+        if refusal.code in _SILENT:
+            return refusal
+        kept.refused(refusal)
+        kept.unread = kept.cycle_unread = True
+        kept.renew_s = now_s + _ASKED_EVERY_S
         return None
 
     async def _subscribe_cycle(

@@ -20,26 +20,33 @@ from async_upnp_client.server import (
 from tests.drivers.upnp.street import DEVICE, SERVICE, TABLE, uuid_number
 
 ONE = uuid_number(1)
+ORDERS = {"OperationOn": "ON", "OperationOff": "OFF", "GoToStandby": "Standby"}
 XML = ElementTree.Element("definition")
 
 
-def _action(into: str) -> Any:
-    async def nothing(_service: object, **_arguments: object) -> dict[str, Any]:
-        return {}
+def _action(name: str, into: str, out: str) -> Any:
+    async def act(service: UpnpServerService, **_arguments: object) -> dict[str, Any]:
+        if name in ORDERS:
+            service.state_variable("PowerState").value = ORDERS[name]
+        return {one: service.state_variable(one) for one in out.split()}
 
-    nothing.__annotations__ |= {name: int if name == "RegID" else str for name in into.split()}  # it reads them
-    return nothing
+    act.__annotations__ |= {one: int if one == "RegID" else str for one in into.split()}  # it reads them
+    return act
 
 
 def _service() -> type[UpnpServerService]:
-    texts = ("UUID", "Address", "WakeMethod", "StartTime", "StopTime")
+    texts = ("UUID", "Address", "StartTime", "StopTime")
     variables = {name: create_state_var("string") for name in texts}
-    variables |= {"PowerState": create_event_var("string", default="ON"), "RegID": create_state_var("i4")}
+    variables |= {
+        "PowerState": create_event_var("string", default="ON"),
+        "WakeMethod": create_state_var("string", default="WOL"),
+        "RegID": create_state_var("i4", default="4"),
+    }
     about = ServiceInfo("urn:heg-energy:serviceId:PowerManagement", SERVICE, "/control", "/event", "/scpd.xml", XML)
     body: dict[str, Any] = {"SERVICE_DEFINITION": about, "STATE_VARIABLE_DEFINITIONS": variables}
     for name, (into, out) in TABLE.items():
         ins, outs = ({one: one for one in names.split()} for names in (into, out))
-        body[f"do_{name}"] = callable_action(name, ins, outs)(_action(into))
+        body[f"do_{name}"] = callable_action(name, ins, outs)(_action(name, into, out))
     return type("Power", (UpnpServerService,), body)
 
 

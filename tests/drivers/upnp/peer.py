@@ -38,6 +38,8 @@ class Peer:
     raw: dict[str, bytes] = field(default_factory=dict)
     silent: bool = False
     granted_s: int = 1800
+    timeout: str = "Second-{}"
+    sends_events: bool = True
     event_first: bool = True
     asked: list[str] = field(default_factory=list)
     arguments: list[dict[str, str]] = field(default_factory=list)
@@ -137,7 +139,9 @@ class Peer:
         return self._control(head, body)
 
     async def _subscribe(self, head: str) -> bytes:
-        timeout = f"TIMEOUT: Second-{self.granted_s}"
+        if not self.sends_events:
+            return _http(501, b"")
+        timeout = f"TIMEOUT: {self.timeout.format(self.granted_s)}"
         if (sid := _header(head, "SID")) != "":
             self.asked.append("RENEW")
             return _http(200 if sid in self.subscribed else 412, b"", f"SID: {sid}", timeout)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from drivers.upnp.appliances import _is_from
 from drivers.upnp.parts import GoneWhy
 from drivers.upnp.wake import SecureOn
 from heg.devices.contract import DeviceInfo, ReadBack
@@ -338,6 +339,43 @@ async def test_subscriptions_are_prolonged_and_begun_anew(clock: Clock) -> None:
         assert home.refusals("kettle-1") == {}
         await peer.become("OFF")
         assert home.value("state.power", "kettle-1") == "off"
+
+
+@stepped
+async def test_one_that_sends_no_events_is_asked_now_and_then(clock: Clock) -> None:
+    peer = Peer(sends_events=False)
+    async with a_home(clock, peer) as home:
+        home.appliances.found(peer.described)
+        await home.until(lambda: home.manager.devices() and home.record("kettle-1").hardware, within_s=5.0)
+        peer.state = "OFF"
+        took_s = await home.until(lambda: home.value("state.power", "kettle-1") == "off", within_s=65.0)
+        assert took_s > 30.0
+        assert home.refusals("kettle-1") == {"device_refused": 2}
+
+
+@stepped
+async def test_one_that_leaves_the_unit_of_its_grant_out_is_heard(clock: Clock) -> None:
+    peer = Peer(timeout="{}")
+    async with a_home(clock, peer) as home:
+        await home.settled(peer)
+        await peer.become("OFF")
+        assert home.value("state.power", "kettle-1") == "off"
+
+
+@pytest.mark.parametrize(
+    ("peer", "host", "same"),
+    [
+        ("10.0.0.9", "10.0.0.9", True),
+        ("10.0.0.8", "10.0.0.9", False),
+        ("fe80::9", "fe80::9%eth0", True),
+        ("fd00::77:1", "fd00::9", True),
+        ("fd00:0:0:1::9", "fd00::9", False),
+        ("10.0.0.9", "fd00::9", False),
+        ("None", "fd00::9", False),
+    ],
+)
+def test_who_sends_an_event_lives_where_it_was_found(peer: str, host: str, same: bool) -> None:
+    assert _is_from(peer, host) is same
 
 
 @stepped
