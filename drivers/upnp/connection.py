@@ -3,12 +3,11 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
 
-from drivers.upnp.exchange import PRODUCT, address_of, at_home
+from drivers.upnp.exchange import PRODUCT
 from heg.runtime.clock import Clock, real_span
 
 logger = logging.getLogger(__name__)
@@ -16,68 +15,45 @@ logger = logging.getLogger(__name__)
 LARGEST_HEAD_BYTES = 8_192
 LONGEST_LIFE_S = 10.0
 """Real seconds that a connection may last, with its request, the answer, and all that is between."""
-MOST_CONNECTIONS = 256
-MOST_OF_ONE = 8
 _MOST_HEADERS = 32
 _LONGEST_LINE = 1_024
 _LONGEST_FIELD = 4_096
 
 
 class Care:
-    """What connections share: the clock, how many there are of whom, and the count of what was refused."""
+    """What connections share: the clock, who is inside, and the count of what was refused."""
 
     def __init__(self, clock: Clock, refused: Counter[str]) -> None:
         self.clock, self.refused = clock, refused
         self._of: Counter[str] = Counter()
-        self._all: set[asyncio.BaseTransport] = set()
+        self._all: set[Connection] = set()
 
-    def admit(self, transport: asyncio.Transport) -> str | None:
-        """Return the address of who comes, counted until `leave`; None when it is turned away."""
-        address = address_of((transport.get_extra_info("peername") or ("",))[0])
-        peer = str(address)
-        if address is None or not at_home(address):
-            self.refused["http_stranger"] += 1
-            return None
-        # On loopback all have one address; there the bound of all holds.
-        if len(self._all) >= MOST_CONNECTIONS or (not address.is_loopback and self._of[peer] >= MOST_OF_ONE):
-            self.refused["http_too_many"] += 1
-            return None
-        self._of[peer] += 1
-        self._all.add(transport)
-        return peer
+    @property
+    def all(self) -> int:
+        """How many are inside."""
+        return len(self._all)
 
-    def leave(self, peer: str, transport: asyncio.BaseTransport) -> None:
+    def of(self, peer: str) -> int:
+        """How many of them are one address's."""
+        return self._of[peer]
+
+    def enter(self, connection: "Connection") -> None:
+        """One more is inside."""
+        self._all.add(connection)
+        self._of[connection.peer] += 1
+
+    def leave(self, connection: "Connection") -> None:
         """A connection is over."""
-        self._all.discard(transport)
-        self._of[peer] -= 1
-        if self._of[peer] <= 0:
-            del self._of[peer]
+        if connection in self._all:
+            self._all.discard(connection)
+            self._of[connection.peer] -= 1
+            if self._of[connection.peer] <= 0:
+                del self._of[connection.peer]
 
     def close(self) -> None:
         """End every connection."""
-        for transport in tuple(self._all):
-            transport.close()
-
-
-class Doorman(asyncio.Protocol):
-    """Looks who comes; who may come in gets a connection."""
-
-    __slots__ = ("_care", "_make")
-
-    def __init__(self, care: Care, make: Callable[[], "Connection"]) -> None:
-        self._care, self._make = care, make
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Let in, or break off."""
-        assert isinstance(transport, asyncio.Transport)
-        peer = self._care.admit(transport)
-        if peer is None:
-            transport.abort()
-            return
-        connection = self._make()
-        connection.peer = peer
-        transport.set_protocol(connection)
-        connection.connection_made(transport)
+        for one in tuple(self._all):
+            one.end()
 
 
 class Connection(web.RequestHandler):
@@ -127,9 +103,13 @@ class Connection(web.RequestHandler):
         if self._end is not None:
             self._end.cancel()
             self._end = None
-        if self._entered is not None:
-            self._care.leave(self.peer, self._entered)
-            self._entered = None
+        self._entered = None
+        self._care.leave(self)
+
+    def end(self) -> None:
+        """Break off, whatever is going on."""
+        if isinstance(self._entered, asyncio.Transport):
+            self._entered.abort()
 
     def handle_error(
         self,
@@ -153,5 +133,4 @@ class Connection(web.RequestHandler):
 
     def _break_off(self, why: str) -> None:
         self._care.refused[why] += 1
-        if isinstance(self._entered, asyncio.Transport):
-            self._entered.abort()
+        self.end()

@@ -13,14 +13,15 @@ from contextlib import suppress
 
 from aiohttp import web
 
-from drivers.upnp.connection import Care, Connection, Doorman
+from drivers.upnp.connection import Care, Connection
+from drivers.upnp.door import Door
 from drivers.upnp.exchange import PRODUCT, Answer, Asked, Route, address_of
 from drivers.upnp.parts import EVENTS_PATH, MOST_EVENT_BYTES, EventSink, Link
 from heg.runtime.clock import Clock, real_span
 
 logger = logging.getLogger(__name__)
 
-_BACKLOG = 64
+_BACKLOG = 256
 _AGAIN_S = 10.0
 """After this a port that was taken is tried again."""
 _GOODBYE_S = 1.0
@@ -36,7 +37,7 @@ class HttpServer:
         self._below = [one for one in routes if one.below]
         self._wanted: frozenset[_Key] = frozenset()
         self._changed = asyncio.Event()
-        self._listening: dict[_Key, asyncio.Server] = {}
+        self._listening: dict[_Key, socket.socket] = {}
         self._told: set[str] = set()
         self._hooks: list[Callable[[], None]] = []
 
@@ -70,24 +71,26 @@ class HttpServer:
         # Nobody compresses here: nothing is unpacked, so nothing can burst.
         server = web.Server(self._answer, auto_decompress=False)
         care = Care(self._clock, self._refused)
+        loop = asyncio.get_running_loop()
+        door = Door(self._clock, self._refused, lambda: Connection(server, loop, care), care)
         try:
             while True:
                 self._changed.clear()
-                missing = await self._reconcile(server, care)
+                missing = self._reconcile(door)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(real_span(self._clock, _AGAIN_S) if missing else None):
                         await self._changed.wait()
         finally:
             for one in self._listening.values():
-                one.close()
+                door.shut(one)
             self._listening.clear()
-            care.close()
+            await door.close()
             await server.shutdown(real_span(self._clock, _GOODBYE_S))
 
-    async def _reconcile(self, server: web.Server, care: Care) -> bool:
+    def _reconcile(self, door: Door) -> bool:
         before = self.places
         for key in self._listening.keys() - self._wanted:
-            self._listening.pop(key).close()
+            door.shut(self._listening.pop(key))
         for key in sorted(self._wanted - self._listening.keys()):
             try:
                 opened = _open(key, self._port)
@@ -97,9 +100,8 @@ class HttpServer:
                     "are found but cannot send their events there until it is free, or another port is set"
                 )
                 continue
-            self._listening[key] = await asyncio.get_running_loop().create_server(
-                lambda: Doorman(care, lambda: Connection(server, asyncio.get_running_loop(), care)), sock=opened
-            )
+            self._listening[key] = opened
+            door.open(opened)
         if self.places != before:
             for hook in self._hooks:
                 hook()

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from drivers.upnp.connection import LONGEST_LIFE_S, MOST_CONNECTIONS, MOST_OF_ONE
+from drivers.upnp.connection import LONGEST_LIFE_S
+from drivers.upnp.door import MOST_CONNECTIONS, MOST_OF_ONE, Pace
 from drivers.upnp.exchange import Answer, Asked, Route, address_of, at_home
 from drivers.upnp.parts import Link
 from drivers.upnp.server import HttpServer, events_to
@@ -269,3 +270,22 @@ async def _until(so: Callable[[], bool], clock: Clock) -> None:
             return
         await clock.sleep(0.01)
     raise AssertionError("it never came")
+
+
+def test_a_pace_forgets_who_came_long_ago_and_nobody_else() -> None:
+    pace = Pace(4.0, 2.0, most=3)
+    assert [pace.may("a", 0.0) for _ in range(6)] == [True] * 4 + [False] * 2
+    assert [pace.may("a", 0.6) for _ in range(2)] == [True, False]
+    assert all(pace.may(who, 1.0) for who in "bcdefg")
+    assert len(pace._left) == 3
+    assert [pace.may("g", 1.0) for _ in range(4)] == [True] * 3 + [False]
+
+
+@stepped
+async def test_a_flood_of_connections_is_turned_away_and_time_heals_it(clock: Clock) -> None:
+    async with serving(clock, [HELLO]) as served:
+        statuses = [await served.raw(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n") for _ in range(1100)]
+        assert sum(bool(one) for one in statuses) == 1024
+        assert served.refused["http_too_often"] == 76
+        await clock.sleep(1.0)
+        assert (await served.ask("GET", "/hello"))[0] == 200
