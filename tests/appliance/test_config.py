@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from datetime import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.config_file import ConfigError, load, parse
+from appliance.config import ApplianceConfig
+from appliance.config_file import ConfigError, _struct_in, load, parse
 from heg.model.appliances import PowerState, WakeMethod
 
 LEAST: dict[str, Any] = {"appliance": {"name": "Fridge"}, "logind": {}}
@@ -83,6 +86,22 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         file.write_bytes(content)
         with pytest.raises(ConfigError, match=said):
             load(file)
+
+
+def test_the_documentation_has_every_key() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "integrators" / "appliance.md").read_text()
+    page = re.sub("```.*?```", "", page, flags=re.DOTALL)
+    told = set(re.findall(r"[a-z_]+", " ".join(re.findall(r"`([^`]+)`", page))))
+    assert _keys(ApplianceConfig) <= told
+
+
+def _keys(section: type[msgspec.Struct]) -> set[str]:
+    names: set[str] = set()
+    for field in msgspec.structs.fields(section):
+        names.add(field.encode_name)
+        inner, _ = _struct_in(field.type)
+        names |= set() if inner is None else _keys(inner)
+    return names
 
 
 _ANY = st.recursive(

@@ -48,3 +48,11 @@ def test_three_hundred_and_twenty_in_one_process_take_little() -> None:
     each, whole = done.stdout.split()
     assert float(each) < MOST_KIB_EACH
     assert int(whole) < 64 * 1024
+
+
+def test_the_program_loads_no_web_framework_and_no_d_bus_for_nothing() -> None:
+    code = "import sys, appliance.cli, appliance.program; print(*sys.modules)"
+    loaded = set(
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    )
+    assert not loaded & {"aiohttp", "async_upnp_client", "jeepney", "gpiod", "email", "urllib.request", "heg.config"}
