@@ -72,10 +72,14 @@ class Told(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """The last turn of one appliance: what it was told at `at_s` (monotonic); fairness counts from then."""
+    """The last turn of one appliance: what it was told at `at_s` (monotonic); fairness counts from then.
+
+    `times` it was shed so far: of those who came back together, who was shed more rarely goes first the next time.
+    """
 
     what: Told
     at_s: float
+    times: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +158,7 @@ def _shed(
             taken_kw -= _draw_kw(one, rules)
     in_vain = any(turn.what is Told.BACK and now_s - turn.at_s < rules.trial_s for turn in book.turns.values())
     back_off = min(book.back_off + 1, _LONGEST_BACK_OFF) if in_vain and chosen else book.back_off
-    turns = {one.name: Turn(Told.SHED, now_s) for one in chosen}
+    turns = {one.name: _shed_again(book, one, now_s) for one in chosen}
     after = replace(_told(book, turns, now_s), room_since_s=None, least_room_kw=math.inf, back_off=back_off)
     return ShedDecision(tuple(turns), (), after, max(0.0, over_kw - taken_kw))
 
@@ -164,10 +168,10 @@ def _candidates(
 ) -> list[Sheddable]:
     """Return who may be shed, in order: the least important first, then who was shed least lately."""
 
-    def order(one: Sheddable) -> tuple[bool, bool, int, float, str]:
+    def order(one: Sheddable) -> tuple[bool, bool, int, float, int, str]:
         must_run = one.importance is Importance.MUST_RUN
-        last_s = book.turns.get(one.name, _NEVER).at_s
-        return must_run, not _worked_long_enough(one, now_s), _RANK[one.importance], last_s, one.name
+        last = book.turns.get(one.name, _NEVER)
+        return must_run, not _worked_long_enough(one, now_s), _RANK[one.importance], last.at_s, last.times, one.name
 
     reaches, shed = _RANK[rules.reaches], book.shed
     return sorted(
@@ -240,7 +244,7 @@ def _rested_long_enough(one: Sheddable, book: ShedBook, now_s: float) -> bool:
 def _returned(back: Sequence[Sheddable], now_s: float, book: ShedBook) -> ShedDecision:
     if not back:
         return ShedDecision((), (), book)
-    turns = {one.name: Turn(Told.BACK, now_s) for one in back}
+    turns = {one.name: replace(book.turns[one.name], what=Told.BACK, at_s=now_s) for one in back}
     return ShedDecision((), tuple(turns), _told(book, turns, now_s))
 
 
@@ -268,7 +272,7 @@ def _exchange(
             missing_kw -= _draw_kw(one, rules)
     if missing_kw > 0.0:
         return ShedDecision((), (), book)
-    turns = {one.name: Turn(Told.SHED, now_s) for one in ways}
+    turns = {one.name: _shed_again(book, one, now_s) for one in ways}
     return ShedDecision(tuple(turns), (), _told(book, turns, now_s))
 
 
@@ -283,10 +287,14 @@ def _without_strangers(book: ShedBook, known: Mapping[str, Sheddable], now_s: fl
     for name, turn in book.turns.items():
         one = known.get(name)
         if turn.what is Told.SHED and (one is None or not one.permitted):
-            turns[name] = Turn(Told.LEFT, turn.at_s)
+            turns[name] = replace(turn, what=Told.LEFT)
         elif turn.what is Told.SHED or now_s - turn.at_s < _FORGOTTEN_AFTER_S:
             turns[name] = turn
     return replace(book, turns=MappingProxyType(turns))
+
+
+def _shed_again(book: ShedBook, one: Sheddable, now_s: float) -> Turn:
+    return Turn(Told.SHED, now_s, book.turns.get(one.name, _NEVER).times + 1)
 
 
 def _told(book: ShedBook, turns: Mapping[str, Turn], now_s: float) -> ShedBook:

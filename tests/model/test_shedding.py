@@ -237,6 +237,22 @@ def test_no_more_important_one_goes_while_lesser_ones_would_do(
         assert rest < over_kw - rules.tolerance_kw, "nobody goes in vain"
 
 
+@settings(max_examples=25, deadline=None)
+@given(st.integers(2, 8), st.integers(1, 25), st.integers(1, 3))
+def test_among_equals_nobody_goes_twice_before_everybody_went_once(size: int, episodes: int, many: int) -> None:
+    many = min(many, size - 1)
+    house = House.of(*(replace(one(f"a{at}"), min_on_s=60.0, min_off_s=60.0) for at in range(size)))
+    for _ in range(episodes):
+        house.limit_kw = size - many + 0.5 - 0.1
+        house.run(30)
+        house.limit_kw = math.inf
+        house.run(200)
+        assert len(house.on) == size
+    went = [sum(name == f"a{at}" and not on for _, name, on in house.told) for at in range(size)]
+    assert sum(went) == episodes * many
+    assert max(went) - min(went) <= 1
+
+
 def _order(each: Sheddable) -> int:
     return [OPTIONAL, FLEXIBLE, MUST_RUN].index(each.importance)
 
