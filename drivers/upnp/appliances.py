@@ -22,6 +22,7 @@ from drivers.upnp.events import Subscriber
 from drivers.upnp.gena import Order
 from drivers.upnp.neighbours import card_of
 from drivers.upnp.parts import Described, GoneWhy, Link
+from drivers.upnp.rousing import Rousing
 from drivers.upnp.soap import shortened
 from drivers.upnp.visit import CYCLE_PLACE, Visit
 from drivers.upnp.wake import SecureOn, Waker
@@ -61,13 +62,14 @@ class Appliances:
         secure_on: SecureOn | None = None,
         *,
         card: Callable[[str, Link], str] = card_of,
+        most: int = MOST_APPLIANCES,
     ) -> None:
         self._context = context
         self._clock = context.clock
         self._gateway = gateway
-        self._waker = waker
-        self._secure_on = secure_on or SecureOn({})
+        self._rousing = Rousing(context.clock, waker, secure_on or SecureOn({}))
         self._card = card
+        self._most = most
         self._appliances: dict[str, Appliance] = {}
         self._agenda = Agenda()
         self._wake_up = asyncio.Event()
@@ -161,13 +163,7 @@ class Appliances:
 
     def wake(self, appliance: Appliance) -> Refusal | None:
         """Begin to wake one; None when the first packets went out, or are on their way already."""
-        if not appliance.wakeable:
-            text = f"{appliance.wake}, card {appliance.card or 'unknown'}"
-            return Refusal(RefusalCode.UNSUPPORTED, "an appliance that can be woken", text)
-        if appliance.waking is not None:
-            return None
-        appliance.begin_waking(self._clock.monotonic_s())
-        refusal = self._send_packets(appliance)
+        refusal = self._rousing.begin(appliance)
         self._plan(appliance)
         return refusal
 
@@ -209,7 +205,7 @@ class Appliances:
 
     async def _look_after(self, kept: Appliance, visit: Visit) -> None:
         try:
-            self._wake_on(kept)
+            self._rousing.go_on(kept)
             if kept.there:
                 await visit.pay(kept)
         except Exception:
@@ -226,30 +222,6 @@ class Appliances:
         if not kept.busy and self._appliances.get(kept.uuid) is kept:
             self._agenda.put(kept.uuid, kept.due_s())
             self._wake_up.set()
-
-    def _wake_on(self, kept: Appliance) -> None:
-        """Go on sending packets; when the time is over, it is told as failed."""
-        waking, now_s = kept.waking, self._clock.monotonic_s()
-        if waking is None or now_s < min(waking.next_s, waking.until_s):
-            return
-        if now_s < waking.until_s:
-            self._send_packets(kept)
-            return
-        kept.waking = None
-        came = f"nothing from it after {waking.sent} rounds of packets"
-        mend = "check that wake-up by network is switched on in its firmware and its system"
-        kept.refused(Refusal(RefusalCode.TIMEOUT, "an appliance that wakes up in time", came, mend))
-
-    def _send_packets(self, kept: Appliance) -> Refusal | None:
-        password = self._secure_on.password(kept.uuid)
-        if isinstance(password, Refusal):
-            kept.waking = None
-            return password
-        link = kept.described.link if kept.described is not None else None
-        refusal = self._waker.wake(kept.sleeper, link, password)
-        if kept.waking is not None:
-            kept.waking.packet_sent(self._clock.monotonic_s())
-        return refusal
 
     def _take(self, kept: Appliance, values: Mapping[str, str]) -> None:
         if "CycleId" in values:
@@ -268,18 +240,28 @@ class Appliances:
         self.tell(kept, state)
 
     def _new(self, uuid: str) -> Appliance | None:
-        if len(self._appliances) >= MOST_APPLIANCES:
-            logger.warning("appliance %s is left out: expected at most %d", uuid, MOST_APPLIANCES)
+        if len(self._appliances) >= self._most:
+            self._forget_removed()
+        if len(self._appliances) >= self._most:
+            logger.warning("appliance %s is left out: expected at most %d", uuid, self._most)
             return None
         self._appliances[uuid] = Appliance(uuid)
         return self._appliances[uuid]
+
+    def _forget_removed(self) -> None:
+        """Make room: whoever is not there and was removed by its owner is nobody's any more."""
+        known = {info.identity for info in self._context.known(PROTOCOL)}
+        for uuid in [one.uuid for one in self._appliances.values() if not one.there]:
+            if IDENTITY + uuid not in known:
+                del self._appliances[uuid]
+                self._agenda.put(uuid, math.inf)
 
     def _recall(self) -> None:
         """Know again those that may be asleep: looking for them finds nothing."""
         for info in self._context.known(PROTOCOL):
             kept = Appliance(info.identity.removeprefix(IDENTITY))
             kept.recall(info, self._context.last_word(info.identity, "state.power"))
-            if kept.asleep and kept.uuid not in self._appliances and len(self._appliances) < MOST_APPLIANCES:
+            if kept.asleep and kept.uuid not in self._appliances and len(self._appliances) < self._most:
                 self._appliances[kept.uuid] = kept
                 self.attach(kept, info)
 

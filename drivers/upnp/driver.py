@@ -56,7 +56,9 @@ class Whole:
         self._refused: Counter[str] = Counter()
         uuid = gateway_uuid(machine_id(), context.unit)
         waker = Waker(self._links)
-        appliances = Appliances(context, Gateway(uuid, config.port), waker, SecureOn(config.secure_on))
+        appliances = Appliances(
+            context, Gateway(uuid, config.port), waker, SecureOn(config.secure_on), most=config.most_appliances
+        )
         self.discovery = Discovery(config, context.clock, fetcher, appliances, known=lambda: _known(context))
         device = GatewayDevice(context, uuid, appliances, self._refused)
         routes = (*device.routes(), events_to(appliances))

@@ -34,7 +34,7 @@ class Remembering(DeviceManager):
     last: Mapping[str, str] = {}
 
     def known(self, protocol: str) -> tuple[DeviceInfo, ...]:
-        return self.earlier
+        return self.earlier or super().known(protocol)
 
     def last_word(self, identity: str, variable: str) -> object | None:
         return self.last.get(identity) if self.earlier else super().last_word(identity, variable)
@@ -51,6 +51,7 @@ class Home:
         last: Mapping[str, str] | None = None,
         secure_on: SecureOn | None = None,
         card: Callable[[str, Link], str] = card_of,
+        most: int = 512,
     ) -> None:
         self.clock = clock
         self.data = DataInterface(clock, "home")
@@ -60,7 +61,7 @@ class Home:
         self.packets: list[Datagram] = []
         self.port = free_port()
         waker = Waker(lambda: (LOOPBACK,), send=lambda datagram, _port: self.packets.append(datagram))
-        self.appliances = Appliances(self.manager, Gateway(OURS, self.port), waker, secure_on, card=card)
+        self.appliances = Appliances(self.manager, Gateway(OURS, self.port), waker, secure_on, card=card, most=most)
         self.refused: Counter[str] = Counter()
         self.server = HttpServer(clock, self.port, [events_to(self.appliances)], self.refused)
         self.server.listen((LOOPBACK,))

@@ -379,6 +379,20 @@ def test_who_sends_an_event_lives_where_it_was_found(peer: str, host: str, same:
 
 
 @stepped
+async def test_what_its_owner_removed_makes_room(clock: Clock) -> None:
+    one, two, three = (Peer(number=number) for number in (1, 2, 3))
+    async with a_home(clock, one, two, three, most=2) as home:
+        await home.settled(one, two)
+        home.appliances.gone(one.uuid, GoneWhy.BYEBYE)
+        home.appliances.found(three.described)
+        await clock.sleep(1.0)
+        assert home.manager.devices() == ("kettle-1", "kettle-2")  # one that is lost is still the house's
+        home.manager.remove(home.record("kettle-1"))
+        await home.settled(three)
+        assert home.manager.devices() == ("kettle-2", "kettle-3")
+
+
+@stepped
 async def test_nothing_that_was_agreed_before_a_restart_holds(clock: Clock) -> None:
     peer = Peer()
     async with a_home(clock, peer) as home:
