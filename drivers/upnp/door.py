@@ -49,7 +49,7 @@ class Door:
 
     def __init__(self, clock: Clock, refused: Counter[str], make: Callable[[], Connection], care: Care) -> None:
         self._clock, self._refused, self._make, self._care = clock, refused, make, care
-        self._of_one, self._of_all = Pace(64.0, 16.0), Pace(1024.0, 512.0)
+        self._of_one, self._of_all = Pace(64.0, 32.0), Pace(1024.0, 512.0)
         self._entering: set[asyncio.Task[Entering]] = set()
         self._resting: dict[socket.socket, asyncio.TimerHandle] = {}
 

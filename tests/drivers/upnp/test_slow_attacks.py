@@ -49,9 +49,16 @@ def test_appliances_are_served_meanwhile(tmp_path: Path, mode: str) -> None:
                 assert max(waited_s) < 1.0
                 assert len(waited_s) > ATTACK_S / 2
                 assert psutil.Process().memory_info().rss - before < 8 * 2**20
-                assert one.refused["http_too_many"] > 100
+                assert one.refused["http_too_many"] + one.refused["http_too_often"] > 100
                 counted = Counter({name: number for name, number in one.refused.items() if name.startswith("http_")})
-                assert counted.keys() <= {"http_too_many", "http_slow", "http_malformed", "http_path", "http_method"}
+                assert counted.keys() <= {
+                    "http_too_many",
+                    "http_too_often",
+                    "http_slow",
+                    "http_malformed",
+                    "http_path",
+                    "http_method",
+                }
 
         home.loop(main)
 
