@@ -74,6 +74,7 @@ class Hand:
         self._in_doubt = in_doubt
         self._appliance = appliance
         self._before: PowerState | None = None if inherited is None else inherited.before
+        self.lease.returns_to = self._before
         self._wake = asyncio.Event()
         self._renewal: asyncio.Future[None] | None = None
         self._idle = asyncio.Event()
@@ -178,6 +179,7 @@ class Hand:
         match action:
             case Take(wish):
                 await self._note_before(wish)
+                self.lease.returns_to = self._before
                 await self._journalled(self._journal.take(self._as_held(wish)))
             case Renew(wish):
                 self._renewal = asyncio.ensure_future(self._journalled(self._journal.take(self._as_held(wish))))
@@ -195,6 +197,8 @@ class Hand:
 
     async def _note_before(self, wish: Wish) -> None:
         """What an appliance was like before us is journalled with the lease: a restart must not forget it."""
+        if self.lease.returning and self._appliance is not None and self._before is not None:
+            self._appliance.inherit(self._before)
         if wish.set_point.lasting:
             self._before = wish.set_point.power_state  # that is what it goes back to: it stays so
         if wish.set_point.power_state is None or self._before is not None:
@@ -220,7 +224,7 @@ class Hand:
             logger.error("%s: the end of its lease cannot be journalled: %s", self.name, error)
             self.lease.journal_failed(str(error), self._clock.monotonic_s())
         else:
-            self._before = None
+            self._before = self.lease.returns_to = None
             self.lease.closed()
 
     async def _renewal_done(self) -> None:

@@ -70,6 +70,11 @@ class Lease:
         self._cool_downs = 0
         self._free_from_s = 0.0
         self._rested_for: Wish | None = None
+        self._given_back_s: float | None = None
+        self._returning = False
+        self._may_wake_until_s = 0.0
+        self.returns_to: PowerState | None = None
+        """The state that an appliance was found in and goes back to; the hand knows it, also after a restart."""
         self.phase = Phase.FREE
         self.read_back: ReadBack | None = None
         self.trouble: Reason | None = None
@@ -84,6 +89,11 @@ class Lease:
     def present(self) -> bool:
         """Whether the device answered when last seen."""
         return self._present
+
+    @property
+    def returning(self) -> bool:
+        """True while an appliance is on its way back to how it was found, and is taken in hand once more."""
+        return self._returning
 
     @property
     def wish(self) -> Wish | None:
@@ -169,6 +179,8 @@ class Lease:
             self.phase = Phase.HELD
             self._judge = ReadBackJudge(self._rules.settle_s, self._rules.tolerance)
             self._last, self._read_before_first_write, self._commanded = None, True, False
+            if self._returning:  # what it shows now is not where it is going: it is told again
+                self._read_before_first_write, self._commanded, self._returning = False, True, False
             self._refusals = self._reasserts = 0
             self._not_before_s = 0.0
 
@@ -233,8 +245,10 @@ class Lease:
     def released(self, refusal: Refusal | None, now_s: float, day: int) -> None:
         """The device acknowledged or refused its release."""
         self._budget.count(now_s, day)
-        if self._rules.user_first and (refusal is None or refusal.code not in _SILENT):
-            self._end_release(now_s)  # it goes back in its own time, or stays as it judges
+        if self._rules.user_first and refusal is not None and refusal.code not in _SILENT:
+            self._end_release(now_s)  # it stays as it judges
+        elif self._rules.user_first and refusal is None:
+            self._given_back_s, self._release_read_due, self._not_before_s = now_s, True, 0.0
         elif refusal is None:
             self._release_read_due = True
         else:
@@ -266,7 +280,7 @@ class Lease:
             return Read()
         if now_s < self._not_before_s:
             return None
-        if self._judge.state is LeaseState.OVERRIDDEN and self._reasserts >= self._repetitions(wish):
+        if self._judge.state is LeaseState.OVERRIDDEN and self._reasserts >= self._repetitions(wish, now_s):
             self._yield(wish, now_s)
             return self.next(now_s)
         if not self._covered_by_journal(wish):
@@ -283,6 +297,13 @@ class Lease:
         return None
 
     def _next_releasing(self, now_s: float) -> Action | None:
+        wish = self._live_wish(now_s)
+        if self._given_back_s is not None and wish is not None and now_s >= self._free_from_s:
+            # Taken in hand again before it was back: what it was found in still holds.
+            self._given_back_s, self._release_read_due, self._returning = None, False, True
+            self._may_wake_until_s = now_s + self._rules.settle_s
+            self.phase, self._taken, self._not_before_s = Phase.TAKING, wish, 0.0
+            return Take(wish)
         if now_s < self._not_before_s:
             return None
         return Read() if self._release_read_due else Release()
@@ -315,9 +336,13 @@ class Lease:
     def _changed(self, wanted: SetPoint) -> bool:
         return self._last is None or not Tolerance(self._rules.deadband_kw).same(self._last, wanted)
 
-    def _repetitions(self, wish: Wish) -> int:
-        """How often a command that somebody else undid is repeated: against a user's own hand only for the envelope."""
-        return 0 if self._rules.user_first and wish.owner > Claimant.ENVELOPE else self._rules.reasserts
+    def _repetitions(self, wish: Wish, now_s: float) -> int:
+        """How often a command that somebody else undid is repeated: against a user's own hand only for the envelope.
+
+        One that was on its way back may still wake by our own packet: that is nobody's hand.
+        """
+        by_user = self._rules.user_first and now_s >= self._may_wake_until_s
+        return 0 if by_user and wish.owner > Claimant.ENVELOPE else self._rules.reasserts
 
     def _ends_rest(self, wish: Wish) -> bool:
         """An appliance left to its user is taken in hand again at once by who goes before, or for another order."""
@@ -382,7 +407,7 @@ class Lease:
         self._rested_for = wish
         self.phase, self._not_before_s = Phase.CLOSING, 0.0
         minutes = self.resting_s(now_s) / 60
-        if self._repetitions(wish) == 0:
+        if self._repetitions(wish, now_s) == 0:
             text = f"Somebody switched it by hand; it is left to them for {minutes:.0f} min."
             self.trouble = Reason(ReasonCode.BY_USER, text)
             return
@@ -408,15 +433,35 @@ class Lease:
         """Also a write never acknowledged may have taken hold; only where none was sent is nothing given back."""
         self.phase = Phase.RELEASING if self._commanded else Phase.CLOSING
         self._release_refusals, self._release_read_due, self._not_before_s = 0, False, 0.0
+        self._given_back_s = None
 
     def _read_after_release(self, answer: ReadBack, now_s: float) -> None:
         self._release_read_due = False
+        if self._given_back_s is not None:
+            self._read_on_the_way_back(answer, now_s)
+            return
         if answer.active and self._still_ours(answer):
             self._release_failed("reading back still shows our command", now_s)
             return
         self._end_release(now_s)
 
+    def _read_on_the_way_back(self, answer: ReadBack, now_s: float) -> None:
+        """An appliance that has to wake is back when it shows it; its lease ends then, lest a crash forget it."""
+        state, began_s = answer.set_point.power_state, self._given_back_s or now_s
+        ours = self._last is None or self._last.power_state is state
+        if self.returns_to in (None, state) or not ours:
+            self._end_release(now_s)
+        elif now_s - began_s < self._rules.settle_s:
+            self._release_read_due, self._not_before_s = True, now_s + self._rules.retry_s[0]
+        else:
+            self._rest(now_s)
+            self._rested_for = self._taken
+            self._end_release(now_s)
+            text = f"It was given back and has not gone to {self.returns_to} within {self._rules.settle_s:.0f} s."
+            self.trouble = Reason(ReasonCode.RELEASED, text)
+
     def _end_release(self, now_s: float) -> None:
+        self._given_back_s = None
         self.phase, self._not_before_s = Phase.CLOSING, 0.0
         if self.trouble is not None and self._free_from_s <= now_s:
             self.trouble = None

@@ -37,11 +37,7 @@ class Machine:
             self.before = set_point.power_state
         if self.before is None:
             self.before = self.state
-        if not self.ignores:
-            if self.wakes_after_s and set_point.power_state is PowerState.ON:
-                asyncio.get_running_loop().call_later(self.wakes_after_s, self._becomes, PowerState.ON)
-            else:
-                self._becomes(set_point.power_state)
+        self._obeys(set_point.power_state)
         return None
 
     async def read_back(self) -> ReadBack | Refusal:
@@ -52,7 +48,7 @@ class Machine:
         if (refusal := self._refusal()) is not None:
             return refusal
         if self.before is not None:
-            self._becomes(self.before)
+            self._obeys(self.before)
         self.before = None
         return None
 
@@ -82,6 +78,14 @@ class Machine:
     @property
     def commands(self) -> list[str]:
         return [what for _, what in self.log]
+
+    def _obeys(self, state: PowerState) -> None:
+        if self.ignores:
+            return
+        if self.wakes_after_s and state is PowerState.ON and self.state is not PowerState.ON:
+            asyncio.get_running_loop().call_later(self.wakes_after_s, self._becomes, PowerState.ON)
+        else:
+            self._becomes(state)
 
     def _becomes(self, state: PowerState) -> None:
         self.state = state

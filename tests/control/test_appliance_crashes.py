@@ -68,14 +68,14 @@ class OneAppliance(RuleBasedStateMachine):
         self.recovered = False
         self.before = None  # the driver's record went with its process
         self.contradicts: Wish | None = None
-        self.pressed_s = 0.0
+        self.pressed_s = self.may_wake_until_s = 0.0
 
     @precondition(lambda self: not self.recovered)
     @rule(fresh=st.booleans(), doubt=st.booleans())
     def settle_inheritance(self, fresh: bool, doubt: bool) -> None:
         """What the hand does before anything else."""
         inherited, answer = self.held.get(DEVICE), self._read_back()
-        self.noted = None if inherited is None else inherited.before
+        self.noted = self.lease.returns_to = None if inherited is None else inherited.before
         if inherited is not None:
             self.before = inherited.before
             found = Found(answer, self.utc_s, self.boot, fresh)
@@ -105,7 +105,8 @@ class OneAppliance(RuleBasedStateMachine):
     @rule(state=states)
     def press(self, state: PowerState) -> None:
         """Its user's own hand. Once our command has shown it is left to them for an hour, but for the envelope."""
-        if self.recovered and self.lease.held and self.lease.state == "confirmed" and state is not self.state:
+        shown = self.lease.held and self.lease.state == "confirmed" and self.now_s > self.may_wake_until_s
+        if self.recovered and shown and state is not self.state:
             self.contradicts, self.pressed_s = self.wish, self.now_s
         self.state, self.coming_on_s = state, None
         self.users.add(state)
@@ -134,7 +135,10 @@ class OneAppliance(RuleBasedStateMachine):
         match self.lease.next(self.now_s):
             case Take(wish) | Renew(wish):
                 if self.noted is None:
-                    self.noted = self.state
+                    self.noted = self.lease.returns_to = self.state
+                elif self.lease.returning:
+                    self.before = self.noted
+                    self.may_wake_until_s = self.now_s + RULES.settle_s  # its own wake-up is nobody's hand
                 self.held[DEVICE] = self._held(wish)
                 self.file.append([Taken(self.held[DEVICE])])
                 self.lease.journalled(self.now_s)
@@ -147,7 +151,7 @@ class OneAppliance(RuleBasedStateMachine):
             case Close():
                 self.file.append([Released(DEVICE)])
                 self.held.pop(DEVICE, None)
-                self.noted = None
+                self.noted = self.lease.returns_to = None
                 self.lease.closed()
             case None:
                 pass

@@ -135,6 +135,44 @@ async def test_one_that_does_not_wake_is_reported_given_back_and_tried_again(clo
 
 
 @stepped
+async def test_one_taken_in_hand_on_its_way_back_goes_back_to_what_it_was_found_in(
+    clock: Clock, tmp_path: Path
+) -> None:
+    house = House(clock)
+    heater = add_appliance(house, "heater", wakes_after_s=40.0)
+    async with running(house, tmp_path / "j") as gateway:
+        await clock.sleep(5)
+        await manual(gateway, power_state="standby", valid_s=3600.0)
+        await clock.sleep(10)
+        assert heater.state is STANDBY
+        await manual(gateway, release=True)
+        await clock.sleep(10)
+        assert heater.state is STANDBY, "it wakes slowly"
+        await manual(gateway, power_state="standby", valid_s=3600.0)
+        await clock.sleep(300)
+        assert heater.state is STANDBY
+        assert heater.commands[:3] == ["standby", "release", "standby"]
+        await manual(gateway, release=True)
+        await clock.sleep(60)
+        assert heater.state is ON
+        assert gateway.room.hand_on("heater") is None
+
+
+@stepped
+async def test_one_that_does_not_come_back_is_reported(clock: Clock, tmp_path: Path) -> None:
+    house = House(clock)
+    heater = add_appliance(house, "heater")
+    async with running(house, tmp_path / "j") as gateway:
+        await clock.sleep(5)
+        await manual(gateway, power_state="standby", valid_s=3600.0)
+        await clock.sleep(5)
+        heater.ignores = True
+        await manual(gateway, release=True)
+        await clock.sleep(120)
+        assert any("has not gone to on within 90 s" in alarm for alarm in gateway.alarms())
+
+
+@stepped
 async def test_one_that_refuses_keeps_its_state(clock: Clock, tmp_path: Path) -> None:
     house = House(clock)
     heater = add_appliance(house, "heater", refuses="802 a cycle is running")
