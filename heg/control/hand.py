@@ -259,6 +259,7 @@ class Hand:
             writes_today=self.writes().today,
             power_state=wish.set_point.power_state,
             before=self._before,
+            former=None if self.lease.set_point is None else self.lease.set_point.power_state,
         )
 
     def _day(self) -> int:

@@ -36,7 +36,7 @@ class HeldLease:
 
     `regime` is set for a native regime; otherwise the commanded power lies in `min_kw` to `max_kw` (kW at the device)
     and `followed` is the regime the powers follow.
-    An appliance was put into `power_state` and had been in `before`.
+    An appliance was put into `power_state`; it was found in `before`, and `former` is what it was told until then.
     New values under the lease stay inside that and are not journalled. `device` is the device's identity, `boot` the
     machine's boot id.
     """
@@ -56,6 +56,7 @@ class HeldLease:
     writes_today: int = 0
     power_state: PowerState | None = None
     before: PowerState | None = None
+    former: PowerState | None = None
 
 
 class Condition(StrEnum):

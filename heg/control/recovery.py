@@ -74,7 +74,7 @@ def recover(lease: HeldLease, found: Found, tolerance: Tolerance) -> Recovery:
 def let_go(lease: HeldLease | None, answer: ReadBack) -> bool:
     """Tell whether the device holds nothing of ours any more. An appliance in another state has been switched."""
     if lease is not None and lease.power_state is not None:
-        return answer.set_point.power_state not in (None, lease.power_state)
+        return answer.set_point.power_state not in (None, lease.power_state, lease.former)
     return not answer.active
 
 

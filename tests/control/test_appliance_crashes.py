@@ -118,6 +118,8 @@ class OneAppliance(RuleBasedStateMachine):
     @rule(reboot=st.booleans(), away_s=st.sampled_from([0.0, 3.0, 500.0, -4000.0]))
     def crash(self, reboot: bool, away_s: float) -> None:
         self.file.close()
+        if self.coming_on_s is not None:
+            self.users.add(PowerState.ON)  # a packet that went out is not called back
         self.boot += "x" if reboot else ""
         self.utc_s += away_s
         self._start()
@@ -223,6 +225,7 @@ class OneAppliance(RuleBasedStateMachine):
             self.boot,
             power_state=wish.set_point.power_state,
             before=self.noted,
+            former=None if self.lease.set_point is None else self.lease.set_point.power_state,
         )
 
 
