@@ -195,7 +195,7 @@ class OneAppliance(RuleBasedStateMachine):
     def _must_be_as_its_user_left_it(self) -> None:
         left = self._left()
         assert self.kept_by_itself or left in self.users
-        self.kept_by_itself, self.users = False, {left}
+        self.kept_by_itself, self.users = False, {left, self.state}  # two where a killed process had begun to wake it
         self.before = None
 
     @invariant()
