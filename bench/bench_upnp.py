@@ -27,6 +27,7 @@ QUIET_S = 330.0
 """More than the interval between two searches."""
 BUSY_S = 30.0
 EVENTS_PER_S = 50.0
+UTILITY_ORDERS = 4
 PRESS_EVERY_S = 0.06
 PAPER_KBPS = 1.48
 PAPER_LATENCY_MS = 96.33
@@ -45,7 +46,7 @@ def run() -> list[Row]:
         time.sleep(2.0)
         rows += _discovery(home)
         time.sleep(SETTLE_S)
-        rows += _steady(home) + _actions(home) + _events(home) + _busy(home)
+        rows += _steady(home) + _actions(home) + _events(home) + _busy(home) + _utility(home)
         return rows + _twice_as_many(home) + _ends(home)
 
 
@@ -129,6 +130,44 @@ def _busy(home: Lan) -> list[Row]:
     return [
         Row("processor, many events", 100 * share, "%", f"of a core; {note}", 10.0, baseline=30.0),
         Row("event while there are many, p95", percentile(spans_ms, 0.95), "ms", note),
+    ]
+
+
+def _utility(home: Lan) -> list[Row]:
+    """An order of the utility to all, through the gateway: answered, decided, journalled, sent and carried out."""
+    home.ask("POST", "/api/v1/commands/appliance", {"power_state": "on", "minutes": 5})
+    time.sleep(SETTLE_S)
+    answered_ms, first_ms, last_ms = [], [], []
+    for number in range(UTILITY_ORDERS):
+        home.farm.tell("heard")
+        wanted = "on" if number % 2 else "standby"
+        begun_s = time.time()
+        home.ask("POST", "/api/v1/commands/appliance", {"power_state": wanted, "minutes": 5})
+        answered_ms.append(1e3 * (time.time() - begun_s))
+        time.sleep(8.0)
+        heard = home.farm.tell("heard")
+        assert len(heard) == MANY, f"{len(heard)} of {MANY} appliances were told"
+        times = [at_s for told in heard.values() for at_s, _ in told]
+        first_ms.append(1e3 * (min(times) - begun_s))
+        last_ms.append(1e3 * (max(times) - begun_s))
+    spread_ms = [last - first for first, last in zip(first_ms, last_ms, strict=True)]
+    return [
+        Row(
+            f"the utility's command for {MANY} answered, p50",
+            percentile(answered_ms, 0.5),
+            "ms",
+            "over HTTP",
+            baseline=20.0,
+        ),
+        Row("from it to the first appliance told, longest", max(first_ms), "ms", "a control cycle of 1 s decides"),
+        Row(
+            "from the first appliance told to the last, longest",
+            max(spread_ms),
+            "ms",
+            f"of {UTILITY_ORDERS} orders",
+            500.0,
+        ),
+        Row("from it to the last appliance told, longest", max(last_ms), "ms", "with what waits for the cycle"),
     ]
 
 

@@ -130,6 +130,6 @@ def _configured(folder: Path, count: int) -> Path:
     config.write_text(
         f'[unit]\nstate_dir = "{state}"\n[contract]\nmax_import_kw = 17.0\nmax_export_kw = 17.0\n'
         f'[web]\nport = {PAGE_PORT}\n[modbus]\nhosts = ["{METER}:{METER_PORT}"]\n[planning]\nenabled = false\n'
-        f'[upnp]\ninterfaces = ["{WIRE}"]\n{named}'
+        f'[automation]\nutility = "full"\n[upnp]\ninterfaces = ["{WIRE}"]\n{named}'
     )
     return config
