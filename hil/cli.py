@@ -12,6 +12,7 @@ from pathlib import Path
 
 from heg.runtime.clock import Clock
 from heg.runtime.loops import ScaledTiming, run
+from hil.appliances.farm import MOST
 from hil.demo import DemoOptions, demo, work_folder
 from hil.desk import Desk, status_line
 from hil.faults import FaultError
@@ -19,6 +20,8 @@ from hil.gateway_process import GatewayProcess, ProcessPlan, StartError, free_po
 from hil.plan import GOOD_DAY_UTC, PlanError, rig_plan
 from hil.rig import Rig
 from hil.scenario import Scenario, load, perform
+
+_LAMP = {"importance": "optional", "draws": {"rated_kw": 0.02, "initially": "on"}}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,6 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     house.add_argument("--battery", choices=("704", "124"), default="704", help="breed of the battery inverter")
     house.add_argument("--pv", default="103", help="model of the PV inverter: 101 to 103, 111 to 113, 701")
     house.add_argument("--meter", default="203", help="model of the meter: 201 to 204, 211 to 214")
+    house.add_argument(
+        "--appliances", type=int, default=0, help=f"so many appliances over UPnP besides, at most {MOST}"
+    )
     house.add_argument("--weather", choices=("recorded", "generated", "constant"), default="recorded")
     house.add_argument("--status-every", type=float, default=10.0, help="real seconds between status lines")
     house.set_defaults(act=_house)
@@ -76,6 +82,7 @@ def _house(options: argparse.Namespace) -> int:
             "battery": {"kind": "storage", "variant": options.battery, "measurement": measurement},
         },
         "buses": {name: {"kind": "tcp", "port": port} for name, port in options.ports.items()},
+        "appliances": {f"appliance-{number}": _LAMP for number in range(1, options.appliances + 1)},
     }
     plan = rig_plan(tables, options.start)
     epoch_s = time.time() if options.real_epoch is None else options.real_epoch
@@ -86,6 +93,8 @@ def _house(options: argparse.Namespace) -> int:
             print(f"house: {plan.source}", flush=True)
             for name, handle in rig.handles.items():
                 print(f"{name}: modbus tcp {handle.address} unit {handle.unit_id}", flush=True)
+            for name, appliance in rig.appliances.items():
+                print(f"{name}: upnp {appliance.address} uuid:{appliance.uuid}", flush=True)
             print(f"desk: 127.0.0.1:{desk.port}", flush=True)
             while True:
                 await clock.sleep(options.status_every * options.speed)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from hil.appliances.farm import MOST
 from hil.appliances.settings import ApplianceSettings, CycleSettings
 from hil.devices.charger import ChargerSettings
 from hil.devices.meter import MeterSettings
@@ -95,6 +96,10 @@ def rig_plan(tables: Table, start_utc: datetime, *, offline: bool = False) -> Ri
         elif isinstance(settings, ChargerSettings):
             _known(settings.vehicle, house.vehicles, f"devices.{name}.vehicle")
     appliances = {name: _appliance(table, f"appliances.{name}") for name, table in tables.get("appliances", {}).items()}
+    if len(appliances) > MOST:
+        raise PlanError(f"[appliances]: expected at most {MOST}, found {len(appliances)}")
+    if both := sorted(set(appliances) & set(devices or plain.devices)):
+        raise PlanError(f"[appliances] {both[0]}: a device is called so already")
     wiring = dict(tables.get("wiring", {}))
     for name in wiring:
         _known(name, devices or plain.devices, "wiring")

@@ -278,6 +278,12 @@ def test_a_mistake_in_a_file_is_named(table: Any, said: str) -> None:
         rig_plan({"weather": {"kind": "constant"}, "appliances": {"one": table}}, GOOD_DAY_UTC)
 
 
+def test_too_many_and_names_that_are_taken_are_named() -> None:
+    for appliances, said in (({f"a{n}": {} for n in range(321)}, "at most 320"), ({"meter": {}}, "called so already")):
+        with pytest.raises(PlanError, match=said):
+            rig_plan({"weather": {"kind": "constant"}, "appliances": appliances}, GOOD_DAY_UTC)
+
+
 @stepped
 async def test_a_fault_that_does_not_fit_says_what_would(clock: Clock) -> None:
     async with Rig(planned(lamp=ApplianceSettings()), clock) as rig:
