@@ -279,7 +279,11 @@ def test_a_mistake_in_a_file_is_named(table: Any, said: str) -> None:
 
 
 def test_too_many_and_names_that_are_taken_are_named() -> None:
-    for appliances, said in (({f"a{n}": {} for n in range(321)}, "at most 320"), ({"meter": {}}, "called so already")):
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({f"a{n}": {} for n in range(321)}, "at most 320"),
+        ({"meter": {}}, "called so already"),
+    ]
+    for appliances, said in wrong:
         with pytest.raises(PlanError, match=said):
             rig_plan({"weather": {"kind": "constant"}, "appliances": appliances}, GOOD_DAY_UTC)
 
