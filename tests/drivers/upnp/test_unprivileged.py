@@ -42,9 +42,10 @@ def test_everything_is_done_by_nobody_without_capabilities() -> None:
     with wired() as (gateway, _street):
         nobody = ("--reuid", "65534", "--regid", "65534", "--clear-groups", "--no-new-privs")
         nothing = ("--bounding-set", "-all", "--inh-caps", "-all", "--ambient-caps", "-all")
-        said = gateway.run("env", f"PYTHONPATH={ROOT}", "setpriv", *nobody, *nothing, sys.executable, "-B", "-c", DOES)
-        if "Permission denied" in said.stderr and "done" not in said.stdout and str(ROOT) in said.stderr:
-            pytest.skip(f"nobody may not read {ROOT}")
+        command = ("env", f"PYTHONPATH={ROOT}", "setpriv", *nobody, *nothing, sys.executable, "-B", "-c")
+        if (able := gateway.run(*command, "import drivers.upnp.driver")).returncode:
+            pytest.skip(f"needs Python and this checkout where user 65534 may read them: {able.stderr[-200:]}")
+        said = gateway.run(*command, DOES)
         assert said.stdout == "done\n", said.stderr
         assert WIRE == "lan0"
 
