@@ -142,10 +142,11 @@ class Discovery:
 
     async def _keep_time(self) -> None:
         while True:
-            self._sooner.clear()
             now_s = self._clock.monotonic_s()
             self._carry_out(self.table.due(now_s))
+            # A timer may come a hair's breadth too soon; without a pause it would come again and again until it is due.
             self._due_s = max(self.table.soonest_s, now_s + _LEAST_PAUSE_S)
+            self._sooner.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(self._due_s if self._due_s < float("inf") else None):
                     await self._sooner.wait()

@@ -144,6 +144,7 @@ async def test_who_sends_from_another_network_is_not_heard(clock: Clock) -> None
             await clock.sleep(20.0)
             assert found.record.words(ONE) == ["found"]
             assert len(found.discovery.table) == 1
+            assert not found.discovery.complaints.counts, "nor complained of"
 
 
 @stepped

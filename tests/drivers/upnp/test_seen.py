@@ -86,6 +86,24 @@ def test_a_goodbye_is_believed_from_home_and_checked_later() -> None:
     assert len(table) == 0
 
 
+def test_its_home_is_asked_at_most_so_often_because_of_strangers() -> None:
+    table = with_one()
+    assert table.heard(alive(), AWAY, 40.0) == [Verify(ONE, HOME)]
+    table.verified(ONE, HOME, there=True, now_s=40.0)
+    assert table.heard(alive(), ON_WIFI, 41.0) == []
+    assert table.due(69.0) == []
+    assert table.due(70.0) == [Verify(ONE, HOME)]
+
+
+def test_one_that_restarts_with_a_goodbye_is_not_suspected() -> None:
+    table = with_one()
+    table.heard(goodbye(), HOME, 10.0)
+    assert table.heard(alive(boot=2), HOME, 11.0) == [Describe(ONE, HOME, True)]
+    assert table.described(ONE, HOME, Outcome.SOUND, 11.1) == [Found(ONE)]
+    assert table.due(30.0) == []
+    assert table.heard(goodbye(), HOME, 31.0) == [Gone(ONE, GoneWhy.BYEBYE)]
+
+
 def test_nothing_is_due_between_a_goodbye_and_its_check() -> None:
     table = with_one(max_age=5)
     table.heard(goodbye(), HOME, 4.0)
@@ -160,9 +178,9 @@ def test_one_on_two_interfaces_is_one_and_goes_on_by_the_other() -> None:
 
 def test_strangers_who_all_claim_one_uuid_are_few() -> None:
     table = with_one()
-    for number in range(100):
-        table.heard(alive(), Place(LAN, f"192.168.1.{100 + number}", "http://x"), 40.0)
-    assert isinstance(table.heard(alive(), Place(LAN, "192.168.1.250", "http://x"), 40.0)[0], Refused)
+    strangers = [Place(LAN, f"192.168.1.{100 + number}", "http://x") for number in range(6)]
+    told = [[type(one) for one in table.heard(alive(), place, 40.0)] for place in strangers]
+    assert told == [[Verify], [], [], [Refused], [Refused], [Refused]]
     table.verified(ONE, HOME, there=True, now_s=41.0)
     assert table.place_of(ONE) == HOME
 

@@ -1,0 +1,78 @@
+"""Descriptions are fetched few at a time, fairly among hosts, and of those who fail seldom."""
+
+from __future__ import annotations
+
+import asyncio
+
+from heg.runtime.clock import Clock
+from tests.drivers.upnp.street import TABLE, Appliance, a_street, notify, scpd, uuid_number
+from tests.support.stepped import stepped
+
+ONE, TWO = uuid_number(1), uuid_number(2)
+
+
+@stepped
+async def test_one_host_is_asked_two_things_at_a_time(clock: Clock) -> None:
+    async with a_street(clock, 1) as street:
+        slow = [
+            Appliance(uuid_number(number), "127.0.1.50", 1900 + number, trickles=True) for number in range(100, 106)
+        ]
+        street.appliances.extend(slow)
+        for one in slow:
+            await one.start()
+            one.say(notify("alive", one.uuid, one.location), street.ours)
+        await clock.sleep(2.0)
+        assert sum(len(one.asked) for one in slow) == 2
+
+
+@stepped
+async def test_slow_strangers_keep_nobody_waiting_who_is_known(clock: Clock) -> None:
+    async with a_street(clock, *range(1, 30), start=False, known=lambda: (uuid_number(29),)) as street:
+        *slow, known = street.appliances
+        for one in slow:
+            one.trickles = True
+            await one.start()
+            one.say(notify("alive", one.uuid, one.location), street.ours)
+        await clock.sleep(1.0)
+        assert sum(bool(one.asked) for one in slow) == 6
+        await known.start()
+        known.say(notify("alive", known.uuid, known.location), street.ours)
+        assert await street.until(lambda: known.uuid in street.record.here) < 0.5
+
+
+@stepped
+async def test_a_faulty_service_is_nobodys_model(clock: Clock) -> None:
+    """Its maker's and model's names are only what it says of itself."""
+    async with a_street(clock, 1, 2, start=False) as street:
+        bad, good = street.appliances
+        bad.pages["/scpd.xml"] = scpd({name: how for name, how in TABLE.items() if name != "Withdraw"})
+        await bad.start()
+        for _ in range(30):
+            bad.say(notify("alive", ONE, bad.location), street.ours)
+            await clock.sleep(2.0)
+        assert not street.record.here
+        await good.start()
+        await street.discovery.scan()
+        assert list(street.record.here) == [TWO]
+
+
+@stepped
+async def test_a_flood_is_read_within_a_budget(clock: Clock) -> None:
+    async with a_street(clock, 1) as street:
+        [one] = street.appliances
+        await clock.sleep(5.0)
+        bad = notify("alive", "no-uuid", one.location)
+
+        async def flood() -> int:
+            """As many as come in one instant, in portions that the kernel can hold."""
+            before = sum(street.discovery.complaints.counts.values())
+            for _ in range(100):
+                for _ in range(50):
+                    one.say(bad, street.ours)
+                for _ in range(4):
+                    await asyncio.sleep(0)  # noqa: TID251 - time stands still
+            return sum(street.discovery.complaints.counts.values()) - before
+
+        assert 1900 <= await flood() <= 2000
+        await clock.sleep(5.0)
+        assert await flood() >= 1900
