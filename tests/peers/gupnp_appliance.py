@@ -1,4 +1,4 @@
-"""An appliance hosted by libgupnp, for the system's python3 (gir1.2-gupnp-1.6): `gupnp_appliance.py INTERFACE`.
+"""An appliance hosted by libgupnp, for the system's python3 (gir1.2-gupnp-1.6): `gupnp_appliance.py INTERFACE ADDRESS`.
 
 It prints `ready` when it is there. Lines on standard input: `become WORD` changes its state, `refuse CODE` makes it
 refuse every order (0: none), `quit` says goodbye and ends it. What it was ordered is printed.
@@ -10,8 +10,9 @@ from pathlib import Path
 
 import gi
 
+gi.require_version("GSSDP", "1.6")
 gi.require_version("GUPnP", "1.6")
-from gi.repository import GLib, GObject, GUPnP  # noqa: E402
+from gi.repository import GSSDP, Gio, GLib, GObject, GUPnP  # noqa: E402
 
 UUID = "7e57ab1e-0000-4000-8000-000000000009"
 DEVICE = "urn:heg-energy:device:Appliance:1"
@@ -94,11 +95,17 @@ class Kettle:
         value.set_string(self.state)
 
 
+def print_ready() -> bool:
+    print("ready", flush=True)
+    return False
+
+
 def main() -> None:
     folder = tempfile.TemporaryDirectory()
     Path(folder.name, "device.xml").write_text(description())
     Path(folder.name, "scpd.xml").write_text(scpd())
-    context = GUPnP.Context.new(sys.argv[1], 0)
+    address = Gio.InetAddress.new_from_string(sys.argv[2])
+    context = GUPnP.Context.new_full(sys.argv[1], address, 0, GSSDP.UDAVersion.VERSION_1_1)
     context.host_path(f"{folder.name}/scpd.xml", "/scpd.xml")
     device = GUPnP.RootDevice.new(context, "device.xml", folder.name)
     kettle = Kettle(device.get_service(SERVICE))
@@ -118,7 +125,8 @@ def main() -> None:
         return True
 
     GLib.io_add_watch(sys.stdin.fileno(), GLib.IO_IN | GLib.IO_HUP, told)
-    print("ready", flush=True)
+    # It begins with goodbyes, spread over half a second: whoever has found it by then would lose it again.
+    GLib.timeout_add(1000, print_ready)
     loop.run()
     folder.cleanup()
 

@@ -196,9 +196,13 @@ def _builds_libupnp() -> bool:
 
 
 @pytest.mark.skipif(not _has_gupnp(), reason="needs gir1.2-gupnp-1.6 and python3-gi: ./dev test brings them")
-def test_an_appliance_hosted_by_gupnp() -> None:
-    with wired() as (near, far):
-        script = (SYSTEM_PYTHON, "-W", "ignore", sources("gupnp_appliance.py"), WIRE)
+@pytest.mark.parametrize(
+    "addresses", [(["10.77.0.1/16"], ["10.77.0.2/16"]), (["fd77::1/64"], ["fd77::2/64"])], ids=["IPv4", "IPv6"]
+)
+def test_an_appliance_hosted_by_gupnp(addresses: tuple[list[str], list[str]]) -> None:
+    with wired(addresses=addresses) as (near, far):
+        where = addresses[1][0].partition("/")[0] if "." in addresses[1][0] else _link_local(far)
+        script = (SYSTEM_PYTHON, "-W", "ignore", sources("gupnp_appliance.py"), WIRE, where)
         with running(far, *script, ready="ready") as kettle:
             near.loop(lambda clock: _whole_life(clock, kettle, _card_of(far), WakeMethod.WOL))
 
