@@ -4,20 +4,17 @@ The body is the real thing: a computer under logind, a machine behind a command 
 """
 
 import asyncio
-import html
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
-from ipaddress import ip_address
 from typing import Protocol
-from uuid import UUID
 
+from appliance import spoken
 from appliance.cycles import Cycle
 from appliance.faults import Fault, SoapFault
 from appliance.model import ApplianceModel, Done, Kept
 from appliance.registrations import same_address
 from appliance.upnp.services import CYCLE, POWER, Service
-from heg.model.appliances import ApplianceFault, PowerState, WakeMethod
+from heg.model.appliances import ApplianceFault, PowerState
 from heg.runtime.clock import Clock
 
 logger = logging.getLogger(__name__)
@@ -26,8 +23,6 @@ LOOK_AGAIN_S = 60.0
 """Times of day are labels that may jump: whatever waits is looked at this often."""
 _TRY_AGAIN_S = 15.0
 """What is due and is not allowed yet is tried again this often."""
-_SPOKEN = {PowerState.ON: "ON", PowerState.OFF: "OFF", PowerState.STANDBY: "Standby"}
-_WAKE = {WakeMethod.WOL: "WOL", WakeMethod.WOWLAN: "WoWLAN"}
 _ORDERS = {
     "OperationOn": PowerState.ON,
     "OperationOff": PowerState.OFF,
@@ -159,47 +154,36 @@ class ApplianceDesk:
                 wrong = await self._go(result)
                 if wrong is not None:
                     self.model.cycle = cycle
+                    await self._save()
                     return wrong
             return result
 
     async def act(self, action: str, arguments: Mapping[str, str], peer: str) -> Mapping[str, str] | Fault:
         """Carry out an action of one of the services."""
         if action == "GetCycle":
-            return self._cycle()
-        if (wrong := _wrong_asker(arguments)) is not None:
+            return spoken.cycle(self.model)
+        if (wrong := spoken.wrong_asker(arguments)) is not None:
             return wrong
         if action == "GetPowerState":
-            return {"PowerState": _SPOKEN[self.model.state], "RegID": "0"}
+            return {"PowerState": spoken.POWER_STATES[self.model.state], "RegID": "0"}
         if action == "WakeUpMethod":
-            return self._wake()
+            return spoken.wake_method(self.model.kind.wake)
         if not same_address(arguments["Address"], peer):
             came = f"Address: expected {peer}, from where you ask; came {arguments['Address']}"
             return Fault(ApplianceFault.NOT_YOURS, came)
-        result = await self._do(action, arguments, (_plain(arguments["UUID"]), peer))
+        result = await self._do(action, arguments, (spoken.plain_uuid(arguments["UUID"]), peer))
         return result if isinstance(result, Fault) else {"RegID": str(result.reg_id)}
 
     def values(self, service: Service) -> Mapping[str, str]:
         """Tell the evented variables of a service as they are now."""
         if service is POWER:
-            return {"PowerState": _SPOKEN[self.model.state]}
+            return {"PowerState": spoken.POWER_STATES[self.model.state]}
         offered = self.model.offered
         return {"CycleId": offered.id if offered is not None else ""}
 
     def page(self) -> str:
         """Make what people see in a browser."""
-        rows = [("State", _SPOKEN[self.model.state])]
-        rows += [
-            ("Standby", f"from {_minutes(one.start)} to {_minutes(one.stop)}, {one.state.replace('_', ' ')}")
-            for one in self.model.registrations.open()
-        ]
-        if (cycle := self.model.cycle) is not None:
-            rows.append(("Cycle", f"{cycle.name or cycle.id}, {'begun' if cycle.begun else 'waiting'}"))
-        listed = "".join(f"<dt>{name}</dt><dd>{html.escape(text)}</dd>" for name, text in rows)
-        name = html.escape(self.name)
-        return (
-            f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title>'
-            f"<style>body{{font-family:sans-serif;margin:2em}}</style><h1>{name}</h1><dl>{listed}</dl></html>\n"
-        )
+        return spoken.page(self.name, self.model)
 
     async def _do(self, action: str, arguments: Mapping[str, str], who: tuple[str, str]) -> Done | Fault:
         if (target := _ORDERS.get(action)) is not None:
@@ -288,48 +272,3 @@ class ApplianceDesk:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("%s: %s", self.name, error, exc_info=error)
-
-    def _wake(self) -> Mapping[str, str] | Fault:
-        if (method := _WAKE.get(self.model.kind.wake)) is None:
-            return Fault(SoapFault.ACTION_FAILED, "this appliance cannot be woken over the network")
-        return {"WakeMethod": method, "RegID": "0"}
-
-    def _cycle(self) -> Mapping[str, str]:
-        cycle = self.model.offered
-        curve = cycle.curve if cycle is not None else None
-        return {
-            "CycleId": cycle.id if cycle is not None else "",
-            "Name": cycle.name[:64] if cycle is not None else "",
-            "RatedPower": str(self.model.kind.rated_w),
-            "StepMinutes": str(curve.step_minutes) if curve is not None else "0",
-            "PowerCurve": ",".join(str(max(round(kw * 1000), 1)) for kw in curve.power_kw) if curve is not None else "",
-            "EarliestStart": _moment(cycle.earliest) if cycle is not None else "",
-            "LatestEnd": _moment(cycle.latest) if cycle is not None else "",
-            "Interruptible": "1" if curve is not None and curve.interruptible else "0",
-        }
-
-
-def _wrong_asker(arguments: Mapping[str, str]) -> Fault | None:
-    try:
-        UUID(_plain(arguments["UUID"]))
-    except ValueError:
-        came = f"UUID: expected your own, such as 2fac1234-31f8-11b4-a222-08002b34c003; came {arguments['UUID']!r}"
-        return Fault(SoapFault.ARGUMENT_VALUE_INVALID, came)
-    try:
-        ip_address(arguments["Address"].partition("%")[0])
-    except ValueError:
-        came = f"Address: expected your own IP address; came {arguments['Address']!r}"
-        return Fault(SoapFault.ARGUMENT_VALUE_INVALID, came)
-    return None
-
-
-def _plain(uuid: str) -> str:
-    return uuid.strip().lower().removeprefix("uuid:")
-
-
-def _moment(moment: datetime | None) -> str:
-    return moment.isoformat(timespec="seconds") if moment is not None else ""
-
-
-def _minutes(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M %Z")

@@ -12,10 +12,12 @@ import pytest
 from appliance.bodies.command import CommandBody, conditions_that_hold
 from appliance.bodies.gpio import GpioBody, KernelLines
 from appliance.bodies.programs import ProgramError, run_program
+from appliance.cycles import Cycle
 from appliance.desk import ApplianceDesk, BodyError
 from appliance.faults import Fault
 from appliance.model import ApplianceModel, Kind
 from heg.model.appliances import PowerState
+from heg.model.cycles import CycleCurve
 from heg.runtime.clock import Clock
 from heg.runtime.loops import RealTiming, run
 from tests.support.stepped import stepped
@@ -88,12 +90,15 @@ def test_a_program_that_fails_is_a_fault_and_the_state_is_what_it_was(tmp_path: 
     async def main(clock: Clock) -> None:
         desk, body = machine(clock, tmp_path, on=on)
         desk.observed(STANDBY)
+        cycle = Cycle("c-1", "Cotton", CycleCurve((1.0,)))
+        assert await desk.offer(cycle) is None
         begun_s = clock.real_s()
         refused = await desk.order(ON)
         assert clock.real_s() - begun_s < 20  # what it has started is gone, too
         assert isinstance(refused, Fault)
         assert said in refused.text
         assert desk.model.state is STANDBY
+        assert desk.model.offered == cycle  # it has not begun
         with pytest.raises(BodyError, match="no program"):
             await body.go(STANDBY)
         await desk.close()

@@ -8,11 +8,13 @@ import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from appliance.cycles import Cycle
 from appliance.faults import SoapFault
+from appliance.judging import Judge
 from appliance.model import Kind
 from appliance.simulated import SimulatedAppliance
 from appliance.upnp.description import Identity
@@ -28,7 +30,7 @@ from heg.model.appliances import (
 )
 from heg.model.cycles import CycleCurve
 from heg.runtime.clock import Clock
-from tests.appliance.asker import Answer, Listener, ask, call, parsed, raw, searcher, soap
+from tests.appliance.asker import GATEWAY, Answer, Listener, ask, call, parsed, raw, searcher, soap
 from tests.support.stepped import stepped
 
 UUID = "0cf4c7a6-5a12-4d1c-9a3e-0123456789ab"
@@ -97,6 +99,18 @@ async def test_orders_change_the_state_and_are_answered(clock: Clock) -> None:
             assert (done.status, done.result("RegID")) == (200, "0")
             assert (await call(one.upnp.location, "GetPowerState")).result("PowerState") == spoken
         assert (await call(one.upnp.location, "WakeUpMethod")).result("WakeMethod") == "WOL"
+
+
+@stepped
+async def test_its_owner_is_one_however_it_writes_its_uuid_and_its_page_lists_what_waits(clock: Clock) -> None:
+    async with appliance(clock, kind=Kind(judge=Judge((), ZoneInfo("Europe/Berlin")))) as one:
+        times = {"StartTime": "22:00:00", "StopTime": "23:00:00"}
+        number = (await call(one.upnp.location, "StandbyPeriod", uuid=f"uuid:{GATEWAY.upper()}", **times)).result(
+            "RegID"
+        )
+        assert "from Sun 22:00 to Sun 23:00, waiting" in (await ask(one.upnp.location, "GET", "/")).body
+        taken = await call(one.upnp.location, "Withdraw", uuid=GATEWAY.replace("-", ""), RegID=number)
+        assert taken.status == 200
 
 
 @stepped
