@@ -230,4 +230,4 @@ class OneAppliance(RuleBasedStateMachine):
 
 
 TestOneAppliance = OneAppliance.TestCase
-TestOneAppliance.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestOneAppliance.settings = settings(max_examples=120, stateful_step_count=40, deadline=None, derandomize=True)
