@@ -232,6 +232,12 @@ class ManagedDevice:
         elif before != info:
             self._write_record(self._status(), "")
 
+    def described(self, info: DeviceInfo) -> None:
+        """Its owner says something else of it."""
+        if info != self.info:
+            self.info = info
+            self._write_record(self._status(), "")
+
     def check(self, now_s: float) -> None:
         """Let time tell: values past their age turn stale, a silent device is lost, new refusals are published."""
         if self._lost_since_s is None:

@@ -29,6 +29,7 @@ from heg.devices.narrowing import narrowed
 from heg.devices.side import DriverSide
 from heg.devices.strangers import Strangers
 from heg.model.appliances import Registration
+from heg.model.capabilities import ApplianceCapability
 from heg.model.instance import ANY, Location
 from heg.model.losses import loss
 from heg.model.records import AlarmRecord, DeviceRecord, DeviceStatus, Severity
@@ -194,12 +195,18 @@ class DeviceManager:
         return frozenset(self._scans)
 
     def reconfigure(self, owners: Iterable[OwnerSettings], time_zone: str, page_port: int = 0) -> None:
-        """Go by what the owner says now; a device's own figures follow when its driver attaches it again."""
+        """Go by what the owner says now; a device's own figures follow when its driver attaches it again.
+
+        How much an appliance matters and how often it may be switched is nobody's word but the owner's: that is now.
+        """
         self._page_port = page_port
         entries = tuple(owners)
         check_names(entries)
         self._owners, self._time_zone = entries, time_zone
         self._call_as_owners_do()
+        for device in self._devices.values():
+            if any(isinstance(one, ApplianceCapability) for one in device.info.capabilities):
+                device.described(narrowed(device.info, self.owner_settings(device.info.identity, device.info.serial)))
 
     def renames(self, owners: Iterable[OwnerSettings]) -> dict[str, str]:
         """Old and new names of the devices that these entries call otherwise than they are called."""

@@ -124,9 +124,7 @@ class InForce:
 
     def _drivers_of_changed_owners(self, fixed: LoadedConfig) -> frozenset[str]:
         """Whose device is not known may be of any driver that searches; a name alone is no matter of the driver."""
-        before, after = (
-            frozenset(replace(one, name="") for one in owners_in(config.unit)) for config in (self._config, fixed)
-        )
+        before, after = (frozenset(map(_to_driver, owners_in(config.unit))) for config in (self._config, fixed))
         found: set[str] = set()
         for entry in before ^ after:
             if entry != _only_known(entry):
@@ -147,6 +145,11 @@ class InForce:
             self._control.reconfigure(control_settings(fixed.unit))
         if "log" in changed and self._site.on_log is not None:
             self._site.on_log(fixed.unit.log)
+
+
+def _to_driver(entry: OwnerSettings) -> OwnerSettings:
+    """What of an entry is a driver's matter: not the name, nor how much an appliance matters and may be switched."""
+    return replace(entry, name="", importance=None, min_on_minutes=None, min_off_minutes=None)
 
 
 def _only_known(entry: OwnerSettings) -> OwnerSettings:
