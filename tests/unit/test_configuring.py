@@ -118,7 +118,8 @@ async def test_what_the_owner_says_of_a_device_restarts_only_who_may_have_it(clo
         figures = [Put(("device", "boiler", "serial"), "B-7"), Put(("device", "boiler", "role"), "storage")]
         unknown = await owner.ask("check", edited(owner.in_force.toml, figures))
         assert effects(unknown)["restarts"] == ["driver.modbus"]
-        matters = [Put(("device", "battery", "importance"), "optional"), Put(("device", "battery", "min_on_minutes"), 5)]
+        battery = ("device", "battery")
+        matters = [Put((*battery, "importance"), "optional"), Put((*battery, "min_on_minutes"), 5)]
         assert effects(await owner.ask("check", edited(owner.in_force.toml, matters)))["restarts"] == []
         reserve = [Put(("device", "battery", "reserve_share"), 0.2)]
         assert effects(await owner.ask("check", edited(owner.in_force.toml, reserve)))["restarts"] == ["driver.modbus"]
