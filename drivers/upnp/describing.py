@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from drivers.upnp.backoff import BackOff
-from drivers.upnp.description import MOST_BYTES, DeviceDescription, Service, device_of, service_fault
+from drivers.upnp.description import MOST_BYTES, DeviceDescription, Service, device_of, service_fault, uuids_of
 from drivers.upnp.fetching import Fetcher, Missed
 from drivers.upnp.orders import Describe, Outcome, Place, Verify
 from drivers.upnp.parts import Described
@@ -31,7 +31,9 @@ _FOR_STRANGERS = 6
 _PER_HOST = 2
 _MOST_WAITING = 1024
 _DESCRIBE_S, _VERIFY_S = 5.0, 3.0
-_LONGEST_SILENT_S, _LONGEST_MISTAKEN_S = 60.0, 2.0
+_LONGEST_SILENT_S = 60.0
+_AFTER_FAILURE_S = 0.5
+_WHOSE_S, _MOST_PLACES = 30.0, 256
 _MOST_VERDICTS = 64
 
 
@@ -42,6 +44,8 @@ class Answer:
     outcome: Outcome
     described: Described | None = None
     refusal: Refusal | None = None
+    wait_s: float = 0.0
+    """Not asked; so long it need not be tried."""
 
 
 OnAnswer = Callable[[Describe | Verify, Answer], None]
@@ -57,11 +61,12 @@ class Describer:
         self._urgent: deque[Describe | Verify] = deque()
         self._strangers: deque[Describe | Verify] = deque()
         self._by_host: dict[str, int] = {}
-        self._strangers_now = 0
+        self._strangers_now = self._now = 0
         self._tasks: asyncio.TaskGroup | None = None
         self._silent = BackOff(longest_s=_LONGEST_SILENT_S)
         self._wrong = BackOff()
-        self._mistaken = BackOff(longest_s=_LONGEST_MISTAKEN_S)
+        self._described_at: dict[str, tuple[float, frozenset[str]]] = {}
+        """By location: until when we know whose description is there. Others announced there are announced falsely."""
         self._verdicts: dict[bytes, Refusal | None] = {}
         self._sound_models: dict[tuple[str, str, str], None] = {}
 
@@ -74,9 +79,8 @@ class Describer:
     def take(self, order: Describe | Verify) -> None:
         """Have it done, as soon as there is room."""
         urgent = isinstance(order, Verify) or order.known
-        if not urgent and (left_s := self._left_alone_s(order.place)) > 0.0:
-            refusal = Refusal(RefusalCode.TOO_SOON, "a host that did not fail just now", f"{left_s:.0f} s too soon")
-            self._on_answer(order, Answer(Outcome.UNREACHABLE, refusal=refusal))
+        if not urgent and (answer := self._known_answer(order.uuid, order.place)) is not None:
+            self._on_answer(order, answer)
             return
         queue = self._urgent if urgent else self._strangers
         if len(queue) >= _MOST_WAITING:
@@ -86,14 +90,20 @@ class Describer:
         queue.append(order)
         self._pump()
 
-    def _left_alone_s(self, place: Place) -> float:
+    def _known_answer(self, uuid: str, place: Place) -> Answer | None:
+        """What need not be asked: a description that was somebody else's just now, a place that failed just now."""
         now_s = self._clock.monotonic_s()
-        server = _server(place)
-        waits = (self._silent.left_s(place.host, now_s), self._wrong.left_s(server, now_s))
-        return max(*waits, self._mistaken.left_s(server, now_s))
+        until_s, uuids = self._described_at.get(place.location, (0.0, frozenset()))
+        if now_s < until_s and uuid not in uuids:
+            return Answer(Outcome.UNSOUND, refusal=_somebody_elses(uuid))
+        left_s = max(self._silent.left_s(place.host, now_s), self._wrong.left_s(place.location, now_s))
+        if left_s <= 0.0:
+            return None
+        refusal = Refusal(RefusalCode.TOO_SOON, "a host that did not fail just now", f"{left_s:.0f} s too soon")
+        return Answer(Outcome.UNREACHABLE, refusal=refusal, wait_s=left_s)
 
     def _pump(self) -> None:
-        while self._tasks is not None and sum(self._by_host.values()) < AT_ONCE:
+        while self._tasks is not None and self._now < AT_ONCE:
             order = self._next(self._urgent)
             stranger = order is None and self._strangers_now < _FOR_STRANGERS
             if stranger:
@@ -102,6 +112,7 @@ class Describer:
                 return
             self._by_host[order.place.host] = self._by_host.get(order.place.host, 0) + 1
             self._strangers_now += stranger
+            self._now += 1
             self._tasks.create_task(self._work(order, stranger=stranger), name=f"describe {order.place.host}")
 
     def _next(self, queue: deque[Describe | Verify]) -> Describe | Verify | None:
@@ -119,14 +130,20 @@ class Describer:
         except Exception:
             logger.exception("the description at %s", order.place.location)
         finally:
-            left = self._by_host[order.place.host] - 1
-            if left:
-                self._by_host[order.place.host] = left
-            else:
-                del self._by_host[order.place.host]
+            self._now -= 1
             self._strangers_now -= stranger
         self._on_answer(order, answer)
         self._pump()
+        if stranger and answer.outcome is not Outcome.SOUND:
+            # In whosever name it was announced: nobody is asked all the time because of strangers.
+            await self._clock.sleep(_AFTER_FAILURE_S)
+        self._leave(order.place.host)
+        self._pump()
+
+    def _leave(self, host: str) -> None:
+        self._by_host[host] -= 1
+        if not self._by_host[host]:
+            del self._by_host[host]
 
     async def _verify(self, order: Verify) -> Answer:
         """There is whoever tells its UUID at its home, whatever else it says."""
@@ -141,16 +158,15 @@ class Describer:
             if found.silent:
                 self._silent.failed(place.host, now_s())
             else:
-                self._wrong.failed(_server(place), now_s())
+                self._silent.succeeded(place.host)
+                self._wrong.failed(place.location, now_s())
             return Answer(Outcome.UNREACHABLE, refusal=found.refusal)
         if isinstance(found, Refusal):
-            # One that is not there may have been announced by anybody: the server is hardly to blame.
-            blame = self._mistaken if found.code is RefusalCode.CONFLICT else self._wrong
-            blame.failed(_server(place), now_s())
+            if found.code is not RefusalCode.CONFLICT:
+                self._wrong.failed(place.location, now_s())
             return Answer(Outcome.UNSOUND, refusal=found)
         self._silent.succeeded(place.host)
-        self._wrong.succeeded(_server(place))
-        self._mistaken.succeeded(_server(place))
+        self._wrong.succeeded(place.location)
         device, faulty_cycles = found
         cycles = device.cycles if isinstance(device.cycles, Service) and faulty_cycles is None else None
         return Answer(Outcome.SOUND, _described(order, device, cycles), faulty_cycles)
@@ -162,6 +178,9 @@ class Describer:
             return body
         device = device_of(body, uuid=order.uuid, location=place.location, host=place.host)
         if isinstance(device, Refusal):
+            if device.code is RefusalCode.CONFLICT:
+                until_s = self._clock.monotonic_s() + _WHOSE_S
+                _remember(self._described_at, place.location, (until_s, uuids_of(body)), _MOST_PLACES)
             return device
         fault = await self._fault_of(device, device.power)
         if fault is not None:
@@ -208,11 +227,11 @@ def _described(order: Describe, device: DeviceDescription, cycles: Service | Non
     )
 
 
-def _remember(kept: dict[K, V], key: K, value: V) -> None:
-    if len(kept) >= _MOST_VERDICTS:
+def _somebody_elses(uuid: str) -> Refusal:
+    return Refusal(RefusalCode.CONFLICT, "an appliance where it is announced", f"uuid:{uuid} where somebody else is")
+
+
+def _remember(kept: dict[K, V], key: K, value: V, most: int = _MOST_VERDICTS) -> None:
+    if key not in kept and len(kept) >= most:
         del kept[next(iter(kept))]
     kept[key] = value
-
-
-def _server(place: Place) -> str:
-    return place.location.removeprefix("http://").partition("/")[0]

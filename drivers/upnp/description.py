@@ -61,8 +61,10 @@ def device_of(body: bytes, *, uuid: str, location: str, host: str) -> DeviceDesc
     if isinstance(root, Refusal):
         return root
     device = next((one for one in _devices(root) if one.text_at("UDN").lower() == f"uuid:{uuid}"), None)
+    if device is None and not _udns(root):
+        return Refusal(RefusalCode.WRONG_TYPE, f"a description of uuid:{uuid}", "one of nobody")
     if device is None:
-        return Refusal(RefusalCode.CONFLICT, f"a description of uuid:{uuid}", f"one of {_udns(root) or 'nobody'}")
+        return Refusal(RefusalCode.CONFLICT, f"a description of uuid:{uuid}", f"one of {_udns(root)}")
     base = root.text_at("URLBase") or location
     power = _service(device, APPLIANCE_SERVICE, base, host)
     if power is None:
@@ -77,6 +79,14 @@ def device_of(body: bytes, *, uuid: str, location: str, host: str) -> DeviceDesc
         power=power,
         cycles=_service(device, CYCLE_SERVICE, base, host),
     )
+
+
+def uuids_of(body: bytes) -> frozenset[str]:
+    """The UUIDs of all devices that a description describes; none where it is no description."""
+    root = _read(body)
+    if isinstance(root, Refusal):
+        return frozenset()
+    return frozenset(one.text_at("UDN").lower().removeprefix("uuid:") for one in _devices(root))
 
 
 def service_fault(body: bytes, kind: str) -> Refusal | None:

@@ -112,7 +112,7 @@ class Discovery:
             self.complaints.settled(order.place.host)
         if answer.refusal is not None and answer.refusal.code is not RefusalCode.TOO_SOON:
             self.complaints.take(order.place.host, answer.refusal)
-        orders = self.table.described(order.uuid, order.place, answer.outcome, now_s)
+        orders = self.table.described(order.uuid, order.place, answer.outcome, now_s, wait_s=answer.wait_s)
         self._carry_out(orders, answer.described)
 
     def _carry_out(self, orders: Iterable[Order], described: Described | None = None) -> None:

@@ -26,7 +26,8 @@ RECHECK_S = 10.0
 DISTRUST_S = 600.0
 """So long after a false goodbye each further one is verified before it is believed."""
 RETRY_S = 2.0
-_MOST_TRIES = 4
+_MOST_TRIES = 8
+_LONGEST_RETRY = 4
 _MOST_OTHERS = 3
 
 
@@ -82,14 +83,14 @@ class SeenTable:
             orders = self._elsewhere(said, record, place, now_s)
         return self._noted(record, orders)
 
-    def described(self, uuid: str, place: Place, outcome: Outcome, now_s: float) -> list[Order]:
-        """Take what came of `Describe`."""
+    def described(self, uuid: str, place: Place, outcome: Outcome, now_s: float, *, wait_s: float = 0.0) -> list[Order]:
+        """Take what came of `Describe`; before `wait_s` it need not be tried again."""
         record = self._records.get(uuid)
         if record is None or record.trying != place:
             return []
         record.trying = None
         if outcome is not Outcome.SOUND:
-            return self._noted(record, self._undescribed(uuid, record, place, outcome, now_s))
+            return self._noted(record, self._undescribed(uuid, record, place, outcome, now_s + wait_s))
         if not place.same_spot(record.place):
             self._move(record, place, now_s)
         elif place != record.place:  # it moved on meanwhile
@@ -215,7 +216,7 @@ class SeenTable:
             return self._not_there(uuid, record, record.doubt)
         record.tries += 1
         if outcome is Outcome.UNREACHABLE and record.tries < _MOST_TRIES:
-            record.again_s = now_s + RETRY_S * 2**record.tries
+            record.again_s = now_s + RETRY_S * 2 ** min(record.tries, _LONGEST_RETRY)
             if uuid not in self._known:
                 self._failed[uuid] = None
             return []

@@ -41,6 +41,31 @@ async def test_slow_strangers_keep_nobody_waiting_who_is_known(clock: Clock) -> 
 
 
 @stepped
+async def test_a_server_that_is_wrong_is_asked_ever_more_seldom(clock: Clock) -> None:
+    async with a_street(clock, 1, start=False, search_interval_s=80000.0) as street:
+        [one] = street.appliances
+        one.pages["/device.xml"] = b"<nothing/>"
+        await one.start()
+        for number in range(600):
+            one.say(notify("alive", uuid_number(1000 + number), one.location), street.ours)
+            await clock.sleep(1.0)
+        assert 5 <= len(one.asked) <= 12
+
+
+@stepped
+async def test_one_in_whose_name_nonsense_is_said_is_not_to_blame(clock: Clock) -> None:
+    async with a_street(clock, 1, start=False, search_interval_s=80000.0) as street:
+        [one] = street.appliances
+        one.answers_searches = False
+        await one.start()
+        for number in range(200):
+            one.say(notify("alive", uuid_number(1000 + number), one.location), street.ours)
+            await clock.sleep(0.3)
+        one.say(notify("alive", ONE, one.location), street.ours)
+        assert await street.until(lambda: ONE in street.record.here, within_s=30.0) < 20.0
+
+
+@stepped
 async def test_a_faulty_service_is_nobodys_model(clock: Clock) -> None:
     """Its maker's and model's names are only what it says of itself."""
     async with a_street(clock, 1, 2, start=False) as street:

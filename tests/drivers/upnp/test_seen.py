@@ -57,8 +57,8 @@ def test_one_that_cannot_be_reached_is_tried_again_a_few_times() -> None:
         if (now_s := table.soonest_s) < math.inf and len(table):
             assert table.due(now_s) == [Describe(ONE, HOME, False)]
             tries += 1
-        assert now_s < 60.0 or not len(table)
-    assert tries == 4
+        assert now_s < 200.0 or not len(table)
+    assert tries == 8
 
 
 def test_the_time_of_the_next_look_is_known() -> None:
