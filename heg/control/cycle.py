@@ -78,6 +78,9 @@ class Cycle:
     ) -> dict[str, Claim]:
         """Appliances need no contract to be switched; where there is one, they help to keep it."""
         limits = [one for one in envelope.limits if not hands_off or one.source is EnvelopeSource.DSO]
+        if hands_off and not limits:
+            self._overload.let_go()
+            return {}
         inherited = {name: one.stands.reason for name, one in told.items() if one.stands and _held_back(one.stands)}
 
         def images() -> list[ApplianceImage]:

@@ -9,7 +9,7 @@ from heg.model.leases import Reason
 from heg.model.records import EvidenceRecord
 
 AFTER_S = 10.0
-_MOST_PENDING = 64
+_MOST_PENDING = 1024
 
 
 @dataclass(frozen=True, slots=True)

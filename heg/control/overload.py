@@ -34,6 +34,11 @@ class Overload:
         self._lately_kw: deque[float] = deque(maxlen=max(2, math.ceil(_STEERED_S / cycle_s)))
         self._reasons: dict[str, Reason] = {}
 
+    def let_go(self) -> None:
+        """Nobody is held back any more, whatever there is room for: the owner has taken the hands off."""
+        self._book, self._reasons = ShedBook(), {}
+        self._lately_kw.clear()
+
     def decide(
         self,
         grid: GridImage,
