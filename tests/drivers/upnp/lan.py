@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import subprocess
+import urllib.request
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -158,7 +159,8 @@ def _end(process: subprocess.Popen[str]) -> None:
 def described(net: Network, service: str, *, host: str, port: int, path: str, link: Link) -> Described:
     """An appliance made of a service of any device: where its description says that it is asked and heard."""
     authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    page = net.says("curl", "--silent", "--fail", "--max-time", "5", "--globoff", f"http://{authority}{path}")
+    with net.entered(), urllib.request.urlopen(f"http://{authority}{path}", timeout=5) as answer:
+        page = answer.read().decode()
     found = re.search(
         rf"<serviceType>{re.escape(service)}</serviceType>.*?<controlURL>([^<]*)</controlURL>\s*"
         r"<eventSubURL>([^<]*)</eventSubURL>",

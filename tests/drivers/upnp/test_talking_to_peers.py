@@ -111,7 +111,7 @@ def asking(net: Network, there: Described, talk: object) -> None:
     net.loop(main)
 
 
-@needs("xvfb-run", "gupnp-network-light", "curl")
+@needs("xvfb-run", "gupnp-network-light", "gssdp-discover")
 @pytest.mark.parametrize("host", ["10.77.0.2", "fd77::2", "link-local"])
 def test_a_light_of_gupnp(host: str) -> None:
     set_target = Action(SWITCH, "SetTarget", (Argument("newTargetValue", Kind.TRUTH),))
