@@ -1,7 +1,7 @@
 """`python -m bench [NAME ...]`: run `bench/bench_NAME.py` (all without a name), print a table, write `bench/results/`.
 
 Each module offers `def run() -> list[Row]`; one that says `ONLY_BY_NAME = True` takes too long to run unasked. Each has
-its file, `NAME.json`. Those of the replay, the planner and the sizing are kept with the sources, with the machine they
+its file, `NAME.json`. Those of the replay, the planner, the sizing and the appliances are kept with the sources, with the machine they
 were measured on.
 """
 
