@@ -1,8 +1,8 @@
 """`python -m bench [NAME ...]`: run `bench/bench_NAME.py` (all without a name), print a table, write `bench/results/`.
 
 Each module offers `def run() -> list[Row]`; one that says `ONLY_BY_NAME = True` takes too long to run unasked. Each has
-its file, `NAME.json`. Those of the replay, the planner, the sizing and the appliances are kept with the sources, with the machine they
-were measured on.
+its file, `NAME.json`. Those of the replay, the planner, the sizing and the appliances are kept with the sources, with
+the machine they were measured on.
 """
 
 from __future__ import annotations
