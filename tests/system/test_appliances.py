@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -176,3 +177,39 @@ def test_a_load_reduction_is_met_by_the_least_important_and_ends(tmp_path: Path)
 
     named = {"a": of("must-run", 1), "b": of("flexible", 2), "c": of("optional", 3), "d": of("optional", 1)}
     live(tmp_path, {"appliances": named}, story, sections={"automation": {"utility": "full"}})
+
+
+def test_three_hundred_and_twenty_in_trouble_come_back_one_and_all(tmp_path: Path) -> None:
+    many = {f"a{number:03}": {**SMALL, "max_age_s": 120} for number in range(320)}
+    many = {name: {**one, "draws": {"rated_kw": 0.02, "initially": "on"}} for name, one in many.items()}
+
+    async def story(house: House, clock: Clock) -> None:
+        rig, every = house.rig, list(house.rig.appliances.values())
+
+        def attached() -> int:
+            return sum(one["status"] == "attached" for one in house.state["appliances"].values())
+
+        await house.until(lambda: attached() == 320, within_s=30)
+        for one in every[:60]:
+            await one.loses_power()
+        first = ip_address(rig.farm.free_address())
+        for number, one in enumerate(every[60:120]):
+            await one.moves(str(first + number))
+        for one in every[120:160]:
+            one.freezes()
+        for number, one in enumerate(every[160:200]):
+            await one.is_corrupted(list(Corruption)[number % len(Corruption)])
+        await house.until(lambda: house.state["appliances"]["a000"]["status"] == "lost", within_s=300, every_s=5)
+        await house.after(60)
+        told = every[319]
+        await house.view.command("manual", device=told.name, power_state="standby", minutes=30)
+        await house.until(lambda: told.state is STANDBY, within_s=5)
+        moved = [house.device(one.name).address for one in every[60:120]]
+        assert moved == [one.address for one in every[60:120]]
+        for one in every[:60]:
+            await one.comes_back()
+        for one in every[120:200]:
+            await one.behaves()
+        await house.until(lambda: attached() == 320, within_s=1800, every_s=10)
+
+    live(tmp_path, {"appliances": many}, story)
