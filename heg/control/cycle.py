@@ -35,6 +35,8 @@ class Cycle:
         self._switcher = Switcher()
         self._overload = Overload(settings.timings.cycle_s)
         self._newest: Snapshot | None = None
+        self._held_back: Mapping[str, Claim] = {}
+        self._hands_off = False
 
     def reconfigure(self, settings: ControlSettings) -> None:
         """Decide by other settings from the next cycle on; what was learnt of meter and devices stays where it can."""
@@ -55,17 +57,34 @@ class Cycle:
         self, attached: Sequence[AttachedActuator], told: Mapping[str, Told], now_s: float, *, hands_off: bool
     ) -> tuple[Snapshot, Envelope, dict[str, Outcome]]:
         """Decide for this cycle; every outcome says why."""
-        switched = [one for one in attached if isinstance(one.capability, ApplianceCapability)]
+        switched = _appliances(attached)
         steered = [one for one in attached if not isinstance(one.capability, ApplianceCapability)]
         snapshot = self._reader.take(sorted(steered, key=_merit), now_s, appliances=switched, in_hand=told)
         envelope = self._envelopes.envelope(now_s)
         outcomes = self._steer(snapshot, envelope, told, now_s, hands_off=hands_off)
         shed = self._shed(snapshot, envelope, switched, told, hands_off=hands_off)
-        self._newest = snapshot = self._with_shed(snapshot, switched, shed, hands_off=hands_off)
+        self._held_back, self._hands_off = shed, hands_off
+        looked = self._with_shed(snapshot.appliances, switched, shed, hands_off=hands_off)
+        self._newest = snapshot = replace(snapshot, appliances=looked)
         chosen = self._switcher.decide(snapshot.appliances.values(), shed, told, now_s)
         if hands_off:
             chosen = {name: replace(chosen[name], binding=True) for name in shed if name in chosen}
         return snapshot, envelope, outcomes | chosen
+
+    def switch(
+        self, attached: Sequence[AttachedActuator], told: Mapping[str, Told], now_s: float
+    ) -> tuple[Snapshot, dict[str, Outcome]] | None:
+        """Decide for appliances alone between two cycles: by the claims of now, and what the last cycle held back.
+
+        None where the last cycle knew nothing, or had the hands off: then another cycle has to be first.
+        """
+        if self._newest is None or self._hands_off:
+            return None
+        switched = _appliances(attached)
+        asked = self._reader.asked(switched, told, now_s)
+        looked = self._with_shed(asked, switched, self._held_back, hands_off=False)
+        self._newest = replace(self._newest, appliances=looked)
+        return self._newest, self._switcher.decide(looked.values(), self._held_back, told, now_s)
 
     def _shed(
         self,
@@ -90,20 +109,20 @@ class Cycle:
 
     def _with_shed(
         self,
-        snapshot: Snapshot,
+        asked: Mapping[str, ApplianceImage],
         switched: Sequence[AttachedActuator],
         shed: Mapping[str, Claim],
         *,
         hands_off: bool,
-    ) -> Snapshot:
+    ) -> dict[str, ApplianceImage]:
         """Those that are held back are looked at, too; under hands-off no other claim counts."""
-        looked = dict(snapshot.appliances)
+        looked = dict(asked)
         for one in switched:
             if one.name in shed and one.name not in looked and (image := self._reader.appliance(one)) is not None:
                 looked[one.name] = image
         if hands_off:
             looked = {name: replace(image, claims=()) for name, image in looked.items()}
-        return replace(snapshot, appliances=looked)
+        return looked
 
     def _steer(
         self, snapshot: Snapshot, envelope: Envelope, told: Mapping[str, Told], now_s: float, *, hands_off: bool
@@ -135,6 +154,10 @@ class Cycle:
         if image is None or not image.present or not isinstance(image.power_kw, Known):
             return False
         return not isinstance(image.capability, StorageCapability) or isinstance(image.soc, Known)
+
+
+def _appliances(attached: Sequence[AttachedActuator]) -> list[AttachedActuator]:
+    return [one for one in attached if isinstance(one.capability, ApplianceCapability)]
 
 
 def _held_back(stands: Wish) -> bool:

@@ -1,7 +1,8 @@
 """The control room: the one place that commands devices. Runs the control cycle and keeps a hand on each actuator.
 
 The cycle is all in memory: it freezes a snapshot, decides, and hands each hand its wish. No disk and no device is
-awaited between a measurement and a wish; the hands act beside each other, each with its own time limits.
+awaited between a measurement and a wish; the hands act beside each other, each with its own time limits. Between two
+cycles the appliances alone are decided for anew where somebody claims them who is not to wait.
 """
 
 import asyncio
@@ -14,9 +15,10 @@ from pathlib import Path
 from heg.control.budget import DAY_S, WriteMeter
 from heg.control.claims import ClaimBook
 from heg.control.cycle import Cycle
-from heg.control.deciding import Outcome
+from heg.control.deciding import Outcome, Told
 from heg.control.device_terms import budget_of, rules_for
 from heg.control.hand import Hand
+from heg.control.hurried import HurriedClaims
 from heg.control.journal import LeaseJournal
 from heg.control.journal_format import Condition, HeldLease, Journalled
 from heg.control.leases import Phase
@@ -76,6 +78,7 @@ class ControlRoom:
         self._cycle = Cycle(door, settings, self._book, clock)
         self._notices = Notices(door, settings.unit)
         self._desk = OrderDesk(self, door, clock)
+        self._hurried = HurriedClaims(door, settings.unit, clock)
         self._closing = False
         self._snapshot: Snapshot | None = None
         self.hands_off = False
@@ -120,7 +123,8 @@ class ControlRoom:
             next_s = next_start_s(next_s, self._settings.timings.cycle_s, self._meter_spoke_s())
             # Cycles that were missed (a suspended machine, a blocked loop) are not made up for.
             next_s = max(next_s, self._clock.monotonic_s())
-            await self._clock.sleep_until(next_s)
+            while await self._hurried.before(next_s):
+                self.switch()
 
     def step(self) -> None:
         """One control cycle."""
@@ -128,10 +132,8 @@ class ControlRoom:
         attached = self._registry.actuators()
         self._meet(attached)
         self._here = frozenset(one.info.identity for one in attached)
-        told = {hand.name: hand.told() for hand in self._hands.values() if hand.identity in self._here}
-        self._snapshot, envelope, outcomes = self._cycle.step(attached, told, now_s, hands_off=self.hands_off)
+        self._snapshot, envelope, outcomes = self._cycle.step(attached, self._told(), now_s, hands_off=self.hands_off)
         self._take_in_hand(attached, outcomes)
-        grid = self._snapshot.grid.power_kw
         self._notices.envelope(envelope, self._snapshot.grid, now_s)
         self._notices.meter_age(self._cycle.meter_age_s)
         for hand in self._hands.values():
@@ -139,14 +141,43 @@ class ControlRoom:
                 # Removed for good, perhaps with another device under its name: it is not told what that one is told.
                 hand.gone()
                 continue
-            outcome = self._allowed(outcomes.get(hand.name))
-            if hand.identity in self._withheld:
-                outcome = Outcome(None, _RENEWED)
-            hand.want(outcome.wish)
-            self._notices.lease(hand, outcome, grid, now_s)
-            self._notices.troubles(hand, outcome)
+            self._tell(hand, outcomes.get(hand.name), self._snapshot, now_s)
+        self._tell_of_the_others(outcomes, self._snapshot)
+
+    def switch(self) -> None:
+        """Between two cycles: what claims that do not wait make of appliances. Nothing else is decided or told."""
+        if self._said is None or self._closing or self.hands_off:
+            return
+        now_s = self._clock.monotonic_s()
+        attached = self._registry.actuators()
+        names = {one.info.identity: one.name for one in attached}
+        self._here = frozenset(names)
+        decided = self._cycle.switch(attached, self._told(), now_s)
+        if decided is None:
+            return
+        self._snapshot, outcomes = decided
+        self._take_in_hand(attached, outcomes)
+        for hand in self._hands.values():
+            # One that was renamed meanwhile is met under its new name by the next cycle.
+            if hand.switches and names.get(hand.identity) == hand.name and hand.name in outcomes:
+                self._tell(hand, outcomes[hand.name], self._snapshot, now_s)
+        self._tell_of_the_others(outcomes, self._snapshot)
+
+    def _told(self) -> dict[str, Told]:
+        return {hand.name: hand.told() for hand in self._hands.values() if hand.identity in self._here}
+
+    def _tell(self, hand: Hand, outcome: Outcome | None, snapshot: Snapshot, now_s: float) -> None:
+        allowed = self._allowed(outcome)
+        if hand.identity in self._withheld:
+            allowed = Outcome(None, _RENEWED)
+        hand.want(allowed.wish)
+        self._notices.lease(hand, allowed, snapshot.grid.power_kw, now_s)
+        self._notices.troubles(hand, allowed)
+
+    def _tell_of_the_others(self, outcomes: Mapping[str, Outcome], snapshot: Snapshot) -> None:
+        """Appliances that somebody asks something of, and that are not in hand."""
         in_hand = {hand.name for hand in self._hands.values()}
-        asked = self._snapshot.appliances.keys() - in_hand
+        asked = snapshot.appliances.keys() - in_hand
         self._notices.left_alone({name: outcomes[name] for name in asked if name in outcomes})
 
     def _meter_spoke_s(self) -> float | None:
@@ -206,6 +237,7 @@ class ControlRoom:
             return True
         self._closing = True
         self._desk.close()
+        self._hurried.close()
         held = [hand for hand in self._hands.values() if not hand.recovering]
         done = await asyncio.gather(*(hand.let_go(self._settings.shutdown_s) for hand in held))
         for hand in self._hands.values():

@@ -126,15 +126,29 @@ class SnapshotReader:
         in_hand: Collection[str] = (),
     ) -> Snapshot:
         """Freeze what is known now. Of hundreds of appliances only those are looked at that are claimed or in hand."""
-        claims = self._book.alive(self._door.latest_all("claim", Location(self._unit, ANY, ANY)), now_s)
+        claims = self._claims(now_s)
         images = (self._actuator(one, claims.get(one.name, ()), now_s) for one in actuators)
+        asked = self._asked(appliances, in_hand, claims)
+        return Snapshot(now_s, self._grid(now_s), {image.name: image for image in images}, asked)
+
+    def asked(
+        self, appliances: Iterable[AttachedActuator], in_hand: Collection[str], now_s: float
+    ) -> dict[str, ApplianceImage]:
+        """Freeze the appliances alone that are claimed or in hand."""
+        return self._asked(appliances, in_hand, self._claims(now_s))
+
+    def _claims(self, now_s: float) -> dict[str, tuple[Claim, ...]]:
+        return self._book.alive(self._door.latest_all("claim", Location(self._unit, ANY, ANY)), now_s)
+
+    def _asked(
+        self,
+        appliances: Iterable[AttachedActuator],
+        in_hand: Collection[str],
+        claims: Mapping[str, tuple[Claim, ...]],
+    ) -> dict[str, ApplianceImage]:
         asked = (one for one in appliances if one.name in claims or one.name in in_hand)
-        return Snapshot(
-            now_s,
-            self._grid(now_s),
-            {image.name: image for image in images},
-            {one.name: image for one in asked if (image := self.appliance(one, claims.get(one.name, ()))) is not None},
-        )
+        images = (self.appliance(one, claims.get(one.name, ())) for one in asked)
+        return {image.name: image for image in images if image is not None}
 
     def appliance(self, one: AttachedActuator, claims: tuple[Claim, ...] = ()) -> ApplianceImage | None:
         """Freeze one appliance; None for any other device."""

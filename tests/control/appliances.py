@@ -1,6 +1,7 @@
 """Appliances for control's tests: a power state, a user beside it, sleep and waking; actuators of their kind."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from heg.devices.contract import DeviceHandle, DeviceInfo, OwnerSettings, ReadBack
@@ -27,9 +28,11 @@ class Machine:
     periods: dict[int, tuple[str, str]] = field(default_factory=dict)
     log: list[tuple[float, str]] = field(default_factory=list)
     handle: DeviceHandle | None = None
+    told: Callable[[], None] = lambda: None
 
     async def apply(self, set_point: SetPoint) -> Refusal | None:
         assert set_point.power_state is not None
+        self.told()
         self.log.append((self.clock.monotonic_s(), str(set_point.power_state)))
         if (refusal := self._refusal()) is not None:
             return refusal
