@@ -285,7 +285,8 @@ async def test_an_offer_taken_back_is_forgotten_and_another_asked_for(clock: Clo
         machine.offers(CycleOffer(""))
         await clock.sleep(5)
         assert book.record.state is CycleState.FORGOTTEN
-        machine.offers(CycleOffer("wash-8", "Wool", CURVE))
+        # One without an end of its own would be asked for again.
+        machine.offers(CycleOffer("wash-8", "Wool", CURVE, latest=clock.utc() + timedelta(hours=12)))
         await clock.sleep(5)
         assert book.record.offer == "wash-8"
         book.write(replace(book.record, state=CycleState.MISSED))
