@@ -24,7 +24,7 @@ class Market:
 
 @dataclass(frozen=True, slots=True)
 class RuleState:
-    """What is remembered of one rule: which thresholds are exceeded, whether it rests, since when (monotonic s)."""
+    """What is remembered of one rule: the thresholds exceeded, whether it rests, since when by us (monotonic s)."""
 
     dear: bool = False
     dirty: bool = False
@@ -58,7 +58,8 @@ def judge(
             resting = before.resting
     after = replace(before, dear=dear, dirty=dirty)
     if resting is not before.resting:
-        after = replace(after, resting=resting, since_s=now_s)
+        # How it is found at a start is not our switching: nothing has to wait for that.
+        after = replace(after, resting=resting, since_s=before.since_s if before.resting is None else now_s)
     if resting:
         return after, Wanted(_reason(rule, market, shut=shut, dear=dear, dirty=dirty), power_state=rule.rest)
     if rule.runs:

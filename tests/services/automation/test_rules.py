@@ -103,9 +103,25 @@ def test_a_price_that_jumps_does_not_switch_faster_than_its_minimum_times() -> N
         state, want = wants(CHEAP, market=Market(price=price), before=state, now_s=float(second))
         if not changes or changes[-1][1] is not (want is None):
             changes.append((second, want is None))
-    for (at, works), (later, _) in itertools.pairwise(changes):
+    for (at, works), (later, _) in itertools.pairwise(changes[1:]):  # what was found at first is nobody's switching
         assert later - at >= (600 if works else 300)
     assert len(changes) > 5
+
+
+def test_what_is_found_at_a_start_waits_for_no_minimum_time() -> None:
+    rule = ApplianceRule(name="tank", windows=(DAY,))
+    shut = datetime(2026, 6, 1, 3, 59, tzinfo=UTC)
+    state, want = wants(rule, shut, now_s=1.0)
+    assert want is not None
+    state, want = wants(rule, shut + timedelta(minutes=1), before=state, now_s=61.0)
+    assert want is None, "the window opens; that it rested before was not our switching"
+    state, want = wants(CHEAP, market=UNKNOWN, now_s=1.0)
+    assert want is None
+    state, want = wants(CHEAP, market=Market(price=0.9), before=state, now_s=11.0)
+    assert want is not None, "nor was it switched on by us when the feed spoke for the first time"
+    state, want = wants(CHEAP, market=Market(price=0.1), before=state, now_s=21.0)
+    assert want is not None, "but now it was"
+    assert "a while longer" in want.reason.text
 
 
 @stepped
