@@ -6,7 +6,7 @@ told apart from our own movement.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from heg.control.charging import Charging
 from heg.control.claims import Interval, decide
@@ -18,6 +18,7 @@ from heg.control.snapshot import ActuatorImage, Known, Snapshot
 from heg.control.tracker import LoadInterval, LoadTracker, MeterDelay, follow
 from heg.control.trim import Trim
 from heg.control.words import reason_for
+from heg.control.yielding import Yielding, is_outside
 from heg.model.capabilities import ProducerCapability, StorageCapability, VehicleCapability
 from heg.model.envelope import Envelope
 from heg.model.headroom import Grant, Request, share
@@ -105,7 +106,7 @@ class Decider:
                 intents.append(intent)
         blind = [intent for intent in intents if intent.loss or not isinstance(snapshot.grid.power_kw, Known)]
         outcomes |= {intent.image.name: self._without_sight(intent, snapshot.now_s) for intent in blind}
-        seeing = [intent for intent in intents if intent not in blind]
+        seeing = [self._by_power(intent, snapshot.now_s) for intent in intents if intent not in blind]
         outcomes |= self._with_sight(seeing, snapshot, envelope, told)
         periods = {name: one.period_s for name, one in told.items()}
         for name, curtailment in self._curtailer.decide(snapshot, envelope, periods).items():
@@ -149,6 +150,10 @@ class Decider:
         self._tracker.told(snapshot.now_s, math.fsum(self._memory[name].command_kw or 0.0 for name in followers))
         return outcomes
 
+    def _by_power(self, intent: Intent, now_s: float) -> Intent:
+        yields = intent.native and self._memory[intent.image.name].yielding.by_power(now_s)
+        return replace(intent, native=False) if yields else intent
+
     def _mover(self, intent: Intent, told: Told) -> Mover:
         reading = intent.image.power_kw
         measured_kw, arrived_s = (reading.value, reading.arrived_s) if isinstance(reading, Known) else (0.0, 0.0)
@@ -188,8 +193,10 @@ class Decider:
     ) -> Outcome:
         memory, now_s = self._memory[intent.image.name], snapshot.now_s
         held_back = abs(power_kw - desired_kw) > 0.01
+        outside = is_outside(snapshot.grid, envelope)
+        yields = memory.yielding.see(intent, abs(power_kw - desired_kw), outside=outside, now_s=now_s)
         reason = reason_for(intent, desired_kw, grant.bound if held_back else "", envelope, snapshot.grid)
-        if intent.native:
+        if intent.native and not yields:
             memory.command_kw = None
             return Outcome(self._native(intent), reason, bound=grant.bound if held_back else "")
         if memory.command_kw != power_kw:
@@ -292,6 +299,7 @@ class _Memory:
         self.commanded_at_s = -math.inf
         self.trim = Trim()
         self.charging = Charging()
+        self.yielding = Yielding()
         self.at_reserve = False
         self.period_s = 0.0
 
