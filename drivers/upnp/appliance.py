@@ -144,13 +144,23 @@ class Appliance:
                 self.wake, self.rated_kw = capability.wake, capability.rated_kw
 
     def arrived(self, described: Described) -> None:
-        """It is there, perhaps elsewhere, perhaps restarted: nothing that was agreed with it holds any more."""
+        """It is there, perhaps elsewhere, perhaps restarted: nothing that was agreed with it is taken to hold.
+
+        Whether it still has its subscriber it says itself when the subscription is prolonged, at once. One that never
+        went has, and would go on sending to a subscription that nobody here knows any more.
+        """
+        before = self.described
         self.described, self.address, self.there = described, described.host, True
         self.unread = self.cycle_unread = True
         self.settled = False
         self.failures, self.not_before_s, self.renew_s = 0, -math.inf, -math.inf
-        self.events.ended()
-        self.cycle_events = Subscription() if described.cycle_event_url else None
+        if before is None or not _sends_alike(before, described):
+            self.events.ended()
+            self.cycle_events = None
+        if not described.cycle_event_url:
+            self.cycle_events = None
+        elif self.cycle_events is None or before is None or before.cycle_event_url != described.cycle_event_url:
+            self.cycle_events = Subscription()
 
     def told(self, state: PowerState) -> None:
         """It says what state it is in."""
@@ -184,3 +194,8 @@ class Appliance:
             return waking_s
         todo = self.unread or self.cycle_unread or not self.settled or self.waking is not None
         return min(waking_s, max(-math.inf if todo else self.renew_s, self.not_before_s))
+
+
+def _sends_alike(before: Described, now: Described) -> bool:
+    """Tell whether a subscription may go on: asked for at the same place, its events sent to the same address."""
+    return before.event_url == now.event_url and before.link == now.link

@@ -21,6 +21,7 @@ from drivers.upnp.client import HttpClient
 from drivers.upnp.events import Subscriber
 from drivers.upnp.gena import Order
 from drivers.upnp.neighbours import card_of
+from drivers.upnp.parting import Parting
 from drivers.upnp.parts import Described, GoneWhy, Link
 from drivers.upnp.rousing import Rousing
 from drivers.upnp.soap import shortened
@@ -74,6 +75,7 @@ class Appliances:
         self._agenda = Agenda()
         self._wake_up = asyncio.Event()
         self._under_way: set[asyncio.Task[None]] = set()
+        self._parting = Parting(context.clock, self._parted)
         self.calls: Calls | None = None
 
     async def run(self) -> None:
@@ -88,6 +90,7 @@ class Appliances:
                     await self._serve(tasks, visit)
             finally:
                 self.calls = None
+                self._parting.close()
                 await self._unsubscribe(subscriber)
 
     # What discovery says.
@@ -97,21 +100,27 @@ class Appliances:
         kept = self._appliances.get(appliance.uuid) or self._new(appliance.uuid)
         if kept is None:
             return
+        self._parting.back(appliance.uuid)
         kept.arrived(appliance)
         if kept.handle is not None:
             self.attach(kept)
         self._plan(kept)
 
     def gone(self, uuid: str, why: GoneWhy) -> None:
-        """One is not there any more: asleep when its last word was so, else lost."""
+        """One is not there any more: asleep when its last word was so, else lost, unless it is back at once."""
         kept = self._appliances.get(uuid)
         if kept is None:
             return
         kept.there = False
         if kept.handle is None:
+            kept.described = None  # whatever is under way with it holds no more
             del self._appliances[uuid]
             self._agenda.put(uuid, math.inf)
-        elif kept.state not in SLEEPING:
+        elif kept.asleep:
+            return
+        elif why is GoneWhy.BYEBYE:
+            self._parting.begin(uuid)
+        else:
             self.lose(kept, _WHY[why])
 
     # What appliances send, and ask.
@@ -185,6 +194,12 @@ class Appliances:
         if kept.state is not None:
             handle.report("state.power", kept.state.value, quality=Quality.STALE)
         handle.lost(why)
+
+    def _parted(self, uuid: str) -> None:
+        """One said goodbye and did not come back; its last word, that it goes to sleep, may have come after that."""
+        kept = self._appliances.get(uuid)
+        if kept is not None and not kept.there and not kept.asleep:
+            self.lose(kept, _WHY[GoneWhy.BYEBYE])
 
     # How they are looked after.
 

@@ -15,7 +15,6 @@ from drivers.upnp.parts import EVENTS_PATH, Link
 from heg.model.refusals import Refusal, RefusalCode
 
 _RENEW_SHARE = 0.5
-_REFUSED_RENEWAL = 412
 _MOST_AT_ONCE = 20
 _REFILL_PER_S = 5.0
 _TOO_MANY = 503
@@ -101,7 +100,7 @@ class Subscriber:
     async def keep(
         self, subscription: Subscription, event_url: str, link: Link, place: str, now_s: float
     ) -> Kept | Refusal:
-        """Prolong a subscription, or begin it; one that its appliance knows no more is begun anew."""
+        """Prolong a subscription, or begin it; one that its appliance does not prolong is begun anew."""
         if subscription.live(now_s):
             answer = await self._prolong(subscription, event_url, link, now_s)
             if answer is not None:
@@ -121,7 +120,7 @@ class Subscriber:
         answer = await self._subscribe(event_url, link, gena.renewing(subscription.sid))
         if isinstance(answer, int):
             subscription.ended()
-            return None if answer == _REFUSED_RENEWAL else _refused(answer)
+            return None
         if isinstance(answer, Refusal):
             return answer
         subscription.until_s = now_s + answer.lasts_s

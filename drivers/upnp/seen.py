@@ -18,13 +18,15 @@ from drivers.upnp.tracked import State, Tracked
 from heg.model.refusals import Refusal, RefusalCode
 
 DESCRIBE_GAP_S = 5.0
-"""An appliance that restarts again and again is read no oftener."""
+"""An appliance that restarts again and again is read no oftener; for the first time it is read at once."""
 VERIFY_GAP_S = 30.0
 """Strangers make us ask an appliance's home no oftener."""
 RECHECK_S = 10.0
 """So long after a goodbye its home is asked whether it was one: what goes to sleep answers for some seconds more."""
 DISTRUST_S = 600.0
 """So long after a false goodbye each further one is verified before it is believed."""
+BEGINNING_S = 3.0
+"""Within that an appliance that begins by saying goodbye is announced: once that is no false goodbye."""
 RETRY_S = 2.0
 _MOST_TRIES = 8
 _LONGEST_RETRY = 4
@@ -95,7 +97,8 @@ class SeenTable:
             self._move(record, place, now_s)
         elif place != record.place:  # it moved on meanwhile
             return self._noted(record, self._describe(uuid, record, now_s))
-        record.state, record.described_s, record.tries = State.PRESENT, now_s, 0
+        record.state, record.tries = State.PRESENT, 0
+        record.read_from_s = max(record.read_from_s + DESCRIBE_GAP_S, now_s)
         record.doubt, record.verify_s = GoneWhy.EXPIRED, math.inf
         if uuid not in self._known:
             self._known.add(uuid)
@@ -165,7 +168,7 @@ class SeenTable:
         rebooted = _differs(record.boot_id, said.boot_id)
         parted = record.state is State.PARTED
         if parted and not rebooted:  # one that comes back has another boot id; this one never went
-            record.distrusted_until_s = now_s + DISTRUST_S
+            self._took_back(record, now_s)
         anew = rebooted or _differs(record.config_id, said.config_id) or place != record.place or parted
         record.boot_id = record.boot_id if said.boot_id is None else said.boot_id
         record.config_id = record.config_id if said.config_id is None else said.config_id
@@ -173,6 +176,13 @@ class SeenTable:
         if not anew or record.state is State.CANDIDATE:
             return []
         return self._describe(said.uuid, record, now_s)
+
+    def _took_back(self, record: Tracked, now_s: float) -> None:
+        beginning = RECHECK_S - BEGINNING_S <= record.verify_s - now_s <= RECHECK_S
+        if beginning and now_s >= record.pardoned_until_s:
+            record.pardoned_until_s = now_s + DISTRUST_S
+        else:
+            record.distrusted_until_s = now_s + DISTRUST_S
 
     def _elsewhere(self, said: Announcement, record: Tracked, place: Place, now_s: float) -> list[Order]:
         """A second interface, a new address, or somebody who would like to be it: first its home is asked."""
@@ -248,9 +258,8 @@ class SeenTable:
         return []
 
     def _describe(self, uuid: str, record: Tracked, now_s: float) -> list[Order]:
-        at_s = record.described_s + DESCRIBE_GAP_S
-        if record.trying is not None or now_s < at_s:
-            record.again_s = max(at_s, now_s)
+        if record.trying is not None or now_s < record.read_from_s:
+            record.again_s = max(record.read_from_s, now_s)
             return []
         record.again_s, record.trying = math.inf, record.place
         return [Describe(uuid, record.place, uuid in self._known)]

@@ -36,9 +36,12 @@ class Tracked:
     doubt: GoneWhy = GoneWhy.EXPIRED
     again_s: float = math.inf
     verify_s: float = math.inf
-    described_s: float = -math.inf
+    read_from_s: float = -math.inf
+    """From when on it may be read anew."""
     verified_s: float = -math.inf
     distrusted_until_s: float = -math.inf
+    pardoned_until_s: float = -math.inf
+    """Until then a further goodbye that it takes back itself makes its next ones doubtful."""
     tries: int = 0
     asked: bool = False
 

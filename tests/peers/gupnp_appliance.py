@@ -125,8 +125,8 @@ def main() -> None:
         return True
 
     GLib.io_add_watch(sys.stdin.fileno(), GLib.IO_IN | GLib.IO_HUP, told)
-    # It begins with goodbyes, spread over half a second: whoever has found it by then would lose it again.
-    GLib.timeout_add(1000, print_ready)
+    # It begins with goodbyes, spread over half a second: it may be found before them, between them and after them.
+    GLib.timeout_add(20, print_ready)
     loop.run()
     folder.cleanup()
 

@@ -68,8 +68,11 @@ static int heard(Upnp_EventType kind, const void *event, void *cookie)
 int main(int count, char **given)
 {
 	char url[200], line[100];
-	if (count != 4 || UpnpInit2(given[1], 0) != UPNP_E_SUCCESS)
+	int begun = count == 4 ? UpnpInit2(given[1], 0) : UPNP_E_INVALID_PARAM;
+	if (begun != UPNP_E_SUCCESS) {
+		printf("cannot begin: %d\n", begun);
 		return 1;
+	}
 	UpnpSetWebServerRootDir(given[2]);
 	snprintf(udn, sizeof udn, "uuid:%s", given[3]);
 	snprintf(url, sizeof url, "http://%s:%d/device.xml", UpnpGetServerIpAddress(), UpnpGetServerPort());

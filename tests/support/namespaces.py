@@ -19,6 +19,7 @@ import os
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -152,6 +153,17 @@ class Network:
         with self.entered():
             subprocess.run(["ip", "-batch", "-"], input="\n".join(lines), text=True, check=True, capture_output=True)
 
+    def carries(self, interface: str, within_s: float = 10.0) -> None:
+        """Wait until a cable carries: a busy kernel says so, and gives IPv6's address of the link, up to 1 s later."""
+        until_s = time.monotonic() + within_s
+        with self.entered():
+            path = Path("/proc/thread-self/net/if_inet6")
+            while path.exists() and not any(
+                line.startswith("fe80") and line.split()[-1] == interface for line in path.read_text().splitlines()
+            ):
+                assert time.monotonic() < until_s, f"{interface} of {self.name} has no address of its link"
+                time.sleep(0.005)
+
     def addresses(self, *addresses: str, on: str = WIRE) -> None:
         """Give an interface more addresses, each with its prefix length."""
         self.ip(*(f"addr add {one} dev {on}{' nodad' if ip_interface(one).version == 6 else ''}" for one in addresses))
@@ -230,6 +242,8 @@ def cable(one: Network, other: Network, interface: str = WIRE, other_interface: 
     one.ip(f"link add {interface} type veth peer name {theirs} netns {there}")
     for net, end in ((one, interface), (other, theirs)):
         net.ip(f"link set {end} up")
+    for net, end in ((one, interface), (other, theirs)):
+        net.carries(end)
 
 
 def _made() -> int:

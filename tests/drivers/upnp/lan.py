@@ -20,6 +20,7 @@ from drivers.upnp.discovery import Discovery
 from drivers.upnp.fetching import Fetcher, new_session
 from drivers.upnp.parts import Described, Link
 from drivers.upnp.server import HttpServer, events_to
+from drivers.upnp.ssdp.packet import Kind
 from drivers.upnp.wake import SecureOn, Waker
 from heg.data.interface import DataInterface
 from heg.devices.contract import AttachedActuator
@@ -46,6 +47,8 @@ class Lan:
         self.appliances = Appliances(self.manager, Gateway(OURS, PORT), waker, secure_on)
         wanted = UpnpConfig(**{"interfaces": (WIRE,), "search_mx_s": 1, **config})
         self.discovery = Discovery(wanted, clock, Fetcher(session, clock), self.appliances)
+        self.heard: list[Kind] = []
+        self.discovery.network.on_announcement(lambda packet, _link, _host: self.heard.append(packet.kind))
         self.refused: Counter[str] = Counter()
         self.server = HttpServer(clock, PORT, [events_to(self.appliances)], self.refused)
 
@@ -103,10 +106,13 @@ class Program:
     def says(self, wanted: str) -> None:
         """Wait for a line."""
         assert self._running.stdout is not None
+        said = ""
         for line in self._running.stdout:
             if re.search(wanted, line):
                 return
-        raise AssertionError(f"{self._running.args!r} ended without saying {wanted!r}: {self._running.wait(5)}")
+            said += line
+        code = self._running.wait(5)
+        raise AssertionError(f"{self._running.args!r} ended without saying {wanted!r}: {code}, {said[-1000:]}")
 
     def tell(self, line: str) -> None:
         """Tell it something."""

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from drivers.upnp.appliances import _is_from
-from drivers.upnp.parts import GoneWhy
+from drivers.upnp.parting import GRACE_S
+from drivers.upnp.parts import GoneWhy, Link
 from drivers.upnp.wake import SecureOn
 from heg.devices.contract import DeviceInfo, ReadBack
 from heg.model.appliances import CycleOffer, PowerState, WakeMethod
@@ -138,6 +139,7 @@ async def test_gone_while_on_is_lost_and_comes_back_by_itself(clock: Clock, why:
     async with a_home(clock, peer) as home:
         await home.settled(peer)
         home.appliances.gone(peer.uuid, why)
+        await clock.sleep(GRACE_S + 0.1 if why is GoneWhy.BYEBYE else 0.0)
         record = home.record("kettle-1")
         assert record.status is DeviceStatus.LOST
         words = {GoneWhy.BYEBYE: "said goodbye", GoneWhy.EXPIRED: "no announcement within its max-age"}
@@ -160,6 +162,7 @@ async def test_late_news_of_one_that_said_goodbye_does_not_bring_it_back(clock: 
     async with a_home(clock, peer) as home:
         await home.settled(peer)
         home.appliances.gone(peer.uuid, GoneWhy.BYEBYE)
+        await clock.sleep(GRACE_S + 0.1)
         await peer.become("ON")
         assert home.record("kettle-1").status is DeviceStatus.LOST
         await peer.become("Standby")  # but this says why it went
@@ -397,10 +400,83 @@ async def test_nothing_that_was_agreed_before_a_restart_holds(clock: Clock) -> N
     peer = Peer()
     async with a_home(clock, peer) as home:
         await home.settled(peer)
-        sid, subscriber = next(iter(peer.subscribed.items()))
+        sid, subscriber = peer.subscribed.popitem()
         await home.settled(peer)
-        assert len(peer.subscribed) == 2
+        assert len(peer.subscribed) == 1
         assert await peer.send_event(subscriber, sid, "1", event_body("<PowerState>OFF</PowerState>")) == 412
+
+
+@stepped
+async def test_one_that_never_went_keeps_its_subscriber(clock: Clock) -> None:
+    peer = Peer(cycle=a_cycle())
+    async with a_home(clock, peer) as home:
+        await home.settled(peer)
+        subscribed = dict(peer.subscribed)
+        await home.settled(peer)
+        assert peer.subscribed == subscribed
+        await peer.become("OFF")
+        assert home.value("state.power", "kettle-1") == "off"
+        assert set(peer.statuses) == {200}
+
+
+@stepped
+async def test_one_that_is_heard_from_another_address_of_ours_is_subscribed_to_anew(clock: Clock) -> None:
+    peer = Peer(cycle=a_cycle())
+    async with a_home(clock, peer) as home:
+        await home.settled(peer)
+        peer.event_first = False
+        home.appliances.found(replace(peer.described, link=Link("lo", "127.0.0.2")))
+        await home.until(lambda: "127.0.0.2" in {one.host for one in peer.subscribed.values()})
+
+
+@stepped
+async def test_one_that_says_goodbye_and_is_back_at_once_alarms_nobody(clock: Clock) -> None:
+    peer = Peer()
+    async with a_home(clock, peer) as home:
+        await home.settled(peer)
+        home.appliances.gone(peer.uuid, GoneWhy.BYEBYE)
+        refusal = await home.actuator("kettle-1").actuator.apply(SetPoint(power_state=PowerState.OFF))
+        assert refusal is not None  # it is not asked
+        assert "OperationOff" not in peer.asked
+        await clock.sleep(GRACE_S - 0.1)
+        await home.settled(peer)
+        await clock.sleep(10.0)
+        assert home.instance("alarm", "kettle-1", "lost") is None
+        assert home.record("kettle-1").status is DeviceStatus.ATTACHED
+
+
+@stepped
+async def test_one_that_says_goodbye_while_it_works_is_told_to_be_lost_soon(clock: Clock) -> None:
+    peer = Peer()
+    async with a_home(clock, peer) as home:
+        await home.settled(peer)
+        home.appliances.gone(peer.uuid, GoneWhy.BYEBYE)
+        took_s = await home.until(lambda: home.record("kettle-1").status is DeviceStatus.LOST)
+        assert took_s == pytest.approx(GRACE_S, abs=0.1)
+        assert home.value("alarm", "kettle-1", "lost").active
+
+
+@stepped
+async def test_one_whose_last_word_comes_after_its_goodbye_sleeps(clock: Clock) -> None:
+    peer = Peer()
+    async with a_home(clock, peer) as home:
+        await home.settled(peer)
+        home.appliances.gone(peer.uuid, GoneWhy.BYEBYE)
+        await peer.become("Standby")
+        await clock.sleep(10.0)
+        assert home.value("state.power", "kettle-1") == "standby"
+        assert home.record("kettle-1").status is DeviceStatus.ATTACHED
+
+
+@stepped
+async def test_one_that_goes_before_it_was_met_leaves_nothing(clock: Clock) -> None:
+    peer = Peer(silent=True)
+    async with a_home(clock, peer) as home:
+        home.appliances.found(peer.described)
+        await home.until(lambda: home.appliances._appliances[peer.uuid].busy)
+        home.appliances.gone(peer.uuid, GoneWhy.BYEBYE)
+        await clock.sleep(10.0)
+        assert home.manager.devices() == ()
 
 
 @stepped

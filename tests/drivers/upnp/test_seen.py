@@ -135,10 +135,42 @@ def test_a_goodbye_from_elsewhere_asks_its_home_but_not_often() -> None:
 
 def test_a_restart_is_read_anew_but_not_all_the_time() -> None:
     table = with_one()
-    assert table.heard(alive(boot=2), HOME, 1.0) == []
+    assert table.heard(alive(boot=2), HOME, 1.0) == [Describe(ONE, HOME, True)]  # for the first time at once
+    assert table.described(ONE, HOME, Outcome.SOUND, 1.1) == [Found(ONE)]
+    assert table.heard(alive(boot=3), HOME, 2.0) == []
     assert table.due(DESCRIBE_GAP_S) == [Describe(ONE, HOME, True)]
     assert table.described(ONE, HOME, Outcome.SOUND, 5.1) == [Found(ONE)]
     assert table.heard(alive(boot=None), HOME, 20.0) == []
+
+
+def test_one_that_restarts_all_the_time_is_read_every_few_seconds() -> None:
+    table = with_one()
+    reads = 0
+    for tenth in range(1, 601):
+        orders = [*table.heard(alive(boot=tenth + 1), HOME, tenth / 10), *table.due(tenth / 10)]
+        if Describe(ONE, HOME, True) in orders:
+            reads += 1
+            table.described(ONE, HOME, Outcome.SOUND, tenth / 10)
+    assert reads == 60 / DESCRIBE_GAP_S + 1
+
+
+def test_one_that_begins_by_saying_goodbye_is_read_at_once_and_not_suspected_for_it() -> None:
+    table = with_one(boot=None)
+    assert table.heard(goodbye(), HOME, 0.4) == [Gone(ONE, GoneWhy.BYEBYE)]
+    assert table.heard(goodbye(), HOME, 0.5) == []
+    assert table.heard(alive(boot=None), HOME, 0.8) == [Describe(ONE, HOME, True)]
+    assert table.described(ONE, HOME, Outcome.SOUND, 0.9) == [Found(ONE)]
+    assert table.heard(goodbye(), HOME, 20.0) == [Gone(ONE, GoneWhy.BYEBYE)]
+
+
+def test_whoever_takes_goodbyes_back_again_and_again_is_believed_once() -> None:
+    table = with_one(boot=None)
+    for begins_s in (0.0, 100.0):
+        table.heard(goodbye(), HOME, begins_s + 0.4)
+        table.heard(alive(boot=None), HOME, begins_s + 0.8)
+        table.described(ONE, HOME, Outcome.SOUND, begins_s + 0.9)
+    assert table.heard(goodbye(), HOME, 200.0) == []
+    assert table.due(210.0) == [Verify(ONE, HOME)]
 
 
 def test_an_update_tells_the_next_boot_id_without_a_restart() -> None:

@@ -15,12 +15,14 @@ from pathlib import Path
 import pytest
 
 from drivers.upnp import gena, soap
-from drivers.upnp.actions import Action, Argument, Kind
+from drivers.upnp.actions import Action, Argument
+from drivers.upnp.actions import Kind as ArgumentKind
 from drivers.upnp.client import HttpClient
 from drivers.upnp.events import Kept, Subscriber, Subscription
 from drivers.upnp.gena import Message, Order
 from drivers.upnp.parts import Described, Link
 from drivers.upnp.server import HttpServer, events_to
+from drivers.upnp.ssdp.packet import Kind
 from heg.model.appliances import PowerState, WakeMethod
 from heg.model.leases import SetPoint
 from heg.model.records import DeviceStatus
@@ -114,8 +116,8 @@ def asking(net: Network, there: Described, talk: object) -> None:
 @needs("xvfb-run", "gupnp-network-light", "gssdp-discover")
 @pytest.mark.parametrize("host", ["10.77.0.2", "fd77::2", "link-local"])
 def test_a_light_of_gupnp(host: str) -> None:
-    set_target = Action(SWITCH, "SetTarget", (Argument("newTargetValue", Kind.TRUTH),))
-    get_status = Action(SWITCH, "GetStatus", (), (Argument("ResultStatus", Kind.TRUTH),))
+    set_target = Action(SWITCH, "SetTarget", (Argument("newTargetValue", ArgumentKind.TRUTH),))
+    get_status = Action(SWITCH, "GetStatus", (), (Argument("ResultStatus", ArgumentKind.TRUTH),))
 
     async def talk(one: Asking) -> None:
         await one.keep()
@@ -154,9 +156,9 @@ def test_a_light_of_gupnp(host: str) -> None:
 
 @pytest.mark.skipif(program("gmediarender") is None, reason="needs gmediarender: ./dev test brings it")
 def test_a_renderer_of_libupnp() -> None:
-    which = (Argument("InstanceID", Kind.WHOLE), Argument("Channel"))
-    set_volume = Action(RENDERING, "SetVolume", (*which, Argument("DesiredVolume", Kind.WHOLE)))
-    get_volume = Action(RENDERING, "GetVolume", which, (Argument("CurrentVolume", Kind.WHOLE, high=100),))
+    which = (Argument("InstanceID", ArgumentKind.WHOLE), Argument("Channel"))
+    set_volume = Action(RENDERING, "SetVolume", (*which, Argument("DesiredVolume", ArgumentKind.WHOLE)))
+    get_volume = Action(RENDERING, "GetVolume", which, (Argument("CurrentVolume", ArgumentKind.WHOLE, high=100),))
 
     async def talk(one: Asking) -> None:
         await one.keep()
@@ -204,7 +206,7 @@ def test_an_appliance_hosted_by_gupnp(addresses: tuple[list[str], list[str]]) ->
         where = addresses[1][0].partition("/")[0] if "." in addresses[1][0] else _link_local(far)
         script = (SYSTEM_PYTHON, "-W", "ignore", sources("gupnp_appliance.py"), WIRE, where)
         with running(far, *script, ready="ready") as kettle:
-            near.loop(lambda clock: _whole_life(clock, kettle, _card_of(far), WakeMethod.WOL))
+            near.loop(lambda clock: _whole_life(clock, kettle, _card_of(far), WakeMethod.WOL, goodbyes_first=True))
 
 
 @pytest.mark.skipif(not _builds_libupnp(), reason="needs gcc and libupnp-dev: ./dev test brings them")
@@ -220,13 +222,18 @@ def test_an_appliance_hosted_by_libupnp(tmp_path: Path) -> None:
             near.loop(lambda clock: _whole_life(clock, kettle, _card_of(far), WakeMethod.WOWLAN))
 
 
-async def _whole_life(clock: Clock, kettle: Program, card: str, wake: WakeMethod) -> None:
+async def _whole_life(
+    clock: Clock, kettle: Program, card: str, wake: WakeMethod, *, goodbyes_first: bool = False
+) -> None:
     """Found, asked, heard, ordered, refused, registered at, and gone with a goodbye."""
     async with a_lan(clock) as lan:
         await lan.until(lan.manager.devices)
         (name,) = lan.manager.devices()
         await lan.until(lambda: lan.value("state.power", name) == "on")
         await lan.until(lambda: lan.record(name).hardware == card)
+        if goodbyes_first:  # one that was found before them and has just said one is not asked
+            await lan.until(lambda: Kind.ALIVE in lan.heard)
+            await lan.until(lambda: lan.appliances.address_of(lan.record(name).identity.removeprefix("uuid:")))
         assert lan.record(name).capabilities[0].wake is wake  # type: ignore[union-attr]
         actuator = lan.actuator(name).actuator
         assert await actuator.apply(SetPoint(power_state=PowerState.STANDBY)) is None
