@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import heg
+from deb.alone import alone
 from deb.package import QUICKLY, SHELLS, Build, build
 from deb.targets import ARCHITECTURES
 from deb.wheels import all_dependencies, own_wheel
@@ -29,13 +30,14 @@ def main() -> int:
     os.environ["SOURCE_DATE_EPOCH"] = str(epoch_s)
     version = options.package_version or _version(epoch_s)
     work = ROOT / ".cache" / "deb"
-    own, completions = own_wheel(ROOT, work), {shell: _completion(shell) for shell in SHELLS}
-    for architecture in ARCHITECTURES:
-        if architecture.debian in (options.architecture or names):
-            wheels = all_dependencies(ROOT, work, architecture)
-            what = Build(ROOT, version, epoch_s, architecture, own, wheels, completions)
-            made = build(replace(what, packed=QUICKLY) if options.quick else what, work, options.out)
-            print(f"{made} {made.stat().st_size / 1e6:.1f} MB")
+    with alone(work):
+        own, completions = own_wheel(ROOT, work), {shell: _completion(shell) for shell in SHELLS}
+        for architecture in ARCHITECTURES:
+            if architecture.debian in (options.architecture or names):
+                wheels = all_dependencies(ROOT, work, architecture)
+                what = Build(ROOT, version, epoch_s, architecture, own, wheels, completions)
+                made = build(replace(what, packed=QUICKLY) if options.quick else what, work, options.out)
+                print(f"{made} {made.stat().st_size / 1e6:.1f} MB")
     return 0
 
 

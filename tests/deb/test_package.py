@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 from packaging.utils import canonicalize_name
 
+from deb.alone import alone
 from deb.lock import needed, stanzas, subset
 from deb.package import Build, build
 from deb.parts import of_page, of_wheels
@@ -170,6 +172,14 @@ def test_the_same_sources_give_the_same_bytes(own: Path, tmp_path: Path) -> None
     finally:
         os.umask(mask)
     assert hashlib.sha256(first.read_bytes()).digest() == hashlib.sha256(second.read_bytes()).digest()
+
+
+def test_a_checkout_is_built_by_one_at_a_time(tmp_path: Path) -> None:
+    """Two at once would take away each other's folders."""
+    with alone(tmp_path / "work"), (tmp_path / "work/lock").open() as other, pytest.raises(BlockingIOError):
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with alone(tmp_path / "work"):
+        pass
 
 
 def test_our_own_wheel_is_the_same_from_another_checkout(tmp_path: Path) -> None:
