@@ -14,7 +14,7 @@ def heard_by(ss: str) -> set[tuple[str, str, int]]:
     for line in ss.splitlines():
         protocol, _, _, _, place, *_ = line.split()
         host, _, port = place.rpartition(":")
-        found.add((protocol, host.strip("[]").partition("%")[0], int(port)))
+        found.add((protocol, host.partition("%")[0].strip("[]"), int(port)))
     return found
 
 
