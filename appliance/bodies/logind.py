@@ -1,6 +1,6 @@
 """A computer as an appliance: systemd's logind tells when it sleeps or ends, and is asked for both.
 
-A delay inhibitor lock is held while it works. When logind says that sleep or shutdown begins it waits for the lock,
+Delay inhibitor locks are held while it works. When logind says that sleep or shutdown begins it waits for them,
 so the notice reaches the gateway first (spec upnp-appliances.md: 1-2 s between notice and change).
 """
 
@@ -77,13 +77,14 @@ class LogindBody:
         self._address = bus
         self._back = back
         self._bus: Bus | None = None
-        self._lock: Any = None
+        self._locks: list[Any] = []
+        self._not_offered: set[PowerState] = set()
         self._notices: asyncio.Queue[tuple[PowerState, bool]] = asyncio.Queue(16)
 
     @property
     def holds_lock(self) -> bool:
         """Tell whether logind would wait for us."""
-        return self._lock is not None
+        return bool(self._locks)
 
     async def run(self) -> None:
         """Watch until cancelled. Raises `BusError` when logind is not there any more."""
@@ -92,7 +93,7 @@ class LogindBody:
             await bus.listen(_MANAGER, "PrepareForSleep", self._noticing(PowerState.STANDBY))
             await bus.listen(_MANAGER, "PrepareForShutdown", self._noticing(PowerState.OFF))
             await self._find_out(bus)
-            await self._take_lock(bus)
+            await self._take_locks(bus)
             self._desk.observed(PowerState.ON)
             while True:
                 await self._next(bus)
@@ -149,7 +150,7 @@ class LogindBody:
                 logger.warning("not everybody was told of %s in time", state)
             self._let_go()
             return
-        await self._take_lock(bus)
+        await self._take_locks(bus)
         self._desk.observed(PowerState.ON)
         if self._back is not None:
             await self._back()
@@ -161,21 +162,27 @@ class LogindBody:
             (answer,) = await bus.call(_MANAGER, way.can)
             if answer in ("yes", "challenge"):
                 able.add(state)  # "challenge": perhaps not while others are logged in, which is judged then
-            else:
+            elif state not in self._not_offered:
+                self._not_offered.add(state)
                 logger.info("%s: logind says %r to it; it is not offered", state, answer)
         model = self._desk.model
         model.kind = replace(model.kind, states=model.kind.states & able)
 
-    async def _take_lock(self, bus: Bus) -> None:
-        if self._lock is not None:
+    async def _take_locks(self, bus: Bus) -> None:
+        """Take one for each: for both at once logind asks polkit about a lid, which no service may lock."""
+        if self._locks:
             return
         why = "tells the energy gateway first"
-        (self._lock,) = await bus.call(_MANAGER, "Inhibit", "ssss", ("sleep:shutdown", "heg-appliance", why, "delay"))
+        for way in _WAYS.values():
+            try:
+                (lock,) = await bus.call(_MANAGER, "Inhibit", "ssss", (way.lock, "heg-appliance", why, "delay"))
+            except BusError as error:
+                raise BusError(error.name, f"logind does not wait for us before {way.lock}: {error}") from error
+            self._locks.append(lock)
 
     def _let_go(self) -> None:
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        while self._locks:
+            self._locks.pop().close()
 
 
 def _meant(error: BusError, way: _Way) -> Fault:
