@@ -8,9 +8,10 @@ import ipaddress
 import re
 import socket
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
+from drivers.upnp.netlink import attributes
 from drivers.upnp.parts import Link
 
 _ARP = Path("/proc/thread-self/net/arp")
@@ -74,7 +75,7 @@ def answered(data: bytes) -> str:
     size, kind, _bits, _sequence, _port = _HEADER.unpack_from(data)
     if kind != _NEW_NEIGHBOUR or not _HEADER.size + _NEIGHBOUR.size <= size <= len(data):
         return ""
-    card = dict(_attributes(data[_HEADER.size + _NEIGHBOUR.size : size])).get(_NDA_LLADDR, b"")
+    card = dict(attributes(data[_HEADER.size + _NEIGHBOUR.size : size])).get(_NDA_LLADDR, b"")
     text = card.hex(":")
     return text if is_card(text) else ""
 
@@ -91,16 +92,6 @@ def _by_netlink(address: str, interface: str) -> str:
         kernel.bind((0, 0))
         kernel.sendto(request(address, index), (0, 0))
         return answered(kernel.recv(_MOST_BYTES))
-
-
-def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
-    at = 0
-    while at + _ATTRIBUTE.size <= len(data):
-        size, kind = _ATTRIBUTE.unpack_from(data, at)
-        if size < _ATTRIBUTE.size or at + size > len(data):
-            return
-        yield kind & 0x3FFF, data[at + _ATTRIBUTE.size : at + size]
-        at += (size + 3) & ~3
 
 
 def _flags(text: str) -> int:

@@ -86,7 +86,7 @@ def _message(kind: int, body: bytes) -> Message | None:
         return DumpEnd(-struct.unpack_from("=i", body)[0])
     if kind == _NEW_LINK and len(body) >= _LINK.size:
         _family, _type, index, flags, _change = _LINK.unpack_from(body)
-        name = dict(_attributes(body[_LINK.size :])).get(_IFLA_NAME, b"").rstrip(b"\0").decode("ascii", "replace")
+        name = dict(attributes(body[_LINK.size :])).get(_IFLA_NAME, b"").rstrip(b"\0").decode("ascii", "replace")
         return NetworkInterface(index, name, flags) if name else None
     if kind == _NEW_ADDRESS and len(body) >= _ADDRESS.size:
         return _address(body)
@@ -95,7 +95,7 @@ def _message(kind: int, body: bytes) -> Message | None:
 
 def _address(body: bytes) -> InterfaceAddress | None:
     family, prefix, flags, _scope, index = _ADDRESS.unpack_from(body)
-    found = dict(_attributes(body[_ADDRESS.size :]))
+    found = dict(attributes(body[_ADDRESS.size :]))
     if len(more := found.get(_IFA_FLAGS, b"")) == 4:
         flags |= struct.unpack("=I", more)[0]
     raw = found.get(_IFA_LOCAL) or found.get(_IFA_ADDRESS, b"")
@@ -108,7 +108,8 @@ def _address(body: bytes) -> InterfaceAddress | None:
     return None
 
 
-def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
+def attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the attributes of a message, kind and value, as far as their lengths are sound."""
     at = 0
     while at + _ATTRIBUTE.size <= len(data):
         size, kind = _ATTRIBUTE.unpack_from(data, at)

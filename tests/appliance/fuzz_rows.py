@@ -52,8 +52,8 @@ def _http() -> Fed:
     def feed(data: bytes) -> None:
         nonlocal left
         reader, halves = Reader(LARGEST_CALL_BYTES), Reader(LARGEST_CALL_BYTES)
-        whole = _messages(reader, [data])
-        assert whole == _messages(halves, [data[: len(data) // 2], data[len(data) // 2 :]])
+        whole = messages_of(reader, [data])
+        assert whole == messages_of(halves, [data[: len(data) // 2], data[len(data) // 2 :]])
         left = len(whole)
 
     return Fed(feed, lambda: left, 16_384)
@@ -97,7 +97,7 @@ def _answers() -> Fed:
     """What a gateway answers, or who stands in its place."""
 
     def feed(data: bytes) -> None:
-        for message in _messages(Reader(65_536), [data]):
+        for message in messages_of(Reader(65_536), [data]):
             if isinstance(message, Message):
                 _control(message.body)
         _control(data)
@@ -119,7 +119,7 @@ def _subscribers() -> Fed:
     )
 
     def feed(data: bytes) -> None:
-        for message in _messages(Reader(LARGEST_CALL_BYTES), [data]):
+        for message in messages_of(Reader(LARGEST_CALL_BYTES), [data]):
             if isinstance(message, Message):
                 asked = Request(message.start[0], message.start[1], message, HOST, "192.168.1.2")
                 assert events.subscribe(POWER, asked).response.to_bytes()
@@ -128,7 +128,7 @@ def _subscribers() -> Fed:
     return Fed(feed, events.subscribers, MOST_SUBSCRIBERS)
 
 
-def _messages(reader: Reader, pieces: list[bytes]) -> list[Message | int]:
+def messages_of(reader: Reader, pieces: list[bytes]) -> list[Message | int]:
     found: list[Message | int] = []
     try:
         for piece in pieces:

@@ -18,7 +18,7 @@ from appliance.upnp.description import Identity
 from appliance.upnp.device import Place
 from appliance.upnp.gena import MOST_SUBSCRIBERS
 from appliance.upnp.ground import Ground, at_home
-from appliance.upnp.http import HttpError, Message, Reader
+from appliance.upnp.http import Reader
 from appliance.upnp.markup import MarkupError, leaves
 from appliance.upnp.server import MOST_CONNECTIONS, MOST_OF_ONE
 from appliance.upnp.services import POWER
@@ -26,6 +26,7 @@ from appliance.upnp.soap import Call, NotSoapError, read_call
 from appliance.upnp.ssdp import read, read_answer
 from heg.runtime.clock import Clock
 from tests.appliance.asker import ask, call, parsed, raw, searcher
+from tests.appliance.fuzz_rows import messages_of
 from tests.support.stepped import run_stepped, stepped
 
 ADDRESS = "127.0.43.1"
@@ -75,22 +76,11 @@ _BYTES = st.lists(_LINES | st.binary(max_size=60), max_size=12).map(b"".join)
 
 @given(_BYTES, st.lists(st.integers(1, 40), max_size=8))
 def test_the_reader_of_http_says_the_same_however_bytes_come(data: bytes, cuts: list[int]) -> None:
-    def through(pieces: list[bytes]) -> list[Message | int]:
-        reader, found = Reader(4096), list[Message | int]()
-        try:
-            for piece in pieces:
-                reader.feed(piece)
-                while (message := reader.take()) is not None:
-                    found.append(message)
-        except HttpError as error:
-            found.append(error.status)
-        return found
-
     pieces, at = [], 0
     for cut in cuts:
         pieces.append(data[at : at + cut])
         at += cut
-    assert through([*pieces, data[at:]]) == through([data])
+    assert messages_of(Reader(4096), [*pieces, data[at:]]) == messages_of(Reader(4096), [data])
 
 
 _XML = st.lists(

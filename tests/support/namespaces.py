@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -106,6 +107,18 @@ class Network:
         said = self.run(*command, limit_s=limit_s)
         assert said.returncode == 0, f"{command} in {self.name}: {said.returncode}\n{said.stdout}\n{said.stderr}"
         return said.stdout.strip()
+
+    def card(self, interface: str = WIRE) -> str:
+        """The address of an interface's network card."""
+        found = re.search(r"link/ether (\S+)", self.says("ip", "link", "show", interface))
+        assert found is not None
+        return found[1]
+
+    def link_local(self, interface: str = WIRE) -> str:
+        """Its link-local address, IPv6."""
+        found = re.search(r"inet6 (fe80:\S+)/", self.says("ip", "-6", "addr", "show", "dev", interface))
+        assert found is not None
+        return found[1]
 
     def start(self, *command: object, **how: Any) -> subprocess.Popen[Any]:
         """Start a process inside; the test ends it. `how` goes to `subprocess.Popen`."""

@@ -1,18 +1,17 @@
 """A rig, a data interface, a device manager and the Modbus driver on one stepped loop, talking over real sockets."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from drivers.modbus.config import ModbusConfig, SerialBus
 from drivers.modbus.driver import ModbusDriver
 from heg.data.interface import DataInterface
-from heg.devices.contract import AttachedActuator, OwnerSettings
+from heg.devices.contract import OwnerSettings
 from heg.devices.manager import DeviceManager
 from heg.model.instance import Instance, Location
 from heg.model.policy import CUSTOMER
-from heg.model.records import DeviceRecord
 from heg.runtime.clock import Clock
 from hil.devices.meter import MeterSettings
 from hil.devices.pv import PvSettings
@@ -21,9 +20,10 @@ from hil.house.battery import BatteryConfig
 from hil.house.house import Constant, HouseConfig
 from hil.house.producer import ProducerConfig
 from hil.rig import DeviceSettings, Rig, RigPlan
+from tests.support.attached import Attached
 
 
-class Place:
+class Place(Attached):
     """What a test sees: the rig's truth on one side, what passed the door on the other."""
 
     def __init__(
@@ -39,31 +39,12 @@ class Place:
         return Location("home", device, part)
 
     def instance(self, variable: str, device: str, part: str = "") -> Instance:
-        found = self.door.latest(variable, Location("home", device, part))
+        found = self.latest(variable, device, part)
         assert found is not None, f"no {variable} at {device}/{part}"
         return found
 
-    def value(self, variable: str, device: str, part: str = "") -> Any:
-        return self.instance(variable, device, part).value
-
-    def record(self, device: str) -> DeviceRecord:
-        value = self.value("device", device)
-        assert isinstance(value, DeviceRecord)
-        return value
-
-    def actuator(self, name: str) -> AttachedActuator:
-        return next(item for item in self.manager.actuators() if item.name == name)
-
     async def after(self, seconds: float) -> None:
         await self.clock.sleep(seconds)
-
-    async def until(self, holds: Callable[[], bool], within_s: float = 60.0) -> float:
-        """Seconds until it holds."""
-        began_s = self.clock.monotonic_s()
-        while not holds():
-            assert self.clock.monotonic_s() - began_s < within_s, f"not within {within_s:g} s"
-            await self.clock.sleep(0.1)
-        return self.clock.monotonic_s() - began_s
 
 
 def a_plan(

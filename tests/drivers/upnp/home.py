@@ -14,14 +14,13 @@ from drivers.upnp.parts import Link
 from drivers.upnp.server import HttpServer, events_to
 from drivers.upnp.wake import Datagram, SecureOn, Waker
 from heg.data.interface import DataInterface
-from heg.devices.contract import AttachedActuator, DeviceInfo
+from heg.devices.contract import DeviceInfo
 from heg.devices.manager import DeviceManager
-from heg.model.instance import Instance, Location
 from heg.model.policy import CUSTOMER
-from heg.model.records import DeviceRecord
 from heg.runtime.clock import Clock
 from tests.drivers.upnp.peer import Peer, peers
 from tests.drivers.upnp.serving import free_port
+from tests.support.attached import Attached
 
 OURS = "0a0a0a0a-0000-4000-8000-000000000001"
 LOOPBACK = Link("lo", "127.0.0.1")
@@ -40,7 +39,7 @@ class Remembering(DeviceManager):
         return self.last.get(identity) if self.earlier else super().last_word(identity, variable)
 
 
-class Home:
+class Home(Attached):
     """What a test sees."""
 
     def __init__(
@@ -66,32 +65,9 @@ class Home:
         self.server = HttpServer(clock, self.port, [events_to(self.appliances)], self.refused)
         self.server.listen((LOOPBACK,))
 
-    def instance(self, variable: str, device: str, part: str = "") -> Instance | None:
-        return self.door.latest(variable, Location("home", device, part))
-
-    def value(self, variable: str, device: str, part: str = "") -> Any:
-        found = self.instance(variable, device, part)
-        return None if found is None else found.value
-
-    def record(self, device: str) -> DeviceRecord:
-        value = self.value("device", device)
-        assert isinstance(value, DeviceRecord)
-        return value
-
-    def actuator(self, name: str) -> AttachedActuator:
-        return next(item for item in self.manager.actuators() if item.name == name)
-
     def refusals(self, name: str) -> dict[str, int]:
         """What was refused of an appliance, by name."""
         return {str(code): count for code, count in self.manager._devices[self._identity(name)].refusals.items()}
-
-    async def until(self, holds: Callable[[], object], within_s: float = 60.0) -> float:
-        """Seconds until it holds."""
-        began_s = self.clock.monotonic_s()
-        while not holds():
-            assert self.clock.monotonic_s() - began_s < within_s, f"not within {within_s:g} s"
-            await self.clock.sleep(0.05)
-        return self.clock.monotonic_s() - began_s
 
     async def settled(self, *appliances: Peer) -> None:
         """Have these been found, asked and subscribed to."""

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import urllib.request
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +23,17 @@ from drivers.upnp.server import HttpServer, events_to
 from drivers.upnp.ssdp.packet import Kind
 from drivers.upnp.wake import SecureOn, Waker
 from heg.data.interface import DataInterface
-from heg.devices.contract import AttachedActuator
 from heg.devices.manager import DeviceManager
-from heg.model.instance import Location
 from heg.model.policy import CUSTOMER
-from heg.model.records import DeviceRecord
 from heg.runtime.clock import Clock
+from tests.support.attached import Attached
 from tests.support.namespaces import WIRE, Network
 
 OURS = "0a0a0a0a-0000-4000-8000-000000000001"
 PORT = 8465
 
 
-class Lan:
+class Lan(Attached):
     """What a test sees of the gateway's side."""
 
     def __init__(self, clock: Clock, session: Any, *, secure_on: SecureOn | None = None, **config: Any) -> None:
@@ -51,26 +49,6 @@ class Lan:
         self.discovery.network.on_announcement(lambda packet, _link, _host: self.heard.append(packet.kind))
         self.refused: Counter[str] = Counter()
         self.server = HttpServer(clock, PORT, [events_to(self.appliances)], self.refused)
-
-    def value(self, variable: str, device: str, part: str = "") -> Any:
-        found = self.door.latest(variable, Location("home", device, part))
-        return None if found is None else found.value
-
-    def record(self, device: str) -> DeviceRecord:
-        value = self.value("device", device)
-        assert isinstance(value, DeviceRecord)
-        return value
-
-    def actuator(self, name: str) -> AttachedActuator:
-        return next(item for item in self.manager.actuators() if item.name == name)
-
-    async def until(self, holds: Callable[[], object], within_s: float = 10.0) -> float:
-        """Seconds until it holds."""
-        began_s = self.clock.monotonic_s()
-        while not holds():
-            assert self.clock.monotonic_s() - began_s < within_s, f"not within {within_s:g} s"
-            await self.clock.sleep(0.02)
-        return self.clock.monotonic_s() - began_s
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:

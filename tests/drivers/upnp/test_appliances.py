@@ -144,14 +144,14 @@ async def test_gone_while_on_is_lost_and_comes_back_by_itself(clock: Clock, why:
         assert record.status is DeviceStatus.LOST
         words = {GoneWhy.BYEBYE: "said goodbye", GoneWhy.EXPIRED: "no announcement within its max-age"}
         assert words[why] in record.detail
-        found = home.instance("state.power", "kettle-1")
+        found = home.latest("state.power", "kettle-1")
         assert found is not None
         assert found.quality is Quality.STALE
         assert home.appliances.address_of(peer.uuid) is None
         await home.settled(peer)
         assert home.record("kettle-1").status is DeviceStatus.ATTACHED
         assert home.appliances.address_of(peer.uuid) == peer.host
-        found = home.instance("state.power", "kettle-1")
+        found = home.latest("state.power", "kettle-1")
         assert found is not None
         assert found.quality is Quality.GOOD
 

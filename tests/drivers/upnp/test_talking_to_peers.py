@@ -142,8 +142,8 @@ def test_a_light_of_gupnp(host: str) -> None:
 
     with wired() as (near, far):
         if host == "link-local":
-            host = _link_local(far)
-        link = FOUR if ":" not in host else Link(WIRE, _link_local(near)) if host.startswith("fe80") else SIX
+            host = far.link_local()
+        link = FOUR if ":" not in host else Link(WIRE, near.link_local()) if host.startswith("fe80") else SIX
         environment = {**os.environ, "NO_AT_BRIDGE": "1"}
         command = ("xvfb-run", "-a", "gupnp-network-light", "-p", "49200")
         with running(far, *command, ready=r"on port 49200", env=environment):
@@ -203,10 +203,10 @@ def _builds_libupnp() -> bool:
 )
 def test_an_appliance_hosted_by_gupnp(addresses: tuple[list[str], list[str]]) -> None:
     with wired(addresses=addresses) as (near, far):
-        where = addresses[1][0].partition("/")[0] if "." in addresses[1][0] else _link_local(far)
+        where = addresses[1][0].partition("/")[0] if "." in addresses[1][0] else far.link_local()
         script = (SYSTEM_PYTHON, "-W", "ignore", sources("gupnp_appliance.py"), WIRE, where)
         with running(far, *script, ready="ready") as kettle:
-            near.loop(lambda clock: _whole_life(clock, kettle, _card_of(far), WakeMethod.WOL, goodbyes_first=True))
+            near.loop(lambda clock: _whole_life(clock, kettle, far.card(), WakeMethod.WOL, goodbyes_first=True))
 
 
 @pytest.mark.skipif(not _builds_libupnp(), reason="needs gcc and libupnp-dev: ./dev test brings them")
@@ -219,7 +219,7 @@ def test_an_appliance_hosted_by_libupnp(tmp_path: Path) -> None:
     with wired() as (near, far):
         far.ip(f"route add 224.0.0.0/4 dev {WIRE}")  # it sends to the group by the routes alone
         with running(far, built, WIRE, tmp_path, uuid, ready="ready") as kettle:
-            near.loop(lambda clock: _whole_life(clock, kettle, _card_of(far), WakeMethod.WOWLAN))
+            near.loop(lambda clock: _whole_life(clock, kettle, far.card(), WakeMethod.WOWLAN))
 
 
 async def _whole_life(
@@ -262,18 +262,6 @@ async def _refused(lan: Lan, name: str) -> None:
             await lan.clock.sleep(0.02)
     assert "802 (busy): not while it boils" in refusal.came
     assert lan.value("state.power", name) == "off"
-
-
-def _card_of(net: Network) -> str:
-    found = re.search(r"link/ether (\S+)", net.says("ip", "link", "show", WIRE))
-    assert found is not None
-    return found[1]
-
-
-def _link_local(net: Network) -> str:
-    found = re.search(r"inet6 (fe80:\S+)/", net.says("ip", "-6", "addr", "show", "dev", WIRE))
-    assert found is not None
-    return found[1]
 
 
 def _at(there: Described, before: str, host: str) -> Described:

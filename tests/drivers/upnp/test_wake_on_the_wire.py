@@ -79,10 +79,10 @@ def test_packets_of_a_link_with_ipv6_alone(tmp_path: Path) -> None:
         caught(far, tmp_path / "packets", 2) as (packets, passwords),
         near.entered(),
     ):
-        local = Link(WIRE, _link_local(near))
+        local = Link(WIRE, near.link_local())
         with pytest.raises(ConnectionRefusedError):  # so that the kernel knows its card
-            socket.create_connection((f"{_link_local(far)}%{WIRE}", 80), timeout=5)
-        assert card_of(f"{_link_local(far)}%{WIRE}", local) == _card(far)
+            socket.create_connection((f"{far.link_local()}%{WIRE}", 80), timeout=5)
+        assert card_of(f"{far.link_local()}%{WIRE}", local) == far.card()
         assert card_of("fd77::77", local) == ""
         waker = Waker(lambda: (local,))
         assert waker.wake(Sleeper(CARD, WakeMethod.WOL), local, bytes.fromhex("0a141e28")) is None
@@ -96,7 +96,7 @@ def test_a_card_on_wireless_is_sent_one_by_its_address_too(tmp_path: Path) -> No
     with wired() as (near, far), caught(far, tmp_path / "packets", 3) as (packets, _), near.entered():
         waker = Waker(lambda: (FOUR,))
         assert waker.wake(Sleeper(CARD, WakeMethod.WOWLAN, "10.77.0.2"), FOUR) is None
-        assert card_of("10.77.0.2", FOUR) == _card(far)
+        assert card_of("10.77.0.2", FOUR) == far.card()
         assert card_of("10.77.0.3", FOUR) == ""
     assert [one.to for one in packets] == ["255.255.255.255", "10.77.255.255", "10.77.0.2"]
     assert packets[2].card != "ff:ff:ff:ff:ff:ff"
@@ -113,15 +113,3 @@ def test_a_link_that_is_down_is_said() -> None:
 
 def _each(option: str, values: tuple[str, ...]) -> list[str]:
     return [one for value in values for one in (option, value)]
-
-
-def _card(net: Network) -> str:
-    found = re.search(r"link/ether (\S+)", net.says("ip", "link", "show", WIRE))
-    assert found is not None
-    return found[1]
-
-
-def _link_local(net: Network) -> str:
-    found = re.search(r"inet6 (fe80:\S+)/", net.says("ip", "-6", "addr", "show", "dev", WIRE))
-    assert found is not None
-    return found[1]
