@@ -441,7 +441,7 @@ async def test_one_that_says_goodbye_and_is_back_at_once_alarms_nobody(clock: Cl
         await clock.sleep(GRACE_S - 0.1)
         await home.settled(peer)
         await clock.sleep(10.0)
-        assert home.instance("alarm", "kettle-1", "lost") is None
+        assert home.latest("alarm", "kettle-1", "lost") is None
         assert home.record("kettle-1").status is DeviceStatus.ATTACHED
 
 
