@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from heg.cli.ends import FAILED, INTERRUPTED, CommandError
-from heg.cli.parser import parser
+from heg.cli.parser import parser_for
 
 if TYPE_CHECKING:
     import argparse
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of the console script."""
-    options = parser().parse_args(arguments)
+    said = sys.argv[1:] if arguments is None else arguments
+    options = parser_for(said[0] if said else "").parse_args(said)
     command: Callable[[argparse.Namespace], int] = options.command
     try:
         if hasattr(options, "host") and not hasattr(options, "asks_gateway"):

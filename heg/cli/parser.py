@@ -4,30 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import heg
-from heg.cli import (
-    accounts_commands,
-    api_commands,
-    certificate_commands,
-    config_commands,
-    cycle_commands,
-    device_commands,
-    forecast_commands,
-    gateway_commands,
-    login_commands,
-    order_commands,
-    past_commands,
-    people_commands,
-    personal_commands,
-    plan_commands,
-    rights_commands,
-    socket_commands,
-    studies_commands,
-    unit_commands,
-    value_commands,
-)
 from heg.cli.ends import EXIT_CODES
 from heg.cli.remote import add_host
 
@@ -35,18 +15,35 @@ if TYPE_CHECKING:
     _Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - its only name
 
 _ABOUT = "Home energy gateway: measures a house, decides with its owner, and acts."
-_MODULES = {
-    "see what the house does": (gateway_commands,),
-    "look at values, live and past": (value_commands, past_commands),
-    "have something done": (order_commands, cycle_commands),
-    "plans and studies": (plan_commands, forecast_commands, studies_commands),
-    "people and programs": (login_commands, people_commands),
-    "what others see, and what is kept": (rights_commands, personal_commands),
-    "set it up": (config_commands, device_commands),
-    "on the gateway's own machine": (unit_commands, socket_commands, accounts_commands, certificate_commands),
-    "for programs and shells": (api_commands,),
+_MODULES: dict[str, dict[str, tuple[str, ...]]] = {
+    "see what the house does": {"gateway": ("status", "devices", "appliances", "leases", "alarms", "health")},
+    "look at values, live and past": {
+        "value": ("watch", "latest", "variables", "history"),
+        "past": ("energy", "savings"),
+    },
+    "have something done": {
+        "order": ("hands-off", "manual", "plug-in", "standby", "reduce", "switch", "scan", "try"),
+        "cycle": ("cycle",),
+    },
+    "plans and studies": {"plan": ("plan", "week"), "forecast": ("forecast",), "studies": ("backtest", "size")},
+    "people and programs": {
+        "login": ("login", "logout", "whoami", "password", "claim"),
+        "people": ("users", "tokens"),
+    },
+    "what others see, and what is kept": {
+        "rights": ("envelope", "evidence", "policies", "contracts"),
+        "personal": ("export", "erase"),
+    },
+    "set it up": {"config": ("config",), "device": ("device",)},
+    "on the gateway's own machine": {
+        "unit": ("run", "check", "import"),
+        "socket": ("sockets", "device-nodes"),
+        "accounts": ("claim-code", "accounts", "audit"),
+        "certificate": ("fingerprint", "certificate"),
+    },
+    "for programs and shells": {"api": ("api", "openapi", "metrics", "completion")},
 }
-"""Under which heading the help lists the commands of each module: what people want to do."""
+"""Under which heading the help lists commands (what people want to do), and which `heg.cli.NAME_commands` has them."""
 
 
 class Add:
@@ -82,12 +79,38 @@ def parser() -> argparse.ArgumentParser:
     return _built()[0]
 
 
+def parser_for(word: str) -> argparse.ArgumentParser:
+    """Return the parser of the one command of that name, or of all where none has it.
+
+    A gateway runs for years: the other commands, 3 MiB of it, are of no use to `heg run`.
+    """
+    for modules in _MODULES.values():
+        for module, names in modules.items():
+            if word in names:
+                whole, commands = _empty()
+                _add(module, Add(commands))
+                return whole
+    return parser()
+
+
 def sections() -> dict[str, list[str]]:
     """Return the names of the commands under each heading of the help."""
     return {heading: [name for name, _ in add.listed] for heading, add in _built()[1].items()}
 
 
 def _built() -> tuple[argparse.ArgumentParser, dict[str, Add]]:
+    whole, commands = _empty()
+    headings = {}
+    for heading, modules in _MODULES.items():
+        headings[heading] = add = Add(commands)
+        for module in modules:
+            _add(module, add)
+    whole.description = f"{_ABOUT}\n\n{_listed(headings)}\n\nWhat a command takes: heg COMMAND --help"
+    whole.epilog = EXIT_CODES
+    return whole, headings
+
+
+def _empty() -> tuple[argparse.ArgumentParser, _Commands]:
     whole = argparse.ArgumentParser(
         prog="heg",
         usage="heg [-h] [--version] [--host ADDRESS[:PORT]] COMMAND ...",
@@ -95,15 +118,11 @@ def _built() -> tuple[argparse.ArgumentParser, dict[str, Add]]:
     )
     whole.add_argument("--version", action="version", version=f"heg {heg.__version__}")
     add_host(whole)
-    commands = whole.add_subparsers(required=True, metavar="COMMAND", prog="heg", help=argparse.SUPPRESS)
-    headings = {}
-    for heading, modules in _MODULES.items():
-        headings[heading] = add = Add(commands)
-        for module in modules:
-            module.add_to(add)
-    whole.description = f"{_ABOUT}\n\n{_listed(headings)}\n\nWhat a command takes: heg COMMAND --help"
-    whole.epilog = EXIT_CODES
-    return whole, headings
+    return whole, whole.add_subparsers(required=True, metavar="COMMAND", prog="heg", help=argparse.SUPPRESS)
+
+
+def _add(module: str, add: Add) -> None:
+    import_module(f"heg.cli.{module}_commands").add_to(add)
 
 
 def _listed(headings: dict[str, Add]) -> str:

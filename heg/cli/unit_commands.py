@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import mimetypes
 import os
 import signal
 from pathlib import Path
@@ -59,6 +60,8 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    # The system's list of 1400 file types would be read with aiohttp, and kept: no answer of ours needs one of them.
+    mimetypes.init(files=())
     from heg.runtime import logs
     from heg.runtime.loops import run
     from heg.runtime.notify import ServiceManager

@@ -1,6 +1,5 @@
 """Reading `heg.toml`: every fault of the file is found in one go and named by key, what came and what was expected."""
 
-import difflib
 import tomllib
 import types
 from collections.abc import Mapping
@@ -159,6 +158,8 @@ def _field(raw: object, type_: Any, where: tuple[str, ...], faults: list[ConfigF
 
 
 def _unknown(where: str, known: set[str], what: str, key: str | None = None) -> ConfigFault:
+    import difflib  # a gateway that nobody misspells needs none
+
     close = difflib.get_close_matches(key or where, sorted(known), n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else f"; known are {', '.join(sorted(known))}"
     return ConfigFault(where if key else f"[{where}]", "", f"{what} that heg knows{hint}")

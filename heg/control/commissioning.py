@@ -9,13 +9,12 @@ back and everything goes on as before.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from statistics import fmean
 from typing import Protocol
 
 from heg.control.hand import Hand
 from heg.control.settings import ControlSettings
 from heg.control.snapshot import NOMINAL_V, ActuatorImage, Known, Snapshot
-from heg.control.step_findings import Diagnosis, Finding, StepSeen, diagnose, settled
+from heg.control.step_findings import Diagnosis, Finding, StepSeen, diagnose, mean, settled
 from heg.data.door import CommandAnswer, Door, Outcome
 from heg.model.capabilities import StorageCapability
 from heg.model.instance import Location
@@ -202,21 +201,21 @@ def _difference(before: _Level, up: _Level, after: _Level) -> StepSeen:
     every = (*before.phases_kw, *up.phases_kw, *after.phases_kw)
     count = len(every[0]) if len({len(one) for one in every}) == 1 else 0
     return StepSeen(
-        rise(lambda level: fmean(level.told_kw)),
-        rise(lambda level: fmean(level.device_kw)),
-        rise(lambda level: fmean(level.grid_kw)),
+        rise(lambda level: mean(level.told_kw)),
+        rise(lambda level: mean(level.device_kw)),
+        rise(lambda level: mean(level.grid_kw)),
         tuple(rise(partial(_mean_of_phase, index=index)) for index in range(count)),
         _lag(before, up),
     )
 
 
 def _mean_of_phase(level: _Level, index: int) -> float:
-    return fmean(phases[index] for phases in level.phases_kw)
+    return mean(phases[index] for phases in level.phases_kw)
 
 
 def _lag(before: _Level, up: _Level) -> float | None:
     """Return the seconds until the meter showed half of the step."""
-    start_kw, end_kw = fmean(before.grid_kw), fmean(up.grid_kw)
+    start_kw, end_kw = mean(before.grid_kw), mean(up.grid_kw)
     half_kw = (start_kw + end_kw) / 2
     if abs(end_kw - start_kw) < 1e-6:
         return None

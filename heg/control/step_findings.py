@@ -1,10 +1,9 @@
 """What a step test proves: from the powers seen at each step to the error's name and how to mend it. Pure."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from statistics import fmean, stdev
 
 CLOSE = 0.15
 """A gain within this of 1 is right: meters of class B and an inverter's losses stay well inside."""
@@ -21,6 +20,12 @@ _CHECK_SCALE = (
     "check the ratio of the current transformers, the scale factor, "
     "and that all phases are connected the same way round"
 )
+
+
+def mean(values: Iterable[float]) -> float:
+    """Return the mean of at least one value. Of `statistics`, this and a deviation would be all a gateway ever uses."""
+    seen = tuple(values)
+    return math.fsum(seen) / len(seen)
 
 
 class Finding(StrEnum):
@@ -96,7 +101,7 @@ def diagnose(
         return Diagnosis(Finding.NOISY, "No step could be made.", "see that meter and device report, then try again")
     device_gain, grid_gain = _gain_of_device(seen), _gain_of_grid(seen)
     lags = [step.lag_s for step in seen if step.lag_s is not None]
-    lag_s = fmean(lags) if lags else None
+    lag_s = mean(lags) if lags else None
     finding, text, mend = _named(device_gain, grid_gain, seen, device, meter, device_phases)
     slow = lag_s is not None and lag_s > _SLOW_S * max(cycle_s, 1.0)
     if slow and lag_s is not None:
@@ -177,7 +182,7 @@ def _where(seen: Sequence[StepSeen]) -> str:
     counts = {len(step.phases_kw) for step in seen}
     if counts != {3}:
         return ""
-    moved = [fmean(step.phases_kw[index] / step.commanded_kw for step in seen) for index in range(3)]
+    moved = [mean(step.phases_kw[index] / step.commanded_kw for step in seen) for index in range(3)]
     names = [f"{'ABC'[index]} {share:+.2f}" for index, share in enumerate(moved)]
     return f" (share seen on each phase: {', '.join(names)})"
 
@@ -191,5 +196,8 @@ def _gain_of_grid(seen: Sequence[StepSeen]) -> _Gain:
 
 
 def _gain(shares: Sequence[float]) -> _Gain:
-    error = stdev(shares) / math.sqrt(len(shares)) if len(shares) > 1 else math.inf
-    return _Gain(fmean(shares), error)
+    middle = mean(shares)
+    if len(shares) < 2:
+        return _Gain(middle, math.inf)
+    spread = math.sqrt(math.fsum((share - middle) ** 2 for share in shares) / (len(shares) - 1))
+    return _Gain(middle, spread / math.sqrt(len(shares)))

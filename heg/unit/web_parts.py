@@ -1,6 +1,7 @@
 """The web's parts: the page, and with `[web] login` the accounts and the audit log behind it."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from heg.config.schema import HegConfig
 from heg.data.door import Door
@@ -11,11 +12,12 @@ from heg.runtime.clock import Clock
 from heg.unit.parts import Part
 from heg.unit.settings import home_of, web_settings
 from heg.unit.site import Site
-from heg.web.accounts.desk import AccountsDesk
 from heg.web.accounts.principals import Doors
 from heg.web.gate import Gate
 from heg.web.page import Page
-from heg.web.recorder import Recorder
+
+if TYPE_CHECKING:  # loaded where somebody logs in: without a login they are 0.6 MiB of nothing
+    from heg.web.accounts.desk import AccountsDesk
 
 
 class WebParts:
@@ -33,7 +35,7 @@ class WebParts:
             yield Part("web", settings, lambda: self._page(unit, None).run(), answers=True)
             return
         yield Part("accounts", (), lambda: self._desk().run(), answers=True)
-        yield Part("audit", (), lambda: Recorder(self._door("audit"), self._desk(), self._here).run(), answers=True)
+        yield Part("audit", (), self._record, answers=True)
         yield Part("web", settings, lambda: self._behind_login(unit), answers=True)
 
     async def close(self) -> None:
@@ -46,8 +48,15 @@ class WebParts:
         await desk.opened()
         await self._page(unit, Gate(desk, self._doors)).run()
 
-    def _desk(self) -> AccountsDesk:
+    async def _record(self) -> None:
+        from heg.web.recorder import Recorder
+
+        await Recorder(self._door("audit"), self._desk(), self._here).run()
+
+    def _desk(self) -> "AccountsDesk":
         if self._accounts is None:
+            from heg.web.accounts.desk import AccountsDesk
+
             place, door = Location(self._here.unit, "", "accounts-locked"), self._door("accounts")
             self._accounts = AccountsDesk(
                 self._clock, self._site.state_dir, alarm=lambda record: door.write("alarm", place, record)

@@ -5,7 +5,6 @@ The library's own words name fields and types, never values: a password in the w
 
 import asyncio
 import contextlib
-import difflib
 import json
 import re
 from collections.abc import Mapping
@@ -107,6 +106,8 @@ def _converted(said: Mapping[str, str], type_: type[_S]) -> _S:
     known = [field.encode_name for field in msgspec.structs.fields(type_)]
     for name in said:
         if name not in known:
+            import difflib  # a gateway that nobody misspells needs none
+
             close = difflib.get_close_matches(name, known, n=1)
             hint = f" (did you mean {close[0]}?)" if close else ""
             raise _bad(_short(name), f"one of {', '.join(known) or 'no parameters'}{hint}", _short(name))

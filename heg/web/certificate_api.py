@@ -1,7 +1,7 @@
 """The home network's certificate over HTTP: what is shown, and an owner's own in its place."""
 
 from collections.abc import Awaitable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -9,18 +9,20 @@ from heg.model.records import CertificateRecord
 from heg.model.refusals import Refusal, RefusalCode, RefusedError
 from heg.runtime.clock import Clock
 from heg.web.accounts.chain import Kind, Note
-from heg.web.accounts.desk import AccountsDesk
 from heg.web.accounts.roles import Permission
 from heg.web.asking import DeniedError
 from heg.web.certificate_messages import CertificateInfo, CertificateNow, Install, Renew
 from heg.web.endpoint import Answered, Call, Endpoint, Nothing, Nowhere, Open, ordering, reading
 from heg.web.gate import denied_for
-from heg.web.lan import Lan
 from heg.web.messages import iso
 from heg.web.tls.fingerprints import pinned, shown
 from heg.web.tls.requests import LARGEST_BUNDLE_BYTES, BundleError
 from heg.web.tls.vault import VaultError
 from heg.web.tls.workshop import WorkshopError
+
+if TYPE_CHECKING:  # without a login nothing of accounts is loaded, without a home network nothing of it
+    from heg.web.accounts.desk import AccountsDesk
+    from heg.web.lan import Lan
 
 _T = TypeVar("_T")
 
@@ -30,7 +32,7 @@ class CertificateApi:
     unit's folder: the audit log has fingerprints.
     """
 
-    def __init__(self, clock: Clock, lan: Lan | None, desk: AccountsDesk | None) -> None:
+    def __init__(self, clock: Clock, lan: "Lan | None", desk: "AccountsDesk | None") -> None:
         self._clock = clock
         self._lan = lan
         self._desk = desk
@@ -80,7 +82,7 @@ class CertificateApi:
         await lan.look()
         return self._told()
 
-    def _some(self) -> Lan:
+    def _some(self) -> "Lan":
         if self._lan is None:
             expected, mend = "a page for the home network", 'set [web] host, such as "0.0.0.0"'
             raise RefusedError(Refusal(RefusalCode.CONFLICT, expected, "loopback only", mend))

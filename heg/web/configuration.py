@@ -3,7 +3,6 @@
 The web knows the data interface only: a text goes as a draft through the door of whoever calls, and a command names it.
 """
 
-import difflib
 import hashlib
 from collections.abc import Mapping
 from typing import Any
@@ -122,6 +121,8 @@ class ConfigurationApi:
         after = self._of(kept, call.wanted.after or in_force)
         before = self._of(kept, call.wanted.before or max(1, after.version - 1))
         names = (f"version {before.version}", f"version {after.version}")
+        import difflib  # a gateway is rarely asked to compare
+
         lines = difflib.unified_diff(before.toml.splitlines(), after.toml.splitlines(), *names, lineterm="")
         return Difference(before=before.version, after=after.version, lines=tuple(lines))
 

@@ -2,6 +2,7 @@
 
 import logging
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -9,9 +10,8 @@ from heg.data.door import Door
 from heg.model.policy import CUSTOMER
 from heg.runtime.secrets import Secret
 from heg.web.accounts.chain import Kind, Note
-from heg.web.accounts.desk import AccountsDesk, DeskError
 from heg.web.accounts.principals import Doors
-from heg.web.accounts.records import Client, Reason, Refused
+from heg.web.accounts.records import Client, DeskError, Reason, Refused
 from heg.web.accounts.roles import Permission
 from heg.web.accounts.standing import Identity
 from heg.web.accounts.throttle import network_of
@@ -19,6 +19,9 @@ from heg.web.endpoint import Cookie, Endpoint, Open
 from heg.web.guard import Denied, Fault
 from heg.web.messages import Problem
 from heg.web.tls.names import address_of
+
+if TYPE_CHECKING:  # without a login nothing of accounts is loaded
+    from heg.web.accounts.desk import AccountsDesk
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +50,7 @@ _STATUS = {
 class Gate:
     """Lets requests in by their keys; `open_paths` are the page's own files."""
 
-    def __init__(self, desk: AccountsDesk, doors: Doors) -> None:
+    def __init__(self, desk: "AccountsDesk", doors: Doors) -> None:
         self.desk = desk
         self._doors = doors
 

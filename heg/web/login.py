@@ -31,7 +31,6 @@ from heg.web.endpoint import (
 )
 from heg.web.gate import DEVICE_COOKIE, SESSION_COOKIE, SESSION_COOKIE_S, denied_for
 from heg.web.login_messages import (
-    WITHOUT_LOGIN,
     AuditLine,
     AuditPage,
     AuditVerdict,
@@ -54,20 +53,11 @@ from heg.web.login_messages import (
     Tokens,
 )
 from heg.web.messages import iso
+from heg.web.session import SESSION
 from heg.web.tables import JSON_LINES
 
-SESSION = "/api/v1/session"
 _PAGE_LINES = 500
 _DEVICE_COOKIE_S = 180 * 86_400
-
-
-def without_login() -> tuple[Endpoint, ...]:
-    """Return the one row that a gateway without a login has of these: the page asks it first."""
-
-    async def session(_call: Call[Nowhere, Nothing]) -> Answered:
-        return WITHOUT_LOGIN
-
-    return (reading(SESSION, Open.TO_ANYBODY, "that nobody is asked who they are", session, SessionState, Nowhere),)
 
 
 class LoginApi:

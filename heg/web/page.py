@@ -5,16 +5,19 @@ Without a page control goes on (loss row port-in-use).
 
 import socket
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from heg.data.door import Door
 from heg.runtime.clock import Clock
 from heg.web.gate import Gate
 from heg.web.house import Home
-from heg.web.lan import Lan
 from heg.web.listen import page_address, place_of
 from heg.web.patience import Patience
 from heg.web.server import WebServer
 from heg.web.settings import WebSettings
+
+if TYPE_CHECKING:  # a page on this machine alone needs no certificate and nothing of TLS
+    from heg.web.lan import Lan
 
 
 class Page:
@@ -60,10 +63,12 @@ class Page:
             self._door, self._clock, self._home, self._settings, listener, self._gate, lan=self._lan()
         ).run()
 
-    def _lan(self) -> Lan | None:
+    def _lan(self) -> "Lan | None":
         settings = self._settings.lan
         if settings is None:
             return None
         if self._gate is None:
             raise ValueError("the home network is let in with a login only")
+        from heg.web.lan import Lan
+
         return Lan(self._door, self._clock, self._home.unit, settings, file=self._file)

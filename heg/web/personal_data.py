@@ -3,20 +3,23 @@
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from heg.data.door import CommandAnswer, Outcome
 from heg.model.records import ErasureRecord
 from heg.model.refusals import Refusal, RefusalCode, RefusedError
 from heg.runtime.clock import Clock
 from heg.web.accounts.chain import Kind, Note
-from heg.web.accounts.desk import AccountsDesk, DeskError
+from heg.web.accounts.records import DeskError
 from heg.web.accounts.roles import Permission
 from heg.web.endpoint import Answered, Call, Download, Endpoint, Nowhere, ordering, reading
 from heg.web.endpoint import Nothing as NoBody
 from heg.web.house import Home
 from heg.web.personal_messages import Confirmation, Erased, Erasure, ErasureOffer, ExportWanted
 from heg.web.rights_messages import changed_by
+
+if TYPE_CHECKING:  # without a login nothing of accounts is loaded
+    from heg.web.accounts.desk import AccountsDesk
 
 ZIP = "application/zip"
 _ERASING_S = 30.0
@@ -25,7 +28,7 @@ _ERASING_S = 30.0
 class PersonalDataApi:
     """Handlers of export and erasure, through the door of whoever calls."""
 
-    def __init__(self, clock: Clock, home: Home, desk: AccountsDesk | None) -> None:
+    def __init__(self, clock: Clock, home: Home, desk: "AccountsDesk | None") -> None:
         self._clock = clock
         self._home = home
         self._desk = desk

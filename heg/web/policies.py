@@ -1,6 +1,6 @@
 """What others may see or order, over HTTP: the owner's standing rules, and what follows from them for one series."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta
 
@@ -10,7 +10,6 @@ from heg.model.policy import CUSTOMER
 from heg.model.refusals import Refusal, RefusalCode, RefusedError
 from heg.model.rights import PolicyBook, Rule, Scope, policy_of
 from heg.runtime.clock import Clock
-from heg.web.accounts.desk import AccountsDesk
 from heg.web.accounts.principals import principal_of, standing_rules
 from heg.web.accounts.roles import Permission
 from heg.web.endpoint import Answered, Call, Endpoint, Nothing, Nowhere, Wanted, ordering, reading
@@ -32,6 +31,9 @@ from heg.web.rights_messages import (
 )
 from heg.web.value_messages import PlaceName, VariableName
 
+if TYPE_CHECKING:  # without a login nothing of accounts is loaded
+    from heg.web.accounts.desk import AccountsDesk
+
 
 class OneSeries(Wanted, frozen=True):
     """A series."""
@@ -50,7 +52,7 @@ class Numbered(Wanted, frozen=True):
 class PoliciesApi:
     """Handlers of the rules. They are written through the door of whoever calls, which checks them."""
 
-    def __init__(self, clock: Clock, home: Home, desk: AccountsDesk | None) -> None:
+    def __init__(self, clock: Clock, home: Home, desk: "AccountsDesk | None") -> None:
         self._clock = clock
         self._home = home
         self._desk = desk

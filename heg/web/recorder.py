@@ -11,7 +11,8 @@ from heg.model.instance import Location
 from heg.model.records import CertificateRecord, ConfigurationRecord, ErasureRecord, EvidenceRecord
 from heg.model.rights import ContractBook, PolicyBook
 from heg.web.accounts.chain import Kind, Note
-from heg.web.accounts.desk import AccountsDesk, DeskError
+from heg.web.accounts.desk import AccountsDesk
+from heg.web.accounts.records import DeskError
 from heg.web.tls.fingerprints import shown
 
 logger = logging.getLogger(__name__)

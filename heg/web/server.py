@@ -7,13 +7,14 @@ import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from heg.data.door import Door
 from heg.model.refusals import RefusedError
 from heg.runtime.clock import Clock, real_span
-from heg.web.accounts.desk import DeskError
+from heg.web.accounts.records import DeskError
 from heg.web.answering import denied_as, hand, refused, respond
 from heg.web.api import Api
 from heg.web.appliances import AppliancesApi
@@ -31,17 +32,19 @@ from heg.web.evidence import EvidenceApi
 from heg.web.gate import Gate, asker_of, client_of, denied_for, identity_of
 from heg.web.guard import HEADERS, LARGEST_BODY_BYTES, LOOPBACK, Denied, Fault, judge, judge_target
 from heg.web.house import Home
-from heg.web.lan import Lan
 from heg.web.live import LiveApi
-from heg.web.login import LoginApi, without_login
 from heg.web.messages import Problem
 from heg.web.metrics import WebFigures
 from heg.web.personal_data import PersonalDataApi
 from heg.web.policies import PoliciesApi
 from heg.web.report import ReportApi
+from heg.web.session import without_login
 from heg.web.settings import WebSettings
 from heg.web.turns import Turns
 from heg.web.values import ValuesApi
+
+if TYPE_CHECKING:  # see page.py
+    from heg.web.lan import Lan
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +67,7 @@ class WebServer:
         listener: socket.socket,
         gate: Gate | None = None,
         *,
-        lan: Lan | None = None,
+        lan: "Lan | None" = None,
     ) -> None:
         self._door = door
         self._clock = clock
@@ -101,7 +104,7 @@ class WebServer:
             ValuesApi(clock, home).endpoints(),
             self._live.endpoints(),
             CommandsApi(home).endpoints(),
-            without_login() if self._gate is None else LoginApi(self._gate.desk).endpoints(),
+            self._of_logins(),
             PoliciesApi(clock, home, None if self._gate is None else self._gate.desk).endpoints(),
             ContractsApi(clock, home).endpoints(),
             EvidenceApi(clock, home).endpoints(),
@@ -110,6 +113,13 @@ class WebServer:
             CertificateApi(clock, self._lan, None if self._gate is None else self._gate.desk).endpoints(),
             DevicesApi(home).endpoints(),
         )
+
+    def _of_logins(self) -> tuple[Endpoint, ...]:
+        if self._gate is None:
+            return without_login()
+        from heg.web.login import LoginApi  # nothing of accounts is loaded where nobody logs in
+
+        return LoginApi(self._gate.desk).endpoints()
 
     @contextlib.asynccontextmanager
     async def _serving(self) -> AsyncIterator[web.AppRunner]:

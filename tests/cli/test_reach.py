@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from heg.cli.completion import tree
-from heg.cli.parser import parser
+from heg.cli.parser import parser, parser_for, sections
 from heg.runtime.clock import Clock
 from tests.cli.command_page import PAGE, page
 from tests.cli.served import plain_gateway
@@ -75,6 +75,19 @@ def test_status_loads_no_server_no_loop_and_little_else() -> None:
     count, *heavy = said.stdout.splitlines()[-1].split()
     assert heavy == []
     assert int(count) < 300
+
+
+def test_one_command_is_read_without_the_others() -> None:
+    every = tree(parser()).children
+    for name in (name for names in sections().values() for name in names):
+        alone = tree(parser_for(name)).children
+        assert alone[name] == every[name]
+        assert len(alone) < len(every) / 4, name
+
+
+@pytest.mark.parametrize("said", ["", "--help", "--host", "runn"])
+def test_what_is_no_command_is_read_with_all(said: str) -> None:
+    assert tree(parser_for(said)) == tree(parser())
 
 
 @pytest.mark.system

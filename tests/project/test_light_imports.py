@@ -51,5 +51,16 @@ def test_the_gateway_itself_loads_no_cryptography() -> None:
     assert "cryptography" not in loaded
 
 
+@pytest.mark.parametrize(
+    "unused", ["heg.web.accounts.desk", "heg.web.login", "heg.web.lan", "heg.web.tls.keeper", "statistics", "difflib"]
+)
+def test_a_house_without_a_login_loads_nothing_of_it(unused: str) -> None:
+    code = "import sys, heg.unit.unit; print(*sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = shown.stdout.split()
+    assert "heg.web.server" in loaded
+    assert unused not in loaded
+
+
 def test_loading_can_be_seen() -> None:
     assert "sqlite3" in loaded_by("sqlite3")

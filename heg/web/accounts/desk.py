@@ -20,7 +20,7 @@ from heg.web.accounts.keys import new_session_key
 from heg.web.accounts.ledger import Ledger
 from heg.web.accounts.passwords import Passwords, weakness
 from heg.web.accounts.people import Invited, People, TokenWish
-from heg.web.accounts.records import Account, Admitted, Client, Issued, Now, Reason, Refused
+from heg.web.accounts.records import Account, Admitted, Client, DeskError, Issued, Now, Reason, Refused
 from heg.web.accounts.renewal import Renewal
 from heg.web.accounts.roles import Role
 from heg.web.accounts.rules import Rules
@@ -32,14 +32,6 @@ T = TypeVar("T")
 _LOCKED = loss("accounts-locked")
 _LOOK_EVERY_S = 2.0
 """How soon a change by a command at the console is seen."""
-
-
-class DeskError(Exception):
-    """The file could not be used; `refused` is what the asker is told."""
-
-    def __init__(self, refused: Refused) -> None:
-        super().__init__(str(refused))
-        self.refused = refused
 
 
 class AccountsDesk:

@@ -123,6 +123,14 @@ class Refused:
         return f"{self.reason}: expected {self.expected}" + (f"; {self.mend}" if self.mend else "")
 
 
+class DeskError(Exception):
+    """The accounts file could not be used; `refused` is what the asker is told."""
+
+    def __init__(self, refused: Refused) -> None:
+        super().__init__(str(refused))
+        self.refused = refused
+
+
 @dataclass(frozen=True, slots=True)
 class Admitted:
     """A login that succeeded: the session's key and the browser's device key, each shown this once."""
