@@ -15,6 +15,8 @@ from heg.model.capabilities import (
 
 _WHOLE_PERCENT = 0.01
 _APPLIANCE_REFUSALS = 3
+_APPLIANCE_TELLS_S = 0.5
+"""It tells its change by itself: to ask all at once what they did would hold up those who are still to be told."""
 
 
 def rules_for(one: AttachedActuator, rules: LeaseRules) -> LeaseRules:
@@ -29,7 +31,13 @@ def rules_for(one: AttachedActuator, rules: LeaseRules) -> LeaseRules:
             largest_kw = producer.rated_kw
         case ApplianceCapability() as appliance:
             settle_s = max(rules.settle_s, appliance.settle_s)
-            return replace(rules, settle_s=settle_s, refusals=_APPLIANCE_REFUSALS, user_first=True)
+            return replace(
+                rules,
+                settle_s=settle_s,
+                refusals=_APPLIANCE_REFUSALS,
+                user_first=True,
+                read_back_after_s=_APPLIANCE_TELLS_S,
+            )
         case _:
             return rules
     step_kw = one.capability.step_kw / 2 if isinstance(one.capability, VehicleCapability) else 0.0

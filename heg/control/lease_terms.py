@@ -13,13 +13,15 @@ class LeaseRules:
 
     `deadband_kw`: new values closer than this to the last written one are not written. `reassert_share`: the part of
     the device's revert time after which a standing value is written again. `term_s`: how far ahead the journal's
-    expiry lies; it is prolonged at half. A wish dies `wish_s` after it was last repeated.
+    expiry lies; it is prolonged at half. A wish dies `wish_s` after it was last repeated. `read_back_after_s`: so long
+    a device that tells its changes by itself may do so before it is asked.
 
     An appliance has a user beside it: `user_first`. Whoever switches it by hand is not contradicted (but for wires in
     danger), for `user_rest_s`; one that refuses to be given back stays as it is; what it does then is its own matter.
     """
 
     settle_s: float = 10.0
+    read_back_after_s: float = 0.0
     read_back_every_s: float = 5.0
     deadband_kw: float = 0.01
     tolerance: Tolerance = field(default_factory=Tolerance)

@@ -208,7 +208,7 @@ class Lease:
                 self._reasserts += 1
             self._last, self._written_at_s = set_point, now_s
             self._judge.wrote(set_point, now_s)
-            self._read_due_s = now_s
+            self._read_due_s = now_s + self._rules.read_back_after_s
             return
         self._refusals += 1
         self._not_before_s = now_s + self._retry_s(self._refusals)

@@ -99,6 +99,9 @@ async def test_all_appliances_of_a_house_are_told_by_one_decision(clock: Clock, 
         await clock.sleep(0.5)
         assert max(machine.log[0][0] for machine in machines) - claimed_s < 0.5
         assert all(machine.commands == ["standby"] for machine in machines)
+        assert gateway.lease("m0").state is LeaseState.SETTLING, "nobody is asked back while others are still told"
+        await clock.sleep(2.5)
+        assert all(gateway.lease(f"m{number}").state is LeaseState.CONFIRMED for number in range(MANY))
 
 
 @stepped
