@@ -18,6 +18,7 @@ from drivers.upnp.agenda import Agenda
 from drivers.upnp.appliance import IDENTITY, PROTOCOL, SLEEPING, Appliance
 from drivers.upnp.calls import Calls
 from drivers.upnp.client import HttpClient
+from drivers.upnp.dismissed import Dismissed
 from drivers.upnp.events import Subscriber
 from drivers.upnp.gena import Order
 from drivers.upnp.neighbours import card_of
@@ -76,6 +77,10 @@ class Appliances:
         self._wake_up = asyncio.Event()
         self._under_way: set[asyncio.Task[None]] = set()
         self._parting = Parting(context.clock, self._parted)
+        self._dismissed = Dismissed()
+        self._leaving: list[Appliance] = []
+        """Those that are kept no more, and whose subscriptions are to be ended."""
+        context.on_removed(PROTOCOL, self._removed)
         self.calls: Calls | None = None
 
     async def run(self) -> None:
@@ -87,7 +92,7 @@ class Appliances:
             visit = Visit(self.calls, subscriber, self._clock, self, self._card)
             try:
                 async with asyncio.TaskGroup() as tasks:
-                    await self._serve(tasks, visit)
+                    await self._serve(tasks, visit, subscriber)
             finally:
                 self.calls = None
                 self._parting.close()
@@ -96,7 +101,9 @@ class Appliances:
     # What discovery says.
 
     def found(self, appliance: Described) -> None:
-        """One is there: new, back, elsewhere, or restarted."""
+        """One is there: new, back, elsewhere, or restarted. One that its owner removed is left alone until wanted."""
+        if not self._wanted(appliance):
+            return
         kept = self._appliances.get(appliance.uuid) or self._new(appliance.uuid)
         if kept is None:
             return
@@ -108,6 +115,7 @@ class Appliances:
 
     def gone(self, uuid: str, why: GoneWhy) -> None:
         """One is not there any more: asleep when its last word was so, else lost, unless it is back at once."""
+        self._dismissed.note(uuid, None)
         kept = self._appliances.get(uuid)
         if kept is None:
             return
@@ -122,6 +130,11 @@ class Appliances:
             self._parting.begin(uuid)
         else:
             self.lose(kept, _WHY[why])
+
+    def take_back(self) -> None:
+        """The owner looks for appliances: those that were removed are wanted, too."""
+        for described in self._dismissed.take_all_back():
+            self.found(described)
 
     # What appliances send, and ask.
 
@@ -178,6 +191,8 @@ class Appliances:
 
     def attach(self, kept: Appliance, before: DeviceInfo | None = None) -> None:
         """Attach one, or say anew what it is; `before` is what earlier runs left of it."""
+        if self._appliances.get(kept.uuid) is not kept:
+            return  # it went, or was removed, while it was visited
         try:
             kept.switch = switch = kept.switch or ApplianceSwitch(kept, self)
             info = kept.info(before)
@@ -203,9 +218,11 @@ class Appliances:
 
     # How they are looked after.
 
-    async def _serve(self, tasks: asyncio.TaskGroup, visit: Visit) -> None:
+    async def _serve(self, tasks: asyncio.TaskGroup, visit: Visit, subscriber: Subscriber) -> None:
         while True:
             self._wake_up.clear()
+            while self._leaving:
+                tasks.create_task(_take_leave(self._leaving.pop(), subscriber), name="appliance that leaves")
             now_s = self._clock.monotonic_s()
             while len(self._under_way) < AT_ONCE and (uuid := self._agenda.take(now_s)) is not None:
                 if (kept := self._appliances.get(uuid)) is not None:
@@ -230,6 +247,8 @@ class Appliances:
             kept.busy = False
             kept.not_before_s = max(kept.not_before_s, self._clock.monotonic_s() + _BREATH_S)
             self._plan(kept)
+            if self._appliances.get(kept.uuid) is not kept:
+                self._leaving.append(kept)
             self._wake_up.set()
 
     def _plan(self, kept: Appliance) -> None:
@@ -256,20 +275,30 @@ class Appliances:
 
     def _new(self, uuid: str) -> Appliance | None:
         if len(self._appliances) >= self._most:
-            self._forget_removed()
-        if len(self._appliances) >= self._most:
             logger.warning("appliance %s is left out: expected at most %d", uuid, self._most)
             return None
         self._appliances[uuid] = Appliance(uuid)
         return self._appliances[uuid]
 
-    def _forget_removed(self) -> None:
-        """Make room: whoever is not there and was removed by its owner is nobody's any more."""
-        known = {info.identity for info in self._context.known(PROTOCOL)}
-        for uuid in [one.uuid for one in self._appliances.values() if not one.there]:
-            if IDENTITY + uuid not in known:
-                del self._appliances[uuid]
-                self._agenda.put(uuid, math.inf)
+    def _removed(self, identity: str) -> None:
+        """Its owner takes one out: nothing is asked of it, and it is to send nothing."""
+        kept = self._appliances.pop(identity.removeprefix(IDENTITY), None)
+        if kept is None:
+            return
+        self._agenda.put(kept.uuid, math.inf)
+        self._parting.back(kept.uuid)
+        self._dismissed.add(kept.uuid, kept.described if kept.there else None)
+        if not kept.busy:
+            self._leaving.append(kept)
+            self._wake_up.set()
+
+    def _wanted(self, appliance: Described) -> bool:
+        if appliance.uuid in self._dismissed:
+            if not self._context.owner_settings(IDENTITY + appliance.uuid, appliance.serial).name:
+                self._dismissed.note(appliance.uuid, appliance)
+                return False
+            self._dismissed.take_back(appliance.uuid)  # its owner names it anew
+        return True
 
     def _recall(self) -> None:
         """Know again those that may be asleep: looking for them finds nothing."""
@@ -304,6 +333,10 @@ def _is_from(peer: str, host: str) -> bool:
 def _plain(host: str) -> str:
     """An address without its zone, as peers are called."""
     return host.partition("%")[0]
+
+
+async def _take_leave(kept: Appliance, subscriber: Subscriber) -> None:
+    await asyncio.gather(*_ends(kept, subscriber))
 
 
 def _ends(kept: Appliance, subscriber: Subscriber) -> Iterable[Awaitable[None]]:

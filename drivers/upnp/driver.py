@@ -56,7 +56,7 @@ class Whole:
         self._refused: Counter[str] = Counter()
         uuid = gateway_uuid(machine_id(), context.unit)
         waker = Waker(self._links)
-        appliances = Appliances(
+        self._appliances = appliances = Appliances(
             context, Gateway(uuid, config.port), waker, SecureOn(config.secure_on), most=config.most_appliances
         )
         self.discovery = Discovery(config, context.clock, fetcher, appliances, known=lambda: _known(context))
@@ -78,6 +78,7 @@ class Whole:
 
     async def scan(self) -> str:
         """Search now; says what is there, and what was refused of strangers since the start."""
+        self._appliances.take_back()
         found = await self.discovery.scan()
         refused = ", ".join(f"{name} {count}" for name, count in sorted(self._refused.items()))
         return f"{found}; refused of strangers: {refused}" if refused else found

@@ -232,6 +232,9 @@ class DriverContext(Protocol):
     def on_refusals(self, driver: str, counts: RefusalCounts) -> None:
         """Have told what was refused of those who are no devices: how often since the start, by reason."""
 
+    def on_removed(self, protocol: str, removed: RemovedHook) -> None:
+        """Have `removed` called with the identity of each device of a protocol that its owner takes out."""
+
     def known(self, protocol: str) -> tuple[DeviceInfo, ...]:
         """Devices of a protocol as earlier runs left them, not removed: one that sleeps is not found by looking."""
 
@@ -251,6 +254,7 @@ class DriverContext(Protocol):
 
 
 ScanHook = Callable[[], Awaitable[str]]
+RemovedHook = Callable[[str], None]
 RefusalCounts = Callable[[], Mapping[str, int]]
 
 

@@ -18,6 +18,7 @@ from heg.devices.contract import (
     GridSupportActuator,
     OwnerSettings,
     RefusalCounts,
+    RemovedHook,
     ScanHook,
 )
 from heg.devices.device import ManagedDevice, write_lost_alarm
@@ -77,6 +78,7 @@ class DeviceManager:
         self._devices: dict[str, ManagedDevice] = {}
         self._memory = DeviceMemory(self._around, _LOST)
         self._scans: dict[str, ScanHook] = {}
+        self._removals: dict[str, RemovedHook] = {}
         self._strangers = Strangers(self._around)
         self._drivers: dict[str, str] = {}
 
@@ -147,6 +149,10 @@ class DeviceManager:
     def on_refusals(self, driver: str, counts: RefusalCounts) -> None:
         """Have what a driver refused of strangers told as instances."""
         self._strangers.ask(driver, counts)
+
+    def on_removed(self, protocol: str, removed: RemovedHook) -> None:
+        """Have told what the owner takes out; a driver that starts again replaces its own."""
+        self._removals[protocol] = removed
 
     def known(self, protocol: str) -> tuple[DeviceInfo, ...]:
         """Devices of a protocol as earlier runs left them, those not removed."""
@@ -232,6 +238,8 @@ class DeviceManager:
         """The owner takes a device out: nothing is asked of it or waited for any more, its history and name stay."""
         if (device := self._devices.get(record.identity)) is not None:
             device.detach("removed by its owner")
+            if (tell := self._removals.get(device.info.protocol)) is not None:
+                tell(record.identity)
         else:
             self._memory.removed(record)
 

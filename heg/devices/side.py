@@ -12,6 +12,7 @@ from heg.devices.contract import (
     GridSupportActuator,
     OwnerSettings,
     RefusalCounts,
+    RemovedHook,
     ScanHook,
 )
 from heg.model.appliances import Registration
@@ -62,6 +63,10 @@ class DriverSide:
     def on_refusals(self, driver: str, counts: RefusalCounts) -> None:
         """Have told what was refused of those who are no devices."""
         self._manager.on_refusals(driver, counts)
+
+    def on_removed(self, protocol: str, removed: RemovedHook) -> None:
+        """Have told what the owner takes out."""
+        self._manager.on_removed(protocol, removed)
 
     def known(self, protocol: str) -> tuple[DeviceInfo, ...]:
         """Devices of a protocol as earlier runs left them."""

@@ -179,7 +179,10 @@ class DeviceDesk:
         text = f"{record.name} is removed; its history stays, and its name is kept for it."
         if any(not isinstance(edit, Drop) for edit in edits):
             return CommandAnswer(Outcome.DONE, text, detail=detail)
-        where = f"where it was found ({record.address}) is still looked at: the driver's next start finds it again"
+        where = (
+            f"where it was found ({record.address}) is still looked at: `heg scan` or the driver's next start may find "
+            "it again"
+        )
         return CommandAnswer(Outcome.PARTLY, f"{text} But {where}.", detail=detail)
 
     def _edits_to_remove(self, record: DeviceRecord) -> tuple[Edit, ...]:

@@ -1,5 +1,6 @@
 """Appliances from the gateway's side: met, heard, commanded, lost, asleep, woken, and known again."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from drivers.upnp.appliances import _is_from
 from drivers.upnp.parting import GRACE_S
 from drivers.upnp.parts import GoneWhy, Link
 from drivers.upnp.wake import SecureOn
-from heg.devices.contract import DeviceInfo, ReadBack
+from heg.devices.contract import DeviceInfo, OwnerSettings, ReadBack
 from heg.model.appliances import CycleOffer, PowerState, WakeMethod
 from heg.model.capabilities import ApplianceCapability
 from heg.model.instance import Quality
@@ -393,6 +394,64 @@ async def test_what_its_owner_removed_makes_room(clock: Clock) -> None:
         home.manager.remove(home.record("kettle-1"))
         await home.settled(three)
         assert home.manager.devices() == ("kettle-2", "kettle-3")
+
+
+@stepped
+async def test_one_that_its_owner_removed_is_left_alone_until_it_is_looked_for(clock: Clock) -> None:
+    peer = Peer(cycle=a_cycle())
+    async with a_home(clock, peer) as home:
+        await home.settled(peer)
+        home.manager.remove(home.record("kettle-1"))
+        await home.until(lambda: peer.asked[-2:] == ["UNSUBSCRIBE", "UNSUBSCRIBE"])
+        assert peer.subscribed == {}
+        asked = len(peer.asked)
+        home.appliances.found(peer.described)  # it restarts
+        await clock.sleep(86_400.0)
+        assert len(peer.asked) == asked
+        assert home.manager.devices() == ()
+        assert home.appliances.address_of(peer.uuid) is None
+        home.appliances.take_back()
+        await home.until(lambda: home.manager.devices() == ("kettle-1",))
+        await home.until(lambda: len(peer.subscribed) == 2)
+
+
+@stepped
+async def test_one_that_is_removed_while_it_is_asked_stays_out(clock: Clock) -> None:
+    peer = Peer()
+    async with a_home(clock, peer) as home:
+        await home.settled(peer)
+        home.appliances.found(peer.described)
+        while not home.appliances._appliances[peer.uuid].busy:
+            await asyncio.sleep(0)
+        home.manager.remove(home.record("kettle-1"))
+        await clock.sleep(10.0)
+        assert home.manager.devices() == ()
+        assert peer.subscribed == {}
+
+
+@stepped
+async def test_one_that_was_removed_and_went_is_not_asked_by_looking(clock: Clock) -> None:
+    peer = Peer()
+    async with a_home(clock, peer) as home:
+        await home.settled(peer)
+        home.manager.remove(home.record("kettle-1"))
+        home.appliances.gone(peer.uuid, GoneWhy.BYEBYE)
+        home.appliances.take_back()
+        await clock.sleep(10.0)
+        assert home.manager.devices() == ()
+        await home.settled(peer)
+        assert home.manager.devices() == ("kettle-1",)
+
+
+@stepped
+async def test_one_that_was_removed_is_wanted_where_its_owner_names_it_anew(clock: Clock) -> None:
+    peer = Peer()
+    async with a_home(clock, peer) as home:
+        await home.settled(peer)
+        home.manager.remove(home.record("kettle-1"))
+        home.manager.reconfigure((OwnerSettings(name="tea", identity=f"uuid:{peer.uuid}"),), "UTC")
+        await home.settled(peer)
+        assert home.manager.devices() == ("tea",)
 
 
 @stepped
