@@ -10,6 +10,8 @@ from heg.cli.remote import ask, put, remote, shown
 from heg.cli.words import in_columns, number, say
 from heg.cli.zones import Local, in_zone
 
+_LONGEST_WORDS = 40
+
 if TYPE_CHECKING:
     import argparse
 
@@ -98,10 +100,10 @@ def device_lines(told: Devices) -> Iterable[str]:
 
 def appliance_lines(told: AppliancesNow, house: House) -> Iterable[str]:
     """Tell the appliances for people."""
-    head = ("APPLIANCE", "IS", "TOLD", "BY", "IMPORTANCE", "DRAWS kW", "AT", "WHY, AND WHAT IT ASKED FOR")
+    head = ("APPLIANCE", "CALLS ITSELF", "IS", "TOLD", "BY", "IMPORTANCE", "DRAWS kW", "AT", "WHY, AND WHAT IT ASKED FOR")
     rows = (
         (
-            one.device,
+            *(one.device, _own_words(one)),
             f"{one.power_state or 'not known'}{', lost' if one.status == 'lost' else ''}",
             *((f"{one.given or '-'}, {one.lease_state}", one.owner) if one.held else ("-", "-")),
             *(one.importance, number(one.draws_kw), one.address),
@@ -110,6 +112,13 @@ def appliance_lines(told: AppliancesNow, house: House) -> Iterable[str]:
         for one in told.appliances
     )
     return in_columns(head, rows, "no appliances yet: they are found by themselves (docs/users/appliances.md)")
+
+
+def _own_words(one: ApplianceNow) -> str:
+    """What it calls itself where its name is another, and who made it; no longer than a line bears."""
+    called = one.called if one.called.lower() != one.device else ""
+    words = ", ".join(filter(None, (called, one.maker)))
+    return (words if len(words) <= _LONGEST_WORDS else f"{words[: _LONGEST_WORDS - 1]}…") or "-"
 
 
 def _about(one: ApplianceNow, house: House) -> Iterable[str]:

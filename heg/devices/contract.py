@@ -44,7 +44,7 @@ class DeviceInfo:
     address: str
     capabilities: tuple[Capability, ...]
     name: str = ""
-    """The name it asks for, where the owner gives it none in `[device.NAME]`; empty: one made from its role."""
+    """What it calls itself: its name is made of that, where the owner gives it none; empty: made from its role."""
     hardware: str = ""
     """The address of its network card (`aa:bb:cc:dd:ee:ff`), where it can be woken by that."""
 

@@ -346,6 +346,7 @@ def record_of(name: str, info: DeviceInfo, status: DeviceStatus, detail: str, *,
         detail=detail,
         identity=info.identity,
         hardware=info.hardware,
+        called=info.name,
     )
 
 

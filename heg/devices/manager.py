@@ -344,7 +344,7 @@ def _as_announced(record: DeviceRecord) -> DeviceInfo:
         protocol=record.protocol,
         address=record.address,
         capabilities=record.capabilities,
-        name=record.name,
+        name=record.called,
         hardware=record.hardware,
     )
 
@@ -359,6 +359,7 @@ def _tidy(info: DeviceInfo) -> DeviceInfo:
         info,
         identity=short(info.identity, 4 * _LONGEST_TEXT),
         maker=short(info.maker),
+        name=short(info.name),
         model=short(info.model),
         serial=short(info.serial),
         version=short(info.version),

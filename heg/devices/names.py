@@ -1,6 +1,7 @@
 """Names of devices in locations: the owner's, the one it had before, or one made from its role. Pure."""
 
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 
 from heg.devices.contract import DeviceInfo, OwnerSettings
@@ -13,7 +14,9 @@ from heg.model.capabilities import (
     VehicleCapability,
 )
 
+_LONGEST = 32
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
+_ROLES = frozenset({"battery", "pv", "charger", "appliance", "meter", "submeter", "device", "grid", "home"})
 _NOTHING_SAID = OwnerSettings()
 
 
@@ -33,8 +36,26 @@ def choose_name(
     earlier = before.get(info.identity)
     if earlier is not None and earlier not in in_use and earlier not in promised:
         return earlier
-    asked = info.name if _NAME.fullmatch(info.name) else ""
-    return _numbered(mine.name or asked or _role_name(info.capabilities), {*in_use, *kept, *promised})
+    role = _role_name(info.capabilities)
+    return _numbered(mine.name or name_asked(info.name, role), {*in_use, *kept, *promised})
+
+
+def name_asked(called: str, role: str) -> str:
+    """Make a name of what a device calls itself: small letters, digits and '-', at most 32; its role where nothing is.
+
+    Whoever calls itself after another role (a washer that says `battery`) does not get that one's name.
+    """
+    if _NAME.fullmatch(called) and role != "appliance":
+        return called  # its driver, or its owner, has chosen it
+    # Only so much is looked at: compatibility forms of a few letters can be long.
+    letters = unicodedata.normalize("NFKD", called[: 4 * _LONGEST].lower().replace("ß", "ss"))
+    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    words = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")
+    if not words:
+        return role
+    if not words[0].isalpha() or re.sub(r"-[0-9]+$", "", words) in _ROLES - {role}:
+        words = f"{role}-{words}"
+    return words[:_LONGEST].rstrip("-")
 
 
 def renames(
@@ -100,9 +121,9 @@ def _numbered(base: str, taken: Collection[str]) -> str:
     if base not in taken:
         return base
     number = 2
-    while f"{base}-{number}" in taken:
+    while (name := f"{base[: _LONGEST - 1 - len(str(number))].rstrip('-')}-{number}") in taken:
         number += 1
-    return f"{base}-{number}"
+    return name
 
 
 def _role_name(capabilities: tuple[Capability, ...]) -> str:

@@ -21,7 +21,7 @@ class DeviceRecord:
     """Variable `device`: what is attached at a location, over which protocol and address, and how it is.
 
     `identity` is what stays when the address changes; by it a device keeps its name across restarts. `hardware` is the
-    address of its network card, where it can be woken by that.
+    address of its network card, where it can be woken by that. `called` is what it calls itself, in its own words.
     """
 
     name: str
@@ -37,6 +37,7 @@ class DeviceRecord:
     detail: str = ""
     identity: str = ""
     hardware: str = ""
+    called: str = ""
 
 
 class Severity(StrEnum):

@@ -37,7 +37,7 @@ class WaitingCycle(Message, frozen=True):
 
 
 class ApplianceNow(Message, frozen=True):
-    """One appliance. `power_state` is the one last known (on, standby, off), `given` the one it is told to take.
+    """One appliance; `called` is what it calls itself. `power_state` is the one last known (on, standby, off), `given` the one it is told to take.
 
     `status` lost means that it went while it worked; one that sleeps is attached. `importance` (must-run, flexible,
     optional), `draws_kw` and the least minutes are its owner's word or its own. `owner` names who decided, `outvoted`
@@ -45,6 +45,7 @@ class ApplianceNow(Message, frozen=True):
     """
 
     device: str
+    called: str
     maker: str
     model: str
     address: str

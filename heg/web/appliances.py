@@ -102,6 +102,7 @@ def _appliance(member: Member, told: Mapping[str, Mapping[str, list[Instance]]],
     state = next((value for value in values("state.power") if isinstance(value, str)), None)
     return ApplianceNow(
         device=name,
+        called=record.called,
         maker=record.maker,
         model=record.model,
         address=record.address,

@@ -3,11 +3,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { type Appliance, about, chip, first, glance, why } from "../src/appliances/words";
+import { type Appliance, about, chip, first, glance, own, why } from "../src/appliances/words";
 import { HouseClock } from "../src/format";
 
 const PLAIN: Appliance = {
-  device: "lamp", maker: "", model: "", address: "", status: "attached", power_state: "on", importance: "flexible", draws_kw: 0,
+  device: "lamp", called: "Lamp", maker: "", model: "", address: "", status: "attached", power_state: "on", importance: "flexible", draws_kw: 0,
   min_on_minutes: 10, min_off_minutes: 10, wake: "none", held: false, given: null, owner: "idle", lease_state: "settling",
   reason: "released", reason_text: "Nobody asks anything of it.", outvoted: [], expires_in_s: 0, requests: [], standby_periods: [], cycle: null,
 };
@@ -27,6 +27,12 @@ test("the chip tells what it is, what it was told, and when it does not follow",
   assert.deepEqual(chip({ ...told, lease_state: "ignored" }), { text: "On, does not follow", tone: "warn" });
   assert.deepEqual(chip({ ...told, power_state: "standby", lease_state: "confirmed" }), { text: "Standby", tone: "wait" });
   assert.deepEqual(chip({ ...PLAIN, status: "lost" }), { text: "Lost", tone: "warn" });
+});
+
+test("what it calls itself is told where its name is another", () => {
+  assert.equal(own(PLAIN), "");
+  assert.equal(own({ ...PLAIN, maker: "Miele", model: "W1" }), "Miele W1");
+  assert.equal(own({ ...PLAIN, device: "lamp-2", maker: "Miele" }), "Lamp · Miele");
 });
 
 test("one that nobody asks anything of needs no words; one left to its user says why", () => {

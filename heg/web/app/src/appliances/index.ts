@@ -9,7 +9,7 @@ import { byId, KeyedList, make, nobodyMayLook, show, text } from "../dom";
 import type { HouseClock } from "../format";
 import type { AppliancesAtAGlance } from "../model";
 import { capital } from "../words";
-import { type Appliance, about, chip, facts, first, glance, why } from "./words";
+import { type Appliance, about, chip, facts, first, glance, own, why } from "./words";
 
 const SHOWN = 8;
 const LEAST_MS = 1000;
@@ -138,7 +138,7 @@ function update(row: Row, one: Appliance, clock: HouseClock): void {
   text(row.chip, state.text);
   row.chip.className = `chip ${state.tone}`;
   text(row.why, why(one));
-  text(row.make, [one.maker, one.model].filter(Boolean).join(" "));
+  text(row.make, own(one));
   lines(row.also, about(one, clock), (words) => make("li", "", words));
   lines(row.facts, facts(one), ([name, value]) => make("div", "", make("dt", "", name), make("dd", "", value)));
 }

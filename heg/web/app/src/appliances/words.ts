@@ -6,6 +6,7 @@ import { owner, type Verdict } from "../words";
 
 export interface Appliance {
   device: string;
+  called: string;
   maker: string;
   model: string;
   address: string;
@@ -55,6 +56,12 @@ export function chip(one: Appliance): Verdict {
     return { text: `${is}, told ${(STATES[one.given] ?? one.given).toLowerCase()}`, tone: "wait" };
   }
   return { text: is, tone: one.power_state === "on" ? "good" : "wait" };
+}
+
+/** What it calls itself where its name here is another, and who made it. */
+export function own(one: Appliance): string {
+  const called = one.called.toLowerCase() === one.device ? "" : one.called;
+  return [called, [one.maker, one.model].filter(Boolean).join(" ")].filter(Boolean).join(" · ");
 }
 
 /** Why it is as it is; one that nobody asks anything of needs no words. */
