@@ -167,6 +167,8 @@ class SeenTable:
         record.expires_s, record.max_age_s, record.asked = now_s + said.max_age_s, said.max_age_s, False
         rebooted = _differs(record.boot_id, said.boot_id)
         parted = record.state is State.PARTED
+        if parted and not rebooted and said.kind is Kind.RESPONSE and _just_parted(record, now_s):
+            return []  # it answers between the goodbyes by which it begins, or goes: it is announced when it is back
         if parted and not rebooted:  # one that comes back has another boot id; this one never went
             self._took_back(record, now_s)
         anew = rebooted or _differs(record.config_id, said.config_id) or place != record.place or parted
@@ -178,8 +180,7 @@ class SeenTable:
         return self._describe(said.uuid, record, now_s)
 
     def _took_back(self, record: Tracked, now_s: float) -> None:
-        beginning = RECHECK_S - BEGINNING_S <= record.verify_s - now_s <= RECHECK_S
-        if beginning and now_s >= record.pardoned_until_s:
+        if _just_parted(record, now_s) and now_s >= record.pardoned_until_s:
             record.pardoned_until_s = now_s + DISTRUST_S
         else:
             record.distrusted_until_s = now_s + DISTRUST_S
@@ -293,6 +294,10 @@ class SeenTable:
     def _noted(self, record: Tracked, orders: list[Order]) -> list[Order]:
         self.soonest_s = min(self.soonest_s, record.due_s)
         return orders
+
+
+def _just_parted(record: Tracked, now_s: float) -> bool:
+    return RECHECK_S - BEGINNING_S <= record.verify_s - now_s <= RECHECK_S
 
 
 def _differs(before: int | None, now: int | None) -> bool:

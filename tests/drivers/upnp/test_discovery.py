@@ -117,7 +117,6 @@ async def test_a_goodbye_with_a_forged_address_is_found_out(clock: Clock) -> Non
     async with a_street(clock, 1, search_interval_s=80000.0) as street:
         one = street.appliances[0]
         await street.until(lambda: all_here(street, 1))
-        await clock.sleep(15.0)  # until the last answer to the first search
         for _ in range(20):
             one.say(notify("byebye", ONE), street.ours)
             await clock.sleep(15.0)

@@ -157,6 +157,7 @@ def test_one_that_restarts_all_the_time_is_read_every_few_seconds() -> None:
 def test_one_that_begins_by_saying_goodbye_is_read_at_once_and_not_suspected_for_it() -> None:
     table = with_one(boot=None)
     assert table.heard(goodbye(), HOME, 0.4) == [Gone(ONE, GoneWhy.BYEBYE)]
+    assert table.heard(alive(boot=None, kind=Kind.RESPONSE), HOME, 0.45) == []  # to a search, between its goodbyes
     assert table.heard(goodbye(), HOME, 0.5) == []
     assert table.heard(alive(boot=None), HOME, 0.8) == [Describe(ONE, HOME, True)]
     assert table.described(ONE, HOME, Outcome.SOUND, 0.9) == [Found(ONE)]
