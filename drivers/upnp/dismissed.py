@@ -6,7 +6,7 @@ MOST = 1024
 
 
 class Dismissed:
-    """By UUID, those removed longest ago forgotten first; until the owner wants them back, or the driver begins anew."""
+    """By UUID, those removed longest ago forgotten first; until the owner wants them, or the driver begins anew."""
 
     def __init__(self) -> None:
         self._described: dict[str, Described | None] = {}

@@ -100,7 +100,8 @@ def device_lines(told: Devices) -> Iterable[str]:
 
 def appliance_lines(told: AppliancesNow, house: House) -> Iterable[str]:
     """Tell the appliances for people."""
-    head = ("APPLIANCE", "CALLS ITSELF", "IS", "TOLD", "BY", "IMPORTANCE", "DRAWS kW", "AT", "WHY, AND WHAT IT ASKED FOR")
+    names, what = ("APPLIANCE", "CALLS ITSELF"), ("IMPORTANCE", "DRAWS kW", "AT", "WHY, AND WHAT IT ASKED FOR")
+    head = (*names, "IS", "TOLD", "BY", *what)
     rows = (
         (
             *(one.device, _own_words(one)),

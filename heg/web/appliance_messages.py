@@ -37,11 +37,12 @@ class WaitingCycle(Message, frozen=True):
 
 
 class ApplianceNow(Message, frozen=True):
-    """One appliance; `called` is what it calls itself. `power_state` is the one last known (on, standby, off), `given` the one it is told to take.
+    """One appliance; `called` is what it calls itself.
 
-    `status` lost means that it went while it worked; one that sleeps is attached. `importance` (must-run, flexible,
-    optional), `draws_kw` and the least minutes are its owner's word or its own. `owner` names who decided, `outvoted`
-    who asks otherwise in vain; `lease_state` is what the appliance shows of it.
+    `power_state` is the one last known (on, standby, off), `given` the one it is told to take. `status` lost means that
+    it went while it worked; one that sleeps is attached. `importance` (must-run, flexible, optional), `draws_kw` and
+    the least minutes are its owner's word or its own. `owner` names who decided, `outvoted` who asks otherwise in vain;
+    `lease_state` is what the appliance shows of it.
     """
 
     device: str

@@ -1,6 +1,5 @@
 """Appliances from the gateway's side: met, heard, commanded, lost, asleep, woken, and known again."""
 
-import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -422,7 +421,7 @@ async def test_one_that_is_removed_while_it_is_asked_stays_out(clock: Clock) -> 
         await home.settled(peer)
         home.appliances.found(peer.described)
         while not home.appliances._appliances[peer.uuid].busy:
-            await asyncio.sleep(0)
+            await clock.sleep(0.0)
         home.manager.remove(home.record("kettle-1"))
         await clock.sleep(10.0)
         assert home.manager.devices() == ()
