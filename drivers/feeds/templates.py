@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -26,12 +26,13 @@ _SOURCES = {
     "export": ("eur_per_kwh", "bands", "column", "market"),
     "co2": ("eur_per_kwh", "kg_per_kwh", "column", "column_kg"),
 }
+_FOLDER = Path(__file__).parent / "tariffs"
 _OF_BANDS = "otherwise_eur_per_kwh"
 
 
 def template_names() -> tuple[str, ...]:
     """The templates there are."""
-    names = (entry.name for entry in resources.files("drivers.feeds").joinpath("tariffs").iterdir())
+    names = (entry.name for entry in _FOLDER.iterdir())
     return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
 
 
@@ -39,7 +40,7 @@ def template(name: str) -> dict[str, Any]:
     """A template's tables. ValueError names those that exist."""
     if name not in template_names():
         raise ValueError(f"tariff template {name!r}: expected one of {', '.join(template_names())}")
-    text = resources.files("drivers.feeds").joinpath("tariffs", f"{name}.toml").read_text(encoding="utf-8")
+    text = (_FOLDER / f"{name}.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
 
 

@@ -7,7 +7,7 @@ docs/users/modbus-templates.md, and a test of each example. Typed and checked wh
 import tomllib
 from collections.abc import Iterator
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -254,5 +254,5 @@ def _section(name: str, one: Template) -> str:
     )
 
 
-def _folder() -> resources.abc.Traversable:
-    return resources.files("drivers.modbus") / "templates"
+def _folder() -> Path:
+    return Path(__file__).parent / "templates"

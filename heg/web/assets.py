@@ -3,8 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
-from importlib.resources.abc import Traversable
+from pathlib import Path
 
 TYPES: Mapping[str, str] = {
     ".html": "text/html; charset=utf-8",
@@ -32,16 +31,16 @@ class Asset:
     etag: str
 
 
-def load_assets(folder: Traversable | None = None) -> Mapping[str, Asset]:
+def load_assets(folder: Path | None = None) -> Mapping[str, Asset]:
     """Read the built page by path (`/`, `/app.js` ...); without a built page `/` says how to build it."""
-    place = folder if folder is not None else resources.files("heg.web") / "static" / "dist"
+    place = folder if folder is not None else Path(__file__).parent / "static" / "dist"
     found = {f"/{file.name}": _asset(file) for file in _files(place)}
     index = found.pop("/index.html", None)
     found["/"] = index if index is not None else Asset(NOT_BUILT.encode(), TYPES[".html"], '"not-built"')
     return found
 
 
-def _files(place: Traversable) -> list[Traversable]:
+def _files(place: Path) -> list[Path]:
     if not place.is_dir():
         return []
     return [file for file in place.iterdir() if file.is_file() and _suffix(file.name) in TYPES]
@@ -51,6 +50,6 @@ def _suffix(name: str) -> str:
     return name[name.rfind(".") :] if "." in name else ""
 
 
-def _asset(file: Traversable) -> Asset:
+def _asset(file: Path) -> Asset:
     body = file.read_bytes()
     return Asset(body, TYPES[_suffix(file.name)], f'"{hashlib.sha256(body).hexdigest()[:20]}"')

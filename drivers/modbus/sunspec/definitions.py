@@ -4,7 +4,7 @@ import functools
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 HEADER_REGISTERS = 2
@@ -50,7 +50,7 @@ class ModelDefinition:
 @functools.cache
 def definitions() -> Mapping[int, ModelDefinition]:
     """All models that heg knows, by id."""
-    text = resources.files(__package__).joinpath("models.toml").read_text(encoding="utf-8")
+    text = Path(__file__).with_name("models.toml").read_text(encoding="utf-8")
     return parse_definitions(tomllib.loads(text))
 
 
