@@ -159,7 +159,7 @@ class LogindBody:
     async def _find_out(self, bus: Bus) -> None:
         able = {PowerState.ON}
         for state, way in _WAYS.items():
-            (answer,) = await bus.call(_MANAGER, way.can)
+            answer = await _ability(bus, way)
             if answer in ("yes", "challenge"):
                 able.add(state)  # "challenge": perhaps not while others are logged in, which is judged then
             elif state not in self._not_offered:
@@ -183,6 +183,17 @@ class LogindBody:
     def _let_go(self) -> None:
         while self._locks:
             self._locks.pop().close()
+
+
+async def _ability(bus: Bus, way: _Way) -> str:
+    """What logind says to the question; also where it answers with an error, as it does where /sys is read-only."""
+    try:
+        (answer,) = await bus.call(_MANAGER, way.can)
+    except BusError as error:
+        if not error.name:
+            raise
+        return str(error)
+    return str(answer)
 
 
 def _meant(error: BusError, way: _Way) -> Fault:

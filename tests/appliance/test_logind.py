@@ -176,9 +176,16 @@ def test_a_lock_of_another_program_is_respected(logind: MockedLogind, rtc: Path)
     run(main, timing=RealTiming())
 
 
-def test_what_the_computer_cannot_do_is_not_offered(logind: MockedLogind, rtc: Path) -> None:
+@pytest.mark.parametrize(
+    "says",
+    [
+        'ret = "na"',
+        'raise dbus.exceptions.DBusException("Read-only file system", name="System.Error.EROFS")',  # systemd 257's
+    ],
+)
+def test_what_the_computer_cannot_do_is_not_offered(logind: MockedLogind, rtc: Path, says: str) -> None:
     async def main(clock: Clock) -> None:
-        await asyncio.to_thread(logind.answers, "CanSuspend", "", 'ret = "na"')
+        await asyncio.to_thread(logind.answers, "CanSuspend", "", says)
         async with computer(clock, logind, rtc) as one:
             assert (await call(one.upnp.location, "GoToStandby")).error_code == ApplianceFault.UNSAFE
             period = {"StartTime": "22:00:00", "StopTime": "06:00:00"}

@@ -125,7 +125,6 @@ def test_a_gateway_switches_it_off(office: Office) -> None:
         wait_until(lambda: office.seen().get("power_state") == "on", "the gateway knows it", limit_s=30)
         done = office.heg("manual", office.seen()["device"], "off", "--minutes", "5")
         assert done.returncode == 0, done.stderr
-        init = Path(f"/proc/{office.computer.pid}")
-        wait_until(lambda: not init.exists(), "the computer has switched itself off", limit_s=60)
+        wait_until(lambda: office.computer.is_off, "the computer has switched itself off", limit_s=60)
         wait_until(lambda: office.seen().get("power_state") == "off", "the gateway was told", limit_s=20)
         assert office.seen()["status"] != "lost"

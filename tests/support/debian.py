@@ -98,10 +98,16 @@ def no_registry() -> str | None:
 
 @dataclass(frozen=True)
 class Machine:
-    """One that runs. `pid` is its systemd as seen from here."""
+    """One that runs. `pid` is its systemd as seen from here, `outer` what keeps its namespaces."""
 
     root: Path
     pid: int
+    outer: subprocess.Popen[bytes]
+
+    @property
+    def is_off(self) -> bool:
+        """Whether it has switched itself off."""
+        return self.outer.poll() is not None
 
     def run(self, *command: object, limit_s: float = 300.0, online: bool = False) -> subprocess.CompletedProcess[str]:
         """Run a command inside and return what it said, whatever its exit code; `online`: with our network."""
@@ -144,7 +150,7 @@ def booted(root: Path, log: Path) -> Iterator[Machine]:
         subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said) as outer,
     ):
         try:
-            machine = Machine(root, _child_of(outer.pid))
+            machine = Machine(root, _child_of(outer.pid), outer)
             states = {"running", "degraded"}
             wait_until(lambda: machine.run("systemctl", "is-system-running").stdout.strip() in states, "systemd is up")
             yield machine
