@@ -8,6 +8,24 @@ from heg.model.regimes import Regime
 
 
 @dataclass(frozen=True, slots=True)
+class Wish:
+    """What the control cycle wants of an actuator now; repeated every cycle, dead `wish_s` after the last repetition.
+
+    `regime` is the one followed, natively or by power; `min_kw` to `max_kw` is where powers under this lease may lie.
+    `urgent` writes pass the write budget (a bound of the envelope, the owner's own command).
+    """
+
+    set_point: SetPoint
+    owner: Claimant
+    reason: Reason
+    regime: Regime
+    native: bool
+    min_kw: float
+    max_kw: float
+    urgent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class LeaseRules:
     """The stated times of a lease, in seconds, and its counts.
 
@@ -38,23 +56,16 @@ class LeaseRules:
     user_first: bool = False
     user_rest_s: float = 3600.0
 
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What the control cycle wants of an actuator now; repeated every cycle, dead `wish_s` after the last repetition.
-
-    `regime` is the one followed, natively or by power; `min_kw` to `max_kw` is where powers under this lease may lie.
-    `urgent` writes pass the write budget (a bound of the envelope, the owner's own command).
-    """
-
-    set_point: SetPoint
-    owner: Claimant
-    reason: Reason
-    regime: Regime
-    native: bool
-    min_kw: float
-    max_kw: float
-    urgent: bool = False
+    def covers(self, taken: Wish, wish: Wish) -> bool:
+        """Tell whether a crash would find what was journalled: this native regime, or a power inside the interval."""
+        if taken.native is not wish.native:
+            return False
+        if wish.set_point.power_state is not None:
+            return taken.set_point.power_state is wish.set_point.power_state
+        if wish.native:
+            return taken.set_point.regime is wish.set_point.regime
+        power = wish.set_point.power_kw
+        return power is None or taken.min_kw - self.deadband_kw <= power <= taken.max_kw + self.deadband_kw
 
 
 @dataclass(frozen=True, slots=True)

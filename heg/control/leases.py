@@ -5,7 +5,8 @@ take -> journal durably -> first write -> re-assert and read back -> expiry or r
     free --wish--> taking --journalled--> held --no wish, expiry, ignored--> releasing --released--> closing --> free
                                           held --overridden too often--> closing (what the device holds is not ours)
 
-Loss rows `overridden`, `write-refused`; of appliances `appliance-not-woken`, `appliance-refuses`.
+Loss rows `overridden`, `write-refused`; of appliances `appliance-not-woken`, `appliance-refuses`. What it says of them
+stands in `lease_words`, how long it rests in `resting`, when a device counts as given back in `giving_back`.
 
 A command is never named by `next()` unless the lease is journalled; a lease leaves the journal only after the device
 acknowledged its release and reading back agreed.
@@ -13,12 +14,15 @@ acknowledged its release and reading back agreed.
 
 from enum import StrEnum
 
+from heg.control import lease_words as words
 from heg.control.budget import WriteMeter
+from heg.control.giving_back import GivingBack, Shown
 from heg.control.lease_terms import Action, Close, LeaseRules, Read, Release, Renew, Take, Wish, Write
+from heg.control.resting import Rest
 from heg.control.verdict import ReadBackJudge, Tolerance
 from heg.devices.contract import ReadBack
 from heg.model.appliances import PowerState
-from heg.model.leases import Claimant, LeaseState, Reason, ReasonCode, SetPoint
+from heg.model.leases import Claimant, LeaseState, Reason, SetPoint
 from heg.model.loss_types import LossRow
 from heg.model.losses import loss
 from heg.model.refusals import Refusal, RefusalCode
@@ -62,15 +66,11 @@ class Lease:
         self._before_loss: SetPoint | None = None
         self._not_before_s = 0.0
         self._refusals = 0
-        self._release_refusals = 0
-        self._release_read_due = False
+        self._giving_back = GivingBack(rules)
+        self._rest = Rest(rules)
         self._reasserts = 0
         self._overridden_at_s = 0.0
         self._renewing = False
-        self._cool_downs = 0
-        self._free_from_s = 0.0
-        self._rested_for: Wish | None = None
-        self._given_back_s: float | None = None
         self._returning = False
         self._may_wake_until_s = 0.0
         self.returns_to: PowerState | None = None
@@ -121,7 +121,7 @@ class Lease:
 
     def resting_s(self, now_s: float) -> float:
         """Seconds until an actuator that ignored or overrode us is tried again."""
-        return max(0.0, self._free_from_s - now_s)
+        return self._rest.left_s(now_s)
 
     def want(self, wish: Wish | None, now_s: float) -> None:
         """The cycle's wish, or None: let go."""
@@ -136,7 +136,8 @@ class Lease:
 
     def try_again(self) -> None:
         """Forget a rest: the owner asked, or the device came back."""
-        self._free_from_s, self._cool_downs, self._not_before_s = 0.0, 0, 0.0
+        self._rest.forget()
+        self._not_before_s = 0.0
 
     def adopt(self, wish: Wish, read_back: ReadBack, now_s: float) -> None:
         """Go on with a lease of the process before: the device reads back what was journalled, nothing is written."""
@@ -187,14 +188,15 @@ class Lease:
     def journal_failed(self, why: str, now_s: float) -> None:
         """The disk did not take the record: nothing new is commanded; tried again."""
         again_s = now_s + self._rules.retry_s[-1]
-        self.trouble = Reason(ReasonCode.RELEASED, f"The lease journal cannot be written ({why}); no command is given.")
+        self.trouble = words.not_journalled(why)
         if self._renewing:
             # The command stands; on disk its lease lapses, so that after a crash the device is released first.
             self._renewing, self._journalled_at_s = False, again_s - self._rules.term_s / 2
         elif self.phase is Phase.TAKING:
-            self.phase, self._free_from_s = Phase.FREE, again_s
+            self.phase = Phase.FREE
+            self._rest.last_until(again_s)
         elif self.phase is Phase.HELD:
-            self._free_from_s = again_s
+            self._rest.last_until(again_s)
             self._begin_release()
         else:
             self._not_before_s = again_s
@@ -215,21 +217,20 @@ class Lease:
         if self._refusals < self._rules.refusals:
             return
         if refusal.code in _SILENT:
-            code = ReasonCode.APPLIANCE_LOST if self._rules.user_first else ReasonCode.STORAGE_LOST
-            self.trouble = Reason(code, f"The device does not answer commands ({refusal}).")
+            self.trouble = words.silent(refusal, appliance=self._rules.user_first)
             self._begin_release()
         else:
             row = _REFUSES if self._rules.user_first else _REFUSED
-            self._give_up(f"The device refused {self._refusals} commands in a row ({refusal}).", row, now_s)
+            self._give_up(words.refused(self._refusals, refusal), row, now_s)
 
     def read(self, answer: ReadBack | Refusal, now_s: float) -> None:
         """What reading back brought; a refusal says nothing about what the device does."""
         self._read_due_s = now_s + self._rules.read_back_every_s
         if isinstance(answer, Refusal):
             self._read_before_first_write = False
-            if self._release_read_due and answer.code is RefusalCode.UNSUPPORTED:
-                self.phase, self._release_read_due = Phase.CLOSING, False
-            elif self._release_read_due:
+            if self._giving_back.read_due and answer.code is RefusalCode.UNSUPPORTED:
+                self.phase, self._giving_back.read_due = Phase.CLOSING, False
+            elif self._giving_back.read_due:
                 self._release_failed(str(answer), now_s)
             return
         self.read_back = answer
@@ -245,12 +246,11 @@ class Lease:
     def released(self, refusal: Refusal | None, now_s: float, day: int) -> None:
         """The device acknowledged or refused its release."""
         self._budget.count(now_s, day)
-        if self._rules.user_first and refusal is not None and refusal.code not in _SILENT:
+        if refusal is None:
+            self._giving_back.acknowledged(now_s)
+            self._not_before_s = 0.0 if self._rules.user_first else self._not_before_s
+        elif self._rules.user_first and refusal.code not in _SILENT:
             self._end_release(now_s)  # it stays as it judges
-        elif self._rules.user_first and refusal is None:
-            self._given_back_s, self._release_read_due, self._not_before_s = now_s, True, 0.0
-        elif refusal is None:
-            self._release_read_due = True
         else:
             self._release_failed(str(refusal), now_s)
 
@@ -263,7 +263,7 @@ class Lease:
 
     def _next_free(self, now_s: float) -> Action | None:
         wish = self._live_wish(now_s)
-        if wish is None or (now_s < self._free_from_s and not self._ends_rest(wish)):
+        if wish is None or self._rest.keeps_from(wish, now_s):
             return None
         if self._unaffordable():
             return None
@@ -283,7 +283,7 @@ class Lease:
         if self._judge.state is LeaseState.OVERRIDDEN and self._reasserts >= self._repetitions(wish, now_s):
             self._yield(wish, now_s)
             return self.next(now_s)
-        if not self._covered_by_journal(wish):
+        if self._taken is None or not self._rules.covers(self._taken, wish):
             self._taken = wish
             return Take(wish)
         if self._write_due(wish, now_s):
@@ -293,37 +293,24 @@ class Lease:
             return Read()
         if not self._renewing and now_s - self._journalled_at_s > self._rules.term_s / 2:
             self._renewing = True
-            return Renew(self._taken or wish)
+            return Renew(self._taken)
         return None
 
     def _next_releasing(self, now_s: float) -> Action | None:
         wish = self._live_wish(now_s)
-        if self._given_back_s is not None and wish is not None and now_s >= self._free_from_s:
+        if self._giving_back.on_its_way and wish is not None and self._rest.left_s(now_s) == 0.0:
             # Taken in hand again before it was back: what it was found in still holds.
-            self._given_back_s, self._release_read_due, self._returning = None, False, True
+            self._giving_back.begin()
+            self._returning = True
             self._may_wake_until_s = now_s + self._rules.settle_s
             self.phase, self._taken, self._not_before_s = Phase.TAKING, wish, 0.0
             return Take(wish)
         if now_s < self._not_before_s:
             return None
-        return Read() if self._release_read_due else Release()
+        return Read() if self._giving_back.read_due else Release()
 
     def _live_wish(self, now_s: float) -> Wish | None:
         return self._wish if self._wish and now_s - self._wished_at_s < self._rules.wish_s else None
-
-    def _covered_by_journal(self, wish: Wish) -> bool:
-        """Tell whether a crash would find what was journalled: this native regime, or a power inside the interval."""
-        taken = self._taken
-        if taken is None or taken.native is not wish.native:
-            return False
-        if wish.set_point.power_state is not None:
-            return taken.set_point.power_state is wish.set_point.power_state
-        if wish.native:
-            return taken.set_point.regime is wish.set_point.regime
-        power = wish.set_point.power_kw
-        return (
-            power is None or taken.min_kw - self._rules.deadband_kw <= power <= taken.max_kw + self._rules.deadband_kw
-        )
 
     def _write_due(self, wish: Wish, now_s: float) -> bool:
         if self._last is None or self._judge.state is LeaseState.OVERRIDDEN:
@@ -344,23 +331,12 @@ class Lease:
         by_user = self._rules.user_first and now_s >= self._may_wake_until_s
         return 0 if by_user and wish.owner > Claimant.ENVELOPE else self._rules.reasserts
 
-    def _ends_rest(self, wish: Wish) -> bool:
-        """An appliance left to its user is taken in hand again at once by who goes before, or for another order."""
-        rested = self._rested_for
-        if not self._rules.user_first or rested is None or wish.owner > Claimant.APPLIANCE:
-            return False
-        return wish.owner < rested.owner or wish.set_point != rested.set_point
-
     def _unaffordable(self) -> bool:
         """A device that must be told again more often than its registers may be written cannot be held at all."""
         revert_s = self._wish.set_point.revert_s if self._wish else 0.0
         if revert_s <= 0 or self._budget.sustains(revert_s * self._rules.reassert_share):
             return False
-        self.trouble = Reason(
-            ReasonCode.WRITE_BUDGET,
-            f"Every command lapses after {revert_s:g} s, and writing it again that often would wear the device out "
-            f"(one write in {self._budget.period_s:.0f} s is allowed). The device is left to itself.",
-        )
+        self.trouble = words.unaffordable(revert_s, self._budget.period_s)
         return True
 
     # What reading back and refusals lead to.
@@ -369,25 +345,19 @@ class Lease:
         self.read_back = answer
         match self._judge.read(answer, now_s):
             case LeaseState.CONFIRMED:
-                self._cool_downs = 0
+                self._rest.confirmed()
                 if now_s - self._overridden_at_s >= self._rules.override_memory_s or not self._reasserts:
                     self._reasserts, self.trouble = 0, None
             case LeaseState.OVERRIDDEN:
                 self._overridden_at_s = now_s
-                self.trouble = Reason(ReasonCode.RELEASED, "Somebody else commands the device; ours is repeated.")
+                self.trouble = words.OVERRIDDEN
             case LeaseState.IGNORED:
-                text, row = self._ignored()
-                self._give_up(text, row, now_s)
+                wanted = self._last.power_state if self._last is not None else None
+                of_appliance = _NOT_WOKEN if wanted is PowerState.ON else _REFUSES
+                row = _IGNORED if wanted is None else of_appliance
+                self._give_up(words.ignored(wanted, self._rules.settle_s), row, now_s)
             case LeaseState.SETTLING:
                 pass
-
-    def _ignored(self) -> tuple[str, LossRow]:
-        wanted = self._last.power_state if self._last is not None else None
-        if wanted is PowerState.ON:
-            return f"It has not come on within {self._rules.settle_s:.0f} s of being told or woken.", _NOT_WOKEN
-        if wanted is not None:
-            return f"It says yes and has not gone to {wanted} within {self._rules.settle_s:.0f} s.", _REFUSES
-        return "The device acknowledges commands and does not take them.", _IGNORED
 
     def _readopt(self, answer: ReadBack, now_s: float) -> None:
         """A device that is as we want it is not commanded: after a loss, and an appliance that is so already."""
@@ -401,83 +371,49 @@ class Lease:
 
     def _yield(self, wish: Wish, now_s: float) -> None:
         """What the device holds now is not ours to take back: the lease ends without touching it."""
-        self._rest(now_s)
+        self._rest.begin(wish, now_s)
         if self._rules.user_first:
-            self._free_from_s = now_s + self._rules.user_rest_s
-        self._rested_for = wish
+            self._rest.last_until(now_s + self._rules.user_rest_s)
         self.phase, self._not_before_s = Phase.CLOSING, 0.0
-        minutes = self.resting_s(now_s) / 60
-        if self._repetitions(wish, now_s) == 0:
-            text = f"Somebody switched it by hand; it is left to them for {minutes:.0f} min."
-            self.trouble = Reason(ReasonCode.BY_USER, text)
-            return
-        self.trouble = Reason(
-            ReasonCode.RELEASED,
-            f"Somebody else commands the device, also after {self._rules.reasserts} repetitions of ours; "
-            f"it is left to them for {minutes:.0f} min. {_OVERRIDDEN.in_force}",
-        )
+        by_hand, rest_s = self._repetitions(wish, now_s) == 0, self._rest.left_s(now_s)
+        others = words.left_to_others(self._rules.reasserts, _OVERRIDDEN, rest_s)
+        self.trouble = words.left_to_user(rest_s) if by_hand else others
 
     def _give_up(self, why: str, row: LossRow, now_s: float) -> None:
-        self._rest(now_s)
-        self._rested_for = self._wish
-        again = f"It is left alone for {self.resting_s(now_s) / 60:.0f} min, then tried again."
-        self.trouble = Reason(ReasonCode.RELEASED, f"{why} {again} {row.in_force}")
+        self._rest.begin(self._wish, now_s)
+        self.trouble = words.given_up(why, row, self._rest.left_s(now_s))
         self._begin_release()
-
-    def _rest(self, now_s: float) -> None:
-        rest_s = min(self._rules.cool_down_s * 2**self._cool_downs, self._rules.cool_down_most_s)
-        self._cool_downs += 1
-        self._free_from_s = now_s + rest_s
 
     def _begin_release(self) -> None:
         """Also a write never acknowledged may have taken hold; only where none was sent is nothing given back."""
         self.phase = Phase.RELEASING if self._commanded else Phase.CLOSING
-        self._release_refusals, self._release_read_due, self._not_before_s = 0, False, 0.0
-        self._given_back_s = None
+        self._giving_back.begin()
+        self._not_before_s = 0.0
 
     def _read_after_release(self, answer: ReadBack, now_s: float) -> None:
-        self._release_read_due = False
-        if self._given_back_s is not None:
-            self._read_on_the_way_back(answer, now_s)
-            return
-        if answer.active and self._still_ours(answer):
-            self._release_failed("reading back still shows our command", now_s)
-            return
-        self._end_release(now_s)
-
-    def _read_on_the_way_back(self, answer: ReadBack, now_s: float) -> None:
-        """An appliance that has to wake is back when it shows it; its lease ends then, lest a crash forget it."""
-        state, began_s = answer.set_point.power_state, self._given_back_s or now_s
-        ours = self._last is None or self._last.power_state is state
-        if self.returns_to in (None, state) or not ours:
-            self._end_release(now_s)
-        elif now_s - began_s < self._rules.settle_s:
-            self._release_read_due, self._not_before_s = True, now_s + self._rules.retry_s[0]
-        else:
-            self._rest(now_s)
-            self._rested_for = self._taken
-            self._end_release(now_s)
-            text = f"It was given back and has not gone to {self.returns_to} within {self._rules.settle_s:.0f} s."
-            self.trouble = Reason(ReasonCode.RELEASED, text)
+        match self._giving_back.shown(answer, self._last, self.returns_to, now_s):
+            case Shown.BACK:
+                self._end_release(now_s)
+            case Shown.ON_ITS_WAY:
+                self._not_before_s = now_s + self._rules.retry_s[0]
+            case Shown.STILL_OURS:
+                self._release_failed("reading back still shows our command", now_s)
+            case Shown.NOT_GONE:
+                self._rest.begin(self._taken, now_s)
+                self._end_release(now_s)
+                self.trouble = words.not_gone_back(self.returns_to, self._rules.settle_s)
 
     def _end_release(self, now_s: float) -> None:
-        self._given_back_s = None
+        self._giving_back.begin()
         self.phase, self._not_before_s = Phase.CLOSING, 0.0
-        if self.trouble is not None and self._free_from_s <= now_s:
+        if self.trouble is not None and self._rest.left_s(now_s) == 0.0:
             self.trouble = None
 
-    def _still_ours(self, answer: ReadBack) -> bool:
-        return self._last is None or self._rules.tolerance.same(self._last, answer.set_point)
-
     def _release_failed(self, why: str, now_s: float) -> None:
-        self._release_refusals += 1
-        self._release_read_due = False
-        self._not_before_s = now_s + self._retry_s(self._release_refusals)
-        if self._release_refusals >= self._rules.release_alarm_after:
-            self.trouble = Reason(
-                ReasonCode.RELEASED,
-                f"Giving the device back has failed {self._release_refusals} times ({why}); tried on every minute.",
-            )
+        times = self._giving_back.failed()
+        self._not_before_s = now_s + self._retry_s(times)
+        if times >= self._rules.release_alarm_after:
+            self.trouble = words.not_given_back(times, why)
 
     def _retry_s(self, count: int) -> float:
         return self._rules.retry_s[min(count, len(self._rules.retry_s)) - 1]
