@@ -6,9 +6,8 @@ that hands out public IPv6 addresses does not show the gateway to the world. A s
 """
 
 from collections.abc import Iterator, Sequence
-from ipaddress import ip_address
 
-from heg.model.sockets import ListeningSocket, OpenSocket, Reach
+from heg.model.sockets import OpenSocket, Reach
 
 OWNERS_RULES = "/etc/heg-firewall.d/*.nft"
 """What the owner adds, such as the door for ssh: rules of the chain `input`, one file or more, perhaps none."""
@@ -84,10 +83,4 @@ def _doors(sockets: Sequence[OpenSocket]) -> Iterator[str]:
         what = one.listening
         if what.reach is Reach.LAN:
             door = f'{what.protocol} dport {one.port} accept comment "{what.name}"'
-            yield f"        ip saddr @home4 {_to(what, 4)}{door}\n        ip6 saddr @home6 {_to(what, 6)}{door}\n"
-
-
-def _to(what: ListeningSocket, version: int) -> str:
-    groups = [one for one in what.groups if ip_address(one).version == version]
-    family = "ip" if version == 4 else "ip6"
-    return f"{family} daddr {{ {', '.join(groups)} }} " if groups else ""
+            yield f"        ip saddr @home4 {door}\n        ip6 saddr @home6 {door}\n"

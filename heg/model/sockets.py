@@ -17,7 +17,7 @@ class ListeningSocket:
     """One socket the unit listens on. `key` is where heg.toml moves it, section and name as a person writes them.
 
     `visited_at` is the port by which people come: the firewall leads it here, because a gateway opens no port below
-    1024. 0: none. `groups` are the multicast addresses it hears, where it hears nothing but those.
+    1024. 0: none. `groups` are the multicast addresses it hears besides.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The sockets of SSDP: two on each link, one that hears the group and one that searches and is answered.
+"""The sockets of SSDP: on each link one that hears the group, one that is asked alone, one that searches.
 
 Whatever comes is read a bounded number at a time and within a budget per second: who floods a link is heard less, and
 the loop goes on. The kernel drops the rest.
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from drivers.upnp.links import LocalLink
 from drivers.upnp.parts import Announcer, Link
 from drivers.upnp.ssdp.packet import MOST_BYTES, Announcement, is_search, parse
-from drivers.upnp.ssdp.sockets import Destination, destinations, hearing_sockets, searching_socket
+from drivers.upnp.ssdp.sockets import Destination, asked_socket, destinations, hearing_sockets, searching_socket
 from heg.model.refusals import Refusal
 
 logger = logging.getLogger(__name__)
@@ -35,6 +35,7 @@ class _Opened:
 
     search: "_Ear"
     hearing: list["_Ear"] = field(default_factory=list)
+    asked: "_Ear | None" = None
 
 
 class SsdpNetwork:
@@ -74,6 +75,7 @@ class SsdpNetwork:
         for link, opened in self._opened.items():
             if link.multicast and not opened.hearing:
                 self._hear_group(link, opened)
+            self._be_asked(link, opened)
         new = tuple(link for link in wanted if link not in self._opened and self._open(link))
         if new or gone:
             for announcer in self._announcers:
@@ -98,25 +100,24 @@ class SsdpNetwork:
                 self.multicast(opened, lambda _header: datagram)
 
     def to_one(self, link: Link, datagram: bytes, place: tuple[str, int]) -> None:
-        """Send to one address and port on the link: the answer to a search."""
-        for opened in self._opened:
-            if opened.link == link:
-                self.send(opened, datagram, *place)
+        """Send to one address and port on the link: the answer to a search, from where it was sent to if it can be."""
+        for local, opened in self._opened.items():
+            if local.link == link:
+                self._send(local, datagram, _towards(local, *place), opened.asked)
 
     def send(self, link: LocalLink, data: bytes, host: str, port: int) -> None:
         """Send to one host."""
-        address = (host.partition("%")[0], port, 0, link.index) if link.is_v6 else (host, port)
-        self._send(link, data, address)
+        self._send(link, data, _towards(link, host, port))
 
     def link_towards(self, host: str) -> LocalLink | None:
         """The open link on which a host would be a neighbour."""
         return next((link for link in self._opened if link.neighbour(host) is not None), None)
 
-    def _send(self, link: LocalLink, data: bytes, address: Destination) -> None:
+    def _send(self, link: LocalLink, data: bytes, address: Destination, by: "_Ear | None" = None) -> None:
         opened = self._opened.get(link)
         if opened is not None:
             try:
-                opened.search.socket.sendto(data, address)
+                (by or opened.search).socket.sendto(data, address)
             except OSError as error:  # a full queue or a lost route: what is said here is said again
                 self._tell_once(f"{link.link.name}: cannot send to {address[0]}: {error.strerror}")
 
@@ -132,6 +133,7 @@ class SsdpNetwork:
             )
         self._opened[link] = opened = _Opened(_Ear(search, link, self._take))
         self._hear_group(link, opened)
+        self._be_asked(link, opened)
         return True
 
     def _hear_group(self, link: LocalLink, opened: _Opened) -> None:
@@ -143,8 +145,19 @@ class SsdpNetwork:
                 "may hold port 1900 for itself; it is tried again"
             )
 
+    def _be_asked(self, link: LocalLink, opened: _Opened) -> None:
+        """Time and again anew: a program that has come since, and wants port 1900 for itself, shall have it."""
+        if opened.asked is not None:
+            opened.asked.close()
+            opened.asked = None
+        try:
+            if (one := asked_socket(link)) is not None:
+                opened.asked = _Ear(one, link, self._take)
+        except OSError as error:  # whoever searches the group is answered all the same
+            self._tell_once(f"{link.link.name} ({link.link.address}): searches of us alone are not heard: {error}")
+
     def _close(self, opened: _Opened) -> None:
-        for ear in (opened.search, *opened.hearing):
+        for ear in (opened.search, *opened.hearing, *filter(None, (opened.asked,))):
             ear.close()
 
     def _take(self, data: bytes, source: str, port: int, link: LocalLink) -> None:
@@ -166,6 +179,10 @@ class SsdpNetwork:
         if text not in self._told and len(self._told) < 64:
             self._told.add(text)
             logger.warning("%s", text)
+
+
+def _towards(link: LocalLink, host: str, port: int) -> Destination:
+    return (host.partition("%")[0], port, 0, link.index) if link.is_v6 else (host, port)
 
 
 class _Ear:

@@ -78,6 +78,25 @@ def hearing_sockets(link: LocalLink) -> list[socket.socket]:
     return opened
 
 
+def asked_socket(link: LocalLink) -> socket.socket | None:
+    """Bound to our own address, for who searches us alone (UPnP Device Architecture 1.1, 1.3.3). OSError.
+
+    None where another program holds port 1900 for all addresses or ours: what is meant for it would come here.
+    """
+    if not link.multicast:
+        return None
+    opened = _udp(link)
+    try:
+        opened.bind(_own(link, SSDP_PORT))  # without SO_REUSEADDR: it is refused where somebody is there already
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # whoever comes later may be there, too
+    except OSError as error:
+        opened.close()
+        if error.errno == errno.EADDRINUSE:
+            return None
+        raise
+    return opened
+
+
 def _udp(link: LocalLink) -> socket.socket:
     opened = socket.socket(socket.AF_INET6 if link.is_v6 else socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
     opened.setblocking(False)

@@ -213,3 +213,40 @@ def known_to(path: Path) -> list[tuple[str, str, str]]:
         texts.append(answer[at + 1 : at + 1 + length].decode())
         at += 1 + length
     return [(texts[n + 1], texts[n + 2], texts[n]) for n in range(0, len(texts) - 2, 3)]
+
+
+def search_from(place: str) -> bytes:
+    """A search as anybody writes it."""
+    lines = ("M-SEARCH * HTTP/1.1", f"HOST: {place}:1900", 'MAN: "ssdp:discover"', f"ST: {GATEWAY_SERVICE}", "", "")
+    return "\r\n".join(lines).encode()
+
+
+@pytest.mark.parametrize("six", [False, True], ids=["IPv4", "IPv6"])
+def test_who_searches_it_alone_is_answered_from_where_it_was_asked(six: bool) -> None:
+    family, group = (socket.AF_INET6, "ff02::c") if six else (socket.AF_INET, "239.255.255.250")
+    with a_gateway(six=six) as street, street.entered():
+        index = socket.if_nametoindex(WIRE)
+        with socket.socket(family, socket.SOCK_DGRAM) as everybody:
+            everybody.settimeout(0.2)
+            if six:
+                everybody.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
+            else:
+                everybody.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(STREET))
+            place = ""
+
+            def answered() -> bool:
+                nonlocal place
+                everybody.sendto(search_from(group), (group, 1900))
+                with contextlib.suppress(TimeoutError):
+                    place = everybody.recvfrom(2048)[1][0]
+                return bool(place)
+
+            wait_until(answered, "the gateway is there")
+        with socket.socket(family, socket.SOCK_DGRAM) as alone:
+            alone.settimeout(5.0)
+            # Connected, it hears that port of that host alone, as whoever is behind a firewall.
+            alone.connect((place, 1900, 0, index) if six else (place, 1900))
+            alone.send(search_from(place))
+            said = alone.recv(2048)
+        assert said.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert f"USN: uuid:{UUID}::{GATEWAY_SERVICE}\r\n".encode() in said

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+
+import pytest
 
 from drivers.upnp.config import UpnpConfig
 from heg.runtime.clock import Clock
@@ -25,6 +27,15 @@ async def on_a_link(clock: Clock, gateway: Network, street: Network, host: str =
         await one.start(group=GROUP_V6 if ":" in host else GROUP, inside=street.entered())
         async with discovering(clock, UpnpConfig(search_mx_s=1), [one]) as found:
             yield found
+
+
+def all_of(one: socket.socket) -> list[bytes]:
+    """Everything that has come."""
+    came: list[bytes] = []
+    with suppress(BlockingIOError):
+        while True:
+            came.append(one.recv(2048))
+    return came
 
 
 def link_local(net: Network) -> str:
@@ -194,3 +205,30 @@ async def test_two_gateways_on_one_machine_have_a_port_each(clock: Clock) -> Non
                 async with discovering(clock, UpnpConfig(search_mx_s=1), []) as second:
                     await second.until(lambda: ONE in second.record.here, within_s=3.0)
                     await found.until(lambda: ONE in found.record.here, within_s=3.0)
+
+
+@stepped
+async def test_a_program_that_wants_port_1900_keeps_what_is_meant_for_it(clock: Clock) -> None:
+    with wired() as (gateway, street):
+        with gateway.entered():
+            early = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            early.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            early.bind(("", 1900))
+        early.setblocking(False)
+        async with on_a_link(clock, gateway, street):
+            await clock.sleep(60.0)
+            with street.entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+                asker.sendto(b"to that program", (NEAR, 1900))
+            assert b"to that program" in all_of(early)
+            early.close()
+            await clock.sleep(60.0)  # now it is ours
+            with gateway.entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as late:
+                with pytest.raises(OSError, match="in use"):
+                    late.bind(("", 1900))
+                late.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                late.bind(("", 1900))
+                late.setblocking(False)
+                await clock.sleep(60.0)
+                with street.entered(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+                    asker.sendto(b"to the later one", (NEAR, 1900))
+                assert b"to the later one" in all_of(late)
