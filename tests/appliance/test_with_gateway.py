@@ -88,18 +88,18 @@ def machines(tmp_path: Path) -> Iterator[TwoMachines]:
 
 
 def test_each_commands_the_other(machines: TwoMachines) -> None:
-    machines.heg("manual", "appliance", "standby", "--minutes", "5")
+    machines.heg("manual", "washer", "standby", "--minutes", "5")
     machines.until("standby")
-    machines.heg("manual", "appliance", "release")
+    machines.heg("manual", "washer", "release")
     machines.until("on")
 
-    machines.heg("manual", "appliance", "off", "--minutes", "5")
+    machines.heg("manual", "washer", "off", "--minutes", "5")
     wait_until(lambda: "it would flood" in machines.seen()["reason_text"], "its refusal is told", limit_s=20)
     assert machines.state == "on"
-    machines.heg("manual", "appliance", "release")
+    machines.heg("manual", "washer", "release")
 
     assert "asked by" not in machines.heg_appliance("status")
-    machines.heg("standby", "appliance", "03:00:00", "04:00:00")
+    machines.heg("standby", "washer", "03:00:00", "04:00:00")
     assert "standby     1   " in machines.heg_appliance("status")
 
     assert "registered as number 1" in machines.heg_appliance("wake-me", "06:30:00")
