@@ -123,6 +123,8 @@ class ApplianceSwitch:
         if appliance.described is None or calls is None or not appliance.there:
             return Refusal(RefusalCode.DEVICE_LOST, "an appliance that is there", "one that is lost")
         answer = await calls.bring(appliance.described, wanted)
+        if answer is None:
+            appliance.accepted = wanted
         if isinstance(answer, Refusal) and answer.code in _SILENT and self._may_sleep(wanted):
             return self._means.wake(appliance)  # it fell asleep without a word
         return answer

@@ -51,6 +51,7 @@ class Appliance:
     """
 
     __slots__ = (
+        "accepted",
         "address",
         "before",
         "busy",
@@ -84,6 +85,7 @@ class Appliance:
         self.switch: Switch | None = None
         self.there = False
         self.state: PowerState | None = None
+        self.accepted: PowerState | None = None
         self.before: PowerState | None = None
         self.ordered: PowerState | None = None
         self.released = False
@@ -108,8 +110,8 @@ class Appliance:
 
     @property
     def asleep(self) -> bool:
-        """Tell whether it is silent because it sleeps: its last word was so."""
-        return not self.there and self.state in SLEEPING
+        """Tell whether it is silent because it sleeps: its last word was so, or the order that it took since."""
+        return not self.there and (self.accepted or self.state) in SLEEPING
 
     @property
     def sleeper(self) -> Sleeper:
@@ -164,7 +166,7 @@ class Appliance:
 
     def told(self, state: PowerState) -> None:
         """It says what state it is in."""
-        self.state, self.unread = state, False
+        self.state, self.accepted, self.unread = state, None, False
         if self.waking is not None and state is PowerState.ON:
             self.waking = None
 

@@ -63,15 +63,25 @@ def installed_drivers(points: Iterable[DriverPoint] | None = None) -> InstalledD
 
 
 def registered(path: Iterable[str]) -> Iterator[DriverPoint]:
-    """Give what the packages in these folders register; of a package that is there twice, what is found first."""
+    """Give what the packages in these folders register; of a package that is there twice, what is found first.
+
+    A folder that cannot be looked into is passed over, as Python's own imports do.
+    """
     seen = set()
     for folder in path:
         for kind in ("dist-info", "egg-info"):
-            for file in sorted(Path(folder or ".").glob(f"*.{kind}/entry_points.txt")):
+            for file in _files(Path(folder or "."), f"*.{kind}/entry_points.txt"):
                 package = file.parent.name.partition("-")[0].removesuffix(".egg-info").lower()
                 if package not in seen:
                     seen.add(package)
                     yield from _points(file.read_text(encoding="utf-8", errors="replace"))
+
+
+def _files(folder: Path, pattern: str) -> list[Path]:
+    try:
+        return sorted(folder.glob(pattern))
+    except OSError:
+        return []
 
 
 def _points(text: str) -> Iterator[DriverPoint]:

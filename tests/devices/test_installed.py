@@ -72,3 +72,10 @@ def test_a_point_names_a_module_or_something_in_it() -> None:
     here = __name__
     assert point("good", f"{here} : DRIVER.name [extra]").load() == "good"
     assert point("module", here).load() is sys.modules[here]
+
+
+def test_a_folder_that_cannot_be_looked_into_is_passed_over(tmp_path: Path) -> None:
+    info = tmp_path / "some-1.0.dist-info"
+    info.mkdir()
+    (info / "entry_points.txt").write_text("[heg.drivers]\nsome = some:DRIVER\n")
+    assert [one.name for one in registered(["n" * 5000, str(tmp_path)])] == ["some"]

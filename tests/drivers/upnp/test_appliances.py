@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from drivers.upnp.appliance import Appliance
 from drivers.upnp.appliances import _is_from
 from drivers.upnp.parting import GRACE_S
 from drivers.upnp.parts import GoneWhy, Link
@@ -512,6 +513,17 @@ async def test_one_that_says_goodbye_while_it_works_is_told_to_be_lost_soon(cloc
         took_s = await home.until(lambda: home.record("kettle-1").status is DeviceStatus.LOST)
         assert took_s == pytest.approx(GRACE_S, abs=0.1)
         assert home.value("alarm", "kettle-1", "lost").active
+
+
+def test_one_that_vanishes_before_it_tells_of_an_order_is_where_the_order_put_it() -> None:
+    appliance = Appliance("5ac10000-0000-4000-8000-000000000001")
+    for before, order, sleeps in ((PowerState.STANDBY, PowerState.ON, False), (PowerState.ON, PowerState.OFF, True)):
+        appliance.told(before)
+        appliance.accepted = order
+        appliance.there = False
+        assert appliance.asleep is sleeps
+        appliance.told(before)
+        assert appliance.asleep is not sleeps, "its own word counts again"
 
 
 @stepped
