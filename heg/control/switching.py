@@ -91,7 +91,7 @@ class Switcher:
 
 
 def _kept(image: ApplianceImage, before: _Standing, decision: StateDecision, now_s: float) -> Outcome | None:
-    """Return what it stays at for now, or None where it may go another way at once."""
+    """Return what one that was switched lately stays at; None where it may go another way at once."""
     if now_s >= before.until_s or (before.state is not None and decision.power_state is before.state):
         return None
     if decision.claim is not None and (decision.claim.claimant <= Claimant.APPLIANCE or _resumed(before)):

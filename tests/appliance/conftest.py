@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.appliance.mocked_logind import SYSTEM_PYTHON, MockedLogind
+from tests.appliance.mocked_logind import MockedLogind
+from tests.support.peers import demand_dbusmock
 
 _BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
@@ -22,7 +22,7 @@ _BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuratio
 @pytest.fixture
 def logind(tmp_path: Path) -> Iterator[MockedLogind]:
     """A bus of the test's own, and on it a logind that keeps what it is asked."""
-    _demand_dbusmock()
+    demand_dbusmock()
     config, socket = tmp_path / "bus.conf", tmp_path / "bus"
     config.write_text(_BUS.format(socket=socket))
     command = ["dbus-daemon", f"--config-file={config}", "--nofork", "--print-address=1"]
@@ -34,11 +34,3 @@ def logind(tmp_path: Path) -> Iterator[MockedLogind]:
                 yield mocked
         finally:
             bus.kill()
-
-
-def _demand_dbusmock() -> None:
-    if shutil.which("dbus-daemon") is None or not Path(SYSTEM_PYTHON).exists():
-        pytest.skip("needs a bus of its own: apt-get install dbus-daemon python3-dbusmock")
-    found = subprocess.run([SYSTEM_PYTHON, "-c", "import dbusmock"], capture_output=True, check=False)
-    if found.returncode:
-        pytest.skip("needs a logind to ask: apt-get install python3-dbusmock")

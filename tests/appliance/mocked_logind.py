@@ -7,9 +7,9 @@ import subprocess
 from pathlib import Path
 from typing import Self
 
+from tests.support.peers import SYSTEM_PYTHON
 from tests.support.processes import wait_until
 
-SYSTEM_PYTHON = "/usr/bin/python3"
 _CALL = """
 import dbus, sys
 bus = dbus.bus.BusConnection(sys.argv[1])

@@ -18,7 +18,8 @@ from appliance.upnp.ground import Ground
 from heg.model.appliances import APPLIANCE_DEVICE, APPLIANCE_SERVICE, PowerState
 from heg.runtime.clock import Clock
 from tests.appliance.asker import GATEWAY, Listener, raw
-from tests.support.namespaces import Network, needs, needs_networks, wired
+from tests.support.namespaces import Network, needs_networks, wired
+from tests.support.peers import SYSTEM_PYTHON, needs, needs_gupnp
 from tests.support.processes import wait_until
 from tests.support.stepped import run_stepped
 
@@ -26,7 +27,6 @@ pytestmark = [pytest.mark.system, needs_networks]
 
 UUID = "0cf4c7a6-5a12-4d1c-9a3e-0000000000{:02d}"
 ADDRESS = "10.77.0.2"
-SYSTEM_PYTHON = "/usr/bin/python3"
 
 
 class Farm:
@@ -195,10 +195,8 @@ loop.run()
 """
 
 
+@needs_gupnp()
 def test_a_control_point_of_gupnp_commands_it() -> None:
-    probe = "import gi; gi.require_version('GUPnP', '1.6'); from gi.repository import GUPnP"
-    if subprocess.run([SYSTEM_PYTHON, "-c", probe], capture_output=True, check=False).returncode:
-        pytest.skip("needs libgupnp for the system's Python: apt-get install python3-gi gir1.2-gupnp-1.6")
     farm = Farm(ADDRESS)
     with (
         wired("asks", "farm", addresses=(["10.77.0.1/16"], ["10.77.0.2/16"])) as (asks, far),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import signal
 import subprocess
 import sys
@@ -25,13 +24,13 @@ from heg.runtime.notify import ServiceManager
 from tests.appliance.asker import GATEWAY, call
 from tests.drivers.upnp.hosted import WASHER
 from tests.drivers.upnp.test_hosting_conformance import STREET, a_gateway
-from tests.support.namespaces import WIRE, needs, needs_networks, wired
+from tests.support.namespaces import WIRE, needs_networks, wired
+from tests.support.peers import SOURCES, built_on_libupnp, needs_libupnp
 from tests.support.processes import free_port, wait_until
 
 pytestmark = pytest.mark.system
 
 HEG_APPLIANCE = Path(sys.executable).parent / "heg-appliance"
-PEERS = Path(__file__).parents[1] / "peers"
 
 
 class Machine:
@@ -227,19 +226,14 @@ _AS_CONTROL_POINT = {
 
 
 @needs_networks
-@needs("gcc", "pkg-config")
+@needs_libupnp()
 def test_a_control_point_of_libupnp_subscribes_renews_and_is_refused_in_its_words(tmp_path: Path) -> None:
-    flags = subprocess.run(["pkg-config", "--cflags", "--libs", "libupnp"], capture_output=True, text=True, check=False)
-    if flags.returncode:
-        pytest.skip("needs libupnp-dev: ./dev test brings it where it is root on Debian")
-    source = (PEERS / "libupnp_control_point.c").read_text()
+    source = (SOURCES / "libupnp_control_point.c").read_text()
     for theirs, ours in _AS_CONTROL_POINT.items():
         assert theirs in source
         source = source.replace(theirs, ours)
     (tmp_path / "point.c").write_text(source)
-    built = tmp_path / "point"
-    command = [shutil.which("gcc") or "gcc", "-o", str(built), str(tmp_path / "point.c"), *flags.stdout.split()]
-    subprocess.run(command, check=True, capture_output=True)
+    built = built_on_libupnp(tmp_path / "point.c", tmp_path / "point")
 
     async def main(clock: Clock, stop: asyncio.Event) -> None:
         await _program(tmp_path, clock, WASHER, "10.77.0.2").run(stop)

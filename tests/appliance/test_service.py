@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from appliance.config_file import load
+from tests.support.peers import demand
 
 UNITS = Path(__file__).parents[2] / "systemd" / "appliance"
 LARGEST_EXPOSURE = 2.0
 
 
 def analyze(*arguments: object) -> subprocess.CompletedProcess[str]:
-    if shutil.which("systemd-analyze") is None:
-        pytest.skip("needs systemd-analyze: apt-get install systemd")
+    demand("systemd-analyze")
     return subprocess.run(
         ["systemd-analyze", "--no-pager", *map(str, arguments)], capture_output=True, text=True, check=False
     )

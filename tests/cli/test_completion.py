@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from heg.cli.completion import script, tree
 from heg.cli.parser import parser
+from tests.support.peers import needs
 
 BASH = """
 source "$1"; shift
@@ -75,7 +75,7 @@ def test_each_command_and_option_is_there(scripts: Path) -> None:
             assert all(flag in words for flag in option.flags)
 
 
-@pytest.mark.skipif(shutil.which("fish") is None, reason="no fish: ./dev test brings it")
+@needs("fish")
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
@@ -100,7 +100,7 @@ def test_fish_completes(scripts: Path, tmp_path: Path, line: str, expected: list
     assert [one.partition("\t")[0] for one in done.stdout.splitlines()] == expected
 
 
-@pytest.mark.skipif(shutil.which("zsh") is None, reason="no zsh: ./dev test brings it")
+@needs("zsh")
 @pytest.mark.parametrize(
     ("typed", "expected"),
     [("heg hi", "heg history"), ("heg users inv", "heg users invite"), ("heg status --js", "--json")],

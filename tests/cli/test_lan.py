@@ -6,7 +6,6 @@ The phone's side is curl and openssl: peers that share no code with us.
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 
 from heg.web.tls.fingerprints import pinned
 from tests.cli.test_cli import ROOT, config, heg, port
+from tests.support.peers import demand_nft
 
 __all__ = ["config", "port"]
 pytestmark = pytest.mark.system
@@ -44,10 +44,7 @@ kill $peer
 
 def played(config: Path, script: str, *, host: str = "0.0.0.0") -> list[str]:
     """Lines that a script says, played in the house's network, where the gateway listens on `host`."""
-    if missing := [tool for tool in _TOOLS if shutil.which(tool) is None]:
-        pytest.skip(f"needs {', '.join(missing)}: apt-get install iproute2 nftables util-linux curl openssl")
-    if subprocess.run(["unshare", "-rn", "nft", "list", "ruleset"], capture_output=True, check=False).returncode:
-        pytest.skip("this machine gives no network namespace with nftables")
+    demand_nft(*_TOOLS)
     config.write_text(config.read_text().replace("[web]\n", f'[web]\nhost = "{host}"\n'))
     names = {"ROOT": ROOT, "PYTHON": sys.executable, "CONFIG": config, "STATE": config.parent / "state"}
     said = subprocess.run(

@@ -11,7 +11,8 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from tests.cli.test_cli import ROOT, answers, config, heg, page_of, port, running
-from tests.support.namespaces import needs, needs_networks, program, wired
+from tests.support.namespaces import needs_networks, wired
+from tests.support.peers import needs, program
 from tests.support.processes import free_port, wait_until
 from tests.support.sockets import differences, heard_by
 

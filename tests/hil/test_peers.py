@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import shutil
 import subprocess
 from collections.abc import Awaitable, Callable
 
@@ -19,10 +18,11 @@ from hil.house.battery import BatteryConfig
 from hil.house.house import Constant, HouseConfig
 from hil.house.vehicle import VehicleConfig
 from hil.rig import DeviceSettings, Handle, Rig, RigPlan, SerialBus
+from tests.support.peers import needs
 
 pytestmark = pytest.mark.system
 
-needs_mbpoll = pytest.mark.skipif(shutil.which("mbpoll") is None, reason="mbpoll is not installed (./dev test does)")
+needs_mbpoll = needs("mbpoll")
 
 STILL = HouseConfig(batteries={"battery": BatteryConfig(lag_s=0.0, dead_time_s=0.0, self_consumption=False)})
 

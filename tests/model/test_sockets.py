@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from heg.config.schema import HegConfig, WebSection
 from heg.config.sockets import open_sockets
 from heg.model.firewall import ruleset
 from heg.model.sockets import LISTENING_SOCKETS, REDIRECT, WEB, WEB_TLS, OpenSocket, Reach, page
+from tests.support.peers import demand_nft
 
 ROOT = Path(__file__).parents[2]
 ON_THE_LAN = OpenSocket(replace(WEB, name="lan", reach=Reach.LAN), "0.0.0.0", 8463)
@@ -91,10 +91,7 @@ def test_appliances_come_in_where_they_are_looked_for() -> None:
 
 
 def nft_in_a_network_of_its_own(folder: Path, rules: str, then: str) -> subprocess.CompletedProcess[str]:
-    if shutil.which("nft") is None or shutil.which("unshare") is None:
-        pytest.skip("needs nft and unshare: apt-get install nftables util-linux")
-    if subprocess.run(["unshare", "-rn", "nft", "list", "ruleset"], capture_output=True, check=False).returncode:
-        pytest.skip("this machine gives no network namespace with nftables")
+    demand_nft()
     (folder / "heg.nft").write_text(rules)
     return subprocess.run(
         ["unshare", "-rnpf", "--kill-child", "--mount-proc", "sh", "-ec", then, "sh", folder / "heg.nft"],

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from heg.model.firewall import OWNERS_RULES
+from tests.support.peers import demand
 
 UNITS = Path(__file__).parents[2] / "systemd"
 SERVICES = sorted(path.name for path in UNITS.glob("*.service"))
@@ -17,8 +17,7 @@ LARGEST_EXPOSURE = 2.0
 
 
 def analyze(*arguments: object) -> subprocess.CompletedProcess[str]:
-    if shutil.which("systemd-analyze") is None:
-        pytest.skip("needs systemd-analyze: apt-get install systemd")
+    demand("systemd-analyze")
     return subprocess.run(
         ["systemd-analyze", "--no-pager", *map(str, arguments)], capture_output=True, text=True, check=False
     )

@@ -36,7 +36,6 @@ from heg.runtime.loops import RealTiming, run
 
 _CLONE_NEWNET = 0x40000000
 _HERE = "/proc/thread-self/ns/net"
-_UNPACKED = Path(__file__).parents[2] / ".cache" / "unpacked"
 _libc = ctypes.CDLL(None, use_errno=True)
 
 WIRE = "lan0"
@@ -52,18 +51,6 @@ def why_not() -> str | None:
             return None
     except (OSError, subprocess.CalledProcessError) as error:
         return f"needs namespaces of its own, which is root's (or CAP_SYS_ADMIN and CAP_NET_ADMIN): {error}"
-
-
-def program(name: str) -> str | None:
-    """Path of a program: the machine's, or one that `./dev test` has unpacked and not installed; None without it."""
-    places = [os.environ.get("PATH", ""), "/usr/sbin", str(_UNPACKED / "usr/bin"), str(_UNPACKED / "usr/sbin")]
-    return shutil.which(name, path=os.pathsep.join(places))
-
-
-def needs(*programs: str) -> pytest.MarkDecorator:
-    """Mark a test that talks to these programs; it is skipped where one is missing."""
-    missing = ", ".join(name for name in programs if program(name) is None)
-    return pytest.mark.skipif(bool(missing), reason=f"needs {missing}: ./dev test brings it where it is root on Debian")
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import time
 import urllib.error
@@ -11,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.peers import needs
 from tests.web.exposed import Exposed, exposed
 
 pytestmark = [
     pytest.mark.soak,
     pytest.mark.system,
-    pytest.mark.skipif(shutil.which("slowhttptest") is None, reason="slowhttptest is not here: apt-get install it"),
+    needs("slowhttptest"),
 ]
 ATTACK_S = 45
 MODES = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from pathlib import Path
 
 import pytest
@@ -18,13 +17,11 @@ from heg.runtime.clock import Clock
 from tests.drivers.upnp.serving import said, serving
 from tests.drivers.upnp.street import uuid_number
 from tests.drivers.upnp.test_on_links import on_a_link
-from tests.support.namespaces import WIRE, Network, needs, needs_networks, program, wired
+from tests.support.namespaces import WIRE, Network, needs_networks, wired
+from tests.support.peers import needs, program
 from tests.support.stepped import stepped
 
-pytestmark = [
-    needs_networks,
-    pytest.mark.skipif(shutil.which("nft", path="/usr/sbin:/sbin:/usr/bin") is None, reason="needs nft: nftables"),
-]
+pytestmark = [needs_networks, needs("nft")]
 ONE = uuid_number(1)
 UPNP_TOO = (*open_sockets(HegConfig()), *DRIVER.sockets(UpnpConfig()))
 
@@ -32,7 +29,7 @@ UPNP_TOO = (*open_sockets(HegConfig()), *DRIVER.sockets(UpnpConfig()))
 def guard(gateway: Network, folder: Path, *, upnp: bool) -> None:
     rules = folder / "heg.nft"
     rules.write_text(ruleset(UPNP_TOO if upnp else open_sockets(HegConfig()), owners=f"{folder}/*.mine"))
-    gateway.says(shutil.which("nft", path="/usr/sbin:/sbin:/usr/bin"), "-f", rules)
+    gateway.says(program("nft"), "-f", rules)
 
 
 @pytest.mark.parametrize("upnp", [True, False])

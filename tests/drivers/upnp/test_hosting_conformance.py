@@ -6,9 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
-import shutil
 import socket
-import subprocess
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -24,12 +22,12 @@ from drivers.upnp.ssdp.network import SsdpNetwork
 from heg.model.appliances import GATEWAY_DEVICE, GATEWAY_SERVICE
 from heg.runtime.clock import Clock
 from tests.drivers.upnp.hosted import UUID, WASHER, House, hosted
-from tests.support.namespaces import WIRE, Network, needs, needs_networks, program, wired
+from tests.support.namespaces import WIRE, Network, needs_networks, wired
+from tests.support.peers import SOURCES, SYSTEM_PYTHON, built_on_libupnp, needs, needs_gupnp, needs_libupnp, program
 from tests.support.processes import wait_until
 from tests.support.talking import pause, talking
 
 pytestmark = [needs_networks, pytest.mark.system]
-PEERS = Path(__file__).parents[2] / "peers"
 GATEWAY, STREET = "10.77.0.1", "10.77.0.2"
 PORT = 8465
 
@@ -104,17 +102,10 @@ def test_gupnps_event_dumper_hears_the_first_event() -> None:
             dumper.until("|RegistrationUpdateID|0")
 
 
-def has_gupnp() -> bool:
-    if not Path("/usr/bin/python3").exists():
-        return False
-    asked = "import gi; gi.require_version('GUPnP', '1.6'); from gi.repository import GUPnP"
-    return subprocess.run(["/usr/bin/python3", "-c", asked], capture_output=True, check=False).returncode == 0
-
-
-@pytest.mark.skipif(not has_gupnp(), reason="needs python3-gi and gir1.2-gupnp-1.6: ./dev test brings them")
+@needs_gupnp()
 def test_a_control_point_of_gupnp_calls_subscribes_and_renews() -> None:
     with a_gateway(Terms(shortest_s=4, longest_s=4)) as street:
-        command = ("/usr/bin/python3", PEERS / "gupnp_control_point.py", WIRE)
+        command = (SYSTEM_PYTHON, SOURCES / "gupnp_control_point.py", WIRE)
         with talking(street, *command) as point:
 
             def call(action: str, names: str, values: str, outputs: str = "RegID") -> dict[str, Any]:
@@ -163,16 +154,10 @@ def test_a_control_point_of_gupnp_calls_subscribes_and_renews() -> None:
             assert not [line for line in point.said if "lost" in line]
 
 
-@pytest.mark.skipif(
-    shutil.which("gcc") is None or not Path("/usr/include/upnp/upnp.h").exists(),
-    reason="needs gcc and libupnp-dev: ./dev test brings them",
-)
+@needs_libupnp()
 @pytest.mark.parametrize("six", [False, True], ids=["IPv4", "IPv6"])
 def test_a_control_point_of_libupnp_does_everything(tmp_path: Path, six: bool) -> None:
-    built = tmp_path / "control_point"
-    flags = subprocess.run(["pkg-config", "--cflags", "--libs", "libupnp"], capture_output=True, text=True, check=True)
-    source = PEERS / "libupnp_control_point.c"
-    subprocess.run(["gcc", "-Wall", "-o", built, source, *flags.stdout.split()], check=True, capture_output=True)
+    built = built_on_libupnp(SOURCES / "libupnp_control_point.c", tmp_path / "control_point")
     with a_gateway(six=six) as street:
         asker, at = (link_local(street), "//[fe80") if six else (STREET, f"//{GATEWAY}")
         said = street.run(built, WIRE, f"uuid:{WASHER}", asker, at).stdout.splitlines()

@@ -13,7 +13,8 @@ import pytest
 from drivers.upnp.parts import Link
 from heg.runtime.clock import Clock
 from tests.drivers.upnp.hosted import House, hosted
-from tests.support.namespaces import WIRE, Network, needs, needs_networks, program, wired
+from tests.support.namespaces import WIRE, Network, needs_networks, wired
+from tests.support.peers import needs, program
 
 pytestmark = [needs_networks, needs("slowhttptest", "curl"), pytest.mark.soak, pytest.mark.system]
 ATTACK_S = 30

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import shutil
-import subprocess
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -28,15 +26,15 @@ from heg.model.leases import SetPoint
 from heg.model.records import DeviceStatus
 from heg.model.refusals import Refusal
 from heg.runtime.clock import Clock
-from tests.drivers.upnp.lan import PORT, Lan, Program, a_lan, described, running, sources
+from tests.drivers.upnp.lan import PORT, Lan, Program, a_lan, described, running
 from tests.drivers.upnp.street import device_xml, scpd
-from tests.support.namespaces import WIRE, Network, needs, needs_networks, program, wired
+from tests.support.namespaces import WIRE, Network, needs_networks, wired
+from tests.support.peers import SOURCES, SYSTEM_PYTHON, built_on_libupnp, needs, needs_gupnp, needs_libupnp, program
 
 pytestmark = [needs_networks, pytest.mark.system]
 
 SWITCH = "urn:schemas-upnp-org:service:SwitchPower:1"
 RENDERING = "urn:schemas-upnp-org:service:RenderingControl:1"
-SYSTEM_PYTHON = "/usr/bin/python3"
 FOUR, SIX = Link(WIRE, "10.77.0.1"), Link(WIRE, "fd77::1")
 _GUPNP = "import gi; gi.require_version('GUPnP', '1.6')"
 
@@ -154,7 +152,7 @@ def test_a_light_of_gupnp(host: str) -> None:
             asking(near, _at(there, "10.77.0.2", host), talk)
 
 
-@pytest.mark.skipif(program("gmediarender") is None, reason="needs gmediarender: ./dev test brings it")
+@needs("gmediarender")
 def test_a_renderer_of_libupnp() -> None:
     which = (Argument("InstanceID", ArgumentKind.WHOLE), Argument("Channel"))
     set_volume = Action(RENDERING, "SetVolume", (*which, Argument("DesiredVolume", ArgumentKind.WHOLE)))
@@ -188,34 +186,24 @@ def test_a_renderer_of_libupnp() -> None:
             asking(near, there, talk)
 
 
-def _has_gupnp() -> bool:
-    asked = [SYSTEM_PYTHON, "-c", _GUPNP]
-    return Path(SYSTEM_PYTHON).exists() and not subprocess.run(asked, capture_output=True, check=False).returncode
-
-
-def _builds_libupnp() -> bool:
-    return shutil.which("gcc") is not None and Path("/usr/include/upnp/upnp.h").exists()
-
-
-@pytest.mark.skipif(not _has_gupnp(), reason="needs gir1.2-gupnp-1.6 and python3-gi: ./dev test brings them")
+@needs_gupnp()
 @pytest.mark.parametrize(
     "addresses", [(["10.77.0.1/16"], ["10.77.0.2/16"]), (["fd77::1/64"], ["fd77::2/64"])], ids=["IPv4", "IPv6"]
 )
 def test_an_appliance_hosted_by_gupnp(addresses: tuple[list[str], list[str]]) -> None:
     with wired(addresses=addresses) as (near, far):
         where = addresses[1][0].partition("/")[0] if "." in addresses[1][0] else far.link_local()
-        script = (SYSTEM_PYTHON, "-W", "ignore", sources("gupnp_appliance.py"), WIRE, where)
+        script = (SYSTEM_PYTHON, "-W", "ignore", SOURCES / "gupnp_appliance.py", WIRE, where)
         with running(far, *script, ready="ready") as kettle:
             near.loop(lambda clock: _whole_life(clock, kettle, far.card(), WakeMethod.WOL, goodbyes_first=True))
 
 
-@pytest.mark.skipif(not _builds_libupnp(), reason="needs gcc and libupnp-dev: ./dev test brings them")
+@needs_libupnp()
 def test_an_appliance_hosted_by_libupnp(tmp_path: Path) -> None:
     uuid = "7e57ab1e-0000-4000-8000-00000000000c"
     (tmp_path / "device.xml").write_bytes(device_xml(uuid, model="Kettle"))
     (tmp_path / "scpd.xml").write_bytes(scpd())
-    built = tmp_path / "appliance"
-    subprocess.run(["gcc", "-O1", "-o", built, sources("libupnp_appliance.c"), "-lupnp", "-lixml"], check=True)
+    built = built_on_libupnp(SOURCES / "libupnp_appliance.c", tmp_path / "appliance")
     with wired() as (near, far):
         far.ip(f"route add 224.0.0.0/4 dev {WIRE}")  # it sends to the group by the routes alone
         with running(far, built, WIRE, tmp_path, uuid, ready="ready") as kettle:

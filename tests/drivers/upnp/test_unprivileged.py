@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.namespaces import WIRE, needs_networks, wired
+from tests.support.peers import needs
 
 ROOT = Path(__file__).parents[3]
 DOES = """
@@ -37,7 +37,7 @@ print("done")
 
 
 @needs_networks
-@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv: apt-get install util-linux")
+@needs("setpriv")
 def test_everything_is_done_by_nobody_without_capabilities() -> None:
     with wired() as (gateway, _street):
         nobody = ("--reuid", "65534", "--regid", "65534", "--clear-groups", "--no-new-privs")

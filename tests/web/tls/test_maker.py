@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import ssl
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from heg.web.tls.fingerprints import pinned, shown
 from heg.web.tls.lifetime import span
 from heg.web.tls.maker import answer, describe, join, make
 from heg.web.tls.requests import Answer, BundleError, Describe, Join, Make, decode, encode
+from tests.support.peers import demand
 
 NOW = datetime(2027, 5, 1, tzinfo=UTC)
 NAMES = ("gateway.local", "home", "192.168.1.5", "fd00::5")
@@ -73,8 +73,7 @@ def test_it_says_what_it_is() -> None:
 
 
 def test_the_fingerprints_are_those_that_openssl_and_browsers_show(tmp_path: Path) -> None:
-    if shutil.which("openssl") is None:
-        pytest.skip("needs openssl: apt-get install openssl")
+    demand("openssl")
     made = bundle()
     (tmp_path / "one.pem").write_bytes(made)
     said = subprocess.run(
@@ -92,8 +91,7 @@ def test_the_fingerprints_are_those_that_openssl_and_browsers_show(tmp_path: Pat
 
 @pytest.mark.parametrize("name", ["-verify_hostname gateway.local", "-verify_ip 192.168.1.5", "-verify_ip fd00::5"])
 def test_openssl_finds_it_good_for_each_of_its_names(tmp_path: Path, name: str) -> None:
-    if shutil.which("openssl") is None:
-        pytest.skip("needs openssl: apt-get install openssl")
+    demand("openssl")
     (tmp_path / "one.pem").write_bytes(bundle())
     at = round(NOW.timestamp())
     options = ["-CAfile", str(tmp_path / "one.pem"), "-purpose", "sslserver", "-x509_strict", "-partial_chain"]
