@@ -51,6 +51,8 @@ class ApplianceSwitch:
         if set_point.lasting:
             appliance.before = wanted  # a release takes nothing back
         appliance.ordered, appliance.released = wanted, False
+        if wanted is not PowerState.ON:
+            appliance.waking = None  # whoever wanted it on wants so no more
         return self._counted(await self._bring(wanted))
 
     async def read_back(self) -> ReadBack | Refusal:

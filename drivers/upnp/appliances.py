@@ -19,7 +19,7 @@ from drivers.upnp.appliance import IDENTITY, PROTOCOL, SLEEPING, Appliance
 from drivers.upnp.calls import Calls
 from drivers.upnp.client import HttpClient
 from drivers.upnp.dismissed import Dismissed
-from drivers.upnp.events import Subscriber
+from drivers.upnp.events import TOO_MANY, Subscriber
 from drivers.upnp.gena import Order
 from drivers.upnp.neighbours import card_of
 from drivers.upnp.parting import Parting
@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 AT_ONCE = 12
 MOST_APPLIANCES = 512
+_CALM_S = 1.0
 _BREATH_S = 0.02
 """Between two visits to one appliance, whatever it sends meanwhile."""
 _END_WITHIN_S = 2.0
@@ -155,6 +156,8 @@ class Appliances:
             return message
         order = subscription.take(message, self._clock.monotonic_s())
         if isinstance(order, int):
+            if order == TOO_MANY:
+                self._read_later(kept)
             return order
         if order is Order.GAP:
             kept.unread = kept.cycle_unread = True
@@ -189,17 +192,22 @@ class Appliances:
         self._plan(appliance)
         return refusal
 
-    def attach(self, kept: Appliance, before: DeviceInfo | None = None) -> None:
-        """Attach one, or say anew what it is; `before` is what earlier runs left of it."""
+    def attach(self, kept: Appliance, before: DeviceInfo | None = None) -> Refusal | None:
+        """Attach one, or say anew what it is; `before` is what earlier runs left of it. Refused when there is no room.
+
+        One without room is visited again, ever more seldom, and told of once.
+        """
         if self._appliances.get(kept.uuid) is not kept:
-            return  # it went, or was removed, while it was visited
+            return None  # it went, or was removed, while it was visited
         try:
             kept.switch = switch = kept.switch or ApplianceSwitch(kept, self)
             info = kept.info(before)
             kept.handle = self._context.attach(info, interval_s=math.inf, actuator=switch, appliance=switch)
         except RefusedError as error:
-            logger.warning("appliance %s is left out: %s", kept.uuid, error)
-            return
+            if not kept.failures:
+                logger.warning("appliance %s is left out: %s", kept.uuid, error)
+            return error.refusal
+        return None
 
     def lose(self, kept: Appliance, why: str) -> None:
         """One is lost: what it said last is not known to hold."""
@@ -256,6 +264,12 @@ class Appliances:
         if not kept.busy and self._appliances.get(kept.uuid) is kept:
             self._agenda.put(kept.uuid, kept.due_s())
             self._wake_up.set()
+
+    def _read_later(self, kept: Appliance) -> None:
+        """What it said was not taken; when it has calmed down it is asked how things stand."""
+        kept.unread = kept.cycle_unread = True
+        kept.not_before_s = max(kept.not_before_s, self._clock.monotonic_s() + _CALM_S)
+        self._plan(kept)
 
     def _take(self, kept: Appliance, values: Mapping[str, str]) -> None:
         if "CycleId" in values:

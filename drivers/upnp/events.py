@@ -17,7 +17,8 @@ from heg.model.refusals import Refusal, RefusalCode
 _RENEW_SHARE = 0.5
 _MOST_AT_ONCE = 20
 _REFILL_PER_S = 5.0
-_TOO_MANY = 503
+TOO_MANY = 503
+"""The answer to a message that comes too soon after many others."""
 
 
 class Subscription:
@@ -63,7 +64,7 @@ class Subscription:
         if not self._is_ours(message, now_s):
             return gena.PRECONDITION_FAILED
         if not self._has_room(now_s):
-            return _TOO_MANY
+            return TOO_MANY
         found = gena.order(self._last, message.seq)
         self._last = message.seq
         return found

@@ -189,7 +189,8 @@ def _problem(argument: Argument, text: str) -> str | None:
         case Kind.TRUTH:
             return None if text.lower() in _TRUTHS else argument.kind.value
         case Kind.MOMENT:
-            return None if not text or moment(text[: argument.longest]) is not None else argument.kind.value
+            sound = not text or (len(text) <= argument.longest and moment(text) is not None)
+            return None if sound else argument.kind.value
 
 
 def _text_problem(argument: Argument, text: str) -> str | None:

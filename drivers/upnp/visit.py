@@ -26,8 +26,8 @@ class Host(Protocol):
     def tell(self, appliance: Appliance, state: PowerState) -> None:
         """Report what state one says it is in."""
 
-    def attach(self, appliance: Appliance) -> None:
-        """Attach one, or say anew what it is."""
+    def attach(self, appliance: Appliance) -> Refusal | None:
+        """Attach one, or say anew what it is; refused when the house has no room for it."""
 
     def lose(self, appliance: Appliance, why: str) -> None:
         """One is lost."""
@@ -73,9 +73,9 @@ class Visit:
         state = await self._state(described)
         if kept.described is not described:
             return None
-        self.host.attach(kept)
-        if isinstance(state, Refusal):
-            return state
+        no_room = self.host.attach(kept)
+        if no_room is not None or isinstance(state, Refusal):
+            return no_room or state
         self.host.tell(kept, state)
         return None
 

@@ -129,7 +129,7 @@ class Waker:
         for link in links:
             for address in self._addresses(link):
                 yield Datagram(link, address, payload)
-            if sleeper.address and (sleeper.method is WakeMethod.WOWLAN or _is_loopback(link)):
+            if _same_family(sleeper.address, link) and (sleeper.method is WakeMethod.WOWLAN or _is_loopback(link)):
                 yield Datagram(link, sleeper.address, payload)
 
     def _addresses(self, link: Link) -> tuple[str, ...]:
@@ -177,6 +177,11 @@ def _bind_to_device(out: socket.socket, interface: str) -> None:
         out.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
     except PermissionError:
         logger.debug("packets go by their source address: SO_BINDTODEVICE is not permitted")
+
+
+def _same_family(address: str, link: Link) -> bool:
+    """Whether a link can carry packets to an address; none can to an unknown one."""
+    return bool(address) and (":" in address) == (":" in link.address)
 
 
 def _is_loopback(link: Link) -> bool:

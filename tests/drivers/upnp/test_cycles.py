@@ -54,6 +54,7 @@ def test_an_offer_is_read_whole() -> None:
         ({"LatestEnd": "2026-03-01T17:30:00Z"}, "that 0:45:00 fit into"),
         ({"LatestEnd": "2026-04-01T17:30:00Z"}, "a cycle within 8 days"),
         ({"EarliestStart": "2026-03-01T18:00:00"}, "a date and time with its zone"),
+        ({"EarliestStart": f"2026-03-01T18:00:00.{14 * '0'}+01:00, or later"}, "a date and time with its zone"),
         ({"EarliestStart": "0001-01-01T00:00:00+14:00"}, "a date and time with its zone"),
         ({"Interruptible": "perhaps"}, "a boolean"),
         ({"CycleId": "x" * 65}, "at most 64 letters"),

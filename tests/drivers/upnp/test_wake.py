@@ -45,6 +45,13 @@ def test_packets_go_to_everybody_on_its_link() -> None:
     ]
     assert sent((SIX,), WakeMethod.WOL, SIX) == ["eth0 ff02::1"]
     assert sent(both, WakeMethod.WOWLAN, OTHER) == ["eth1 255.255.255.255", "eth1 192.168.1.9"]
+    assert sent((FOUR, SIX), WakeMethod.WOWLAN, SIX, "fe80::9") == [
+        "eth0 255.255.255.255",
+        "eth0 192.168.1.255",
+        "eth0 ff02::1",
+        "eth0 fe80::9",
+    ]
+    assert sent((FOUR, SIX), WakeMethod.WOWLAN, FOUR).count("eth0 192.168.1.9") == 1
     assert sent((OTHER,), WakeMethod.WOL, FOUR) == ["eth1 255.255.255.255"]  # its link is gone
     assert len(sent(both, WakeMethod.WOL, None)) == 4
     assert sent((Link("lo", "127.0.0.1"),), WakeMethod.WOL, None, "127.0.0.9") == ["lo 127.0.0.9"]
