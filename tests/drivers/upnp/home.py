@@ -10,12 +10,14 @@ from typing import Any
 
 from drivers.upnp.appliances import Appliances, Gateway
 from drivers.upnp.neighbours import card_of
-from drivers.upnp.parts import Link
+from drivers.upnp.parts import GoneWhy, Link
 from drivers.upnp.server import HttpServer, events_to
 from drivers.upnp.wake import Datagram, SecureOn, Waker
 from heg.data.interface import DataInterface
-from heg.devices.contract import DeviceInfo
-from heg.devices.manager import DeviceManager
+from heg.devices.contract import Actuator, DeviceInfo
+from heg.devices.manager import MOST_DEVICES, DeviceManager
+from heg.model.appliances import PowerState
+from heg.model.leases import SetPoint
 from heg.model.policy import CUSTOMER
 from heg.runtime.clock import Clock
 from tests.drivers.upnp.peer import Peer, peers
@@ -24,6 +26,9 @@ from tests.support.attached import Attached
 
 OURS = "0a0a0a0a-0000-4000-8000-000000000001"
 LOOPBACK = Link("lo", "127.0.0.1")
+CARD = "02:00:7f:00:00:0b"
+"""The first peer's network card: on loopback it is made of its address."""
+ON, STANDBY, OFF = (SetPoint(power_state=state) for state in (PowerState.ON, PowerState.STANDBY, PowerState.OFF))
 
 
 class Remembering(DeviceManager):
@@ -51,10 +56,11 @@ class Home(Attached):
         secure_on: SecureOn | None = None,
         card: Callable[[str, Link], str] = card_of,
         most: int = 512,
+        most_devices: int = MOST_DEVICES,
     ) -> None:
         self.clock = clock
         self.data = DataInterface(clock, "home")
-        self.manager = Remembering(self.data.admit(CUSTOMER, "devices"), clock)
+        self.manager = Remembering(self.data.admit(CUSTOMER, "devices"), clock, most_devices=most_devices)
         self.manager.earlier, self.manager.last = earlier, last or {}
         self.door = self.data.admit(CUSTOMER, "test")
         self.packets: list[Datagram] = []
@@ -75,6 +81,16 @@ class Home(Attached):
             self.appliances.found(one.described)
         kept = [self.appliances._appliances[one.uuid] for one in appliances]
         await self.until(lambda: all(one.settled and one.events.sid and not one.busy for one in kept))
+
+    @property
+    def kettle(self) -> Actuator:
+        """What control may do to the first peer."""
+        return self.actuator("kettle-1").actuator
+
+    async def goes_to_sleep(self, peer: Peer) -> None:
+        """Have one say that it sleeps, then goodbye."""
+        await peer.become("Standby")
+        self.appliances.gone(peer.uuid, GoneWhy.BYEBYE)
 
     def _identity(self, name: str) -> str:
         return self.record(name).identity
@@ -101,6 +117,15 @@ async def a_home(clock: Clock, *wanted: Peer, **more: Any) -> AsyncIterator[Home
     finally:
         await _end(tasks)
         await home.data.close()
+
+
+@contextlib.asynccontextmanager
+async def met(clock: Clock, peer: Peer | None = None, **more: Any) -> AsyncIterator[tuple[Home, Peer]]:
+    """A home in which one appliance was found, asked and subscribed to: `kettle-1`."""
+    one = peer or Peer()
+    async with a_home(clock, one, **more) as home:
+        await home.settled(one)
+        yield home, one
 
 
 async def _end(tasks: list[asyncio.Task[None]]) -> None:
