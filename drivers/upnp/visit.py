@@ -74,10 +74,11 @@ class Visit:
         if kept.described is not described:
             return None
         no_room = self.host.attach(kept)
-        if no_room is not None or isinstance(state, Refusal):
-            return no_room or state
-        self.host.tell(kept, state)
-        return None
+        if isinstance(state, Refusal):
+            return state
+        if no_room is None:
+            self.host.tell(kept, state)
+        return no_room
 
     async def _subscribe(self, kept: Appliance, described: Described) -> Refusal | None:
         now_s = self.clock.monotonic_s()
