@@ -7,7 +7,8 @@ from pathlib import Path
 from statistics import median
 
 from bench.rows import Row
-from tests.support.processes import GatewayProcess, free_port, wait_until, world
+from hil.ports import free_port
+from tests.support.processes import GatewayProcess, wait_until, world
 
 STARTS = 3
 SETTLE_S = 20.0

@@ -16,8 +16,9 @@ from hil.appliances.farm import MOST
 from hil.demo import DemoOptions, demo, work_folder
 from hil.desk import Desk, status_line
 from hil.faults import FaultError
-from hil.gateway_process import GatewayProcess, ProcessPlan, StartError, free_port, fresh_folder
+from hil.gateway_process import GatewayProcess, ProcessPlan, StartError, fresh_folder
 from hil.plan import GOOD_DAY_UTC, PlanError, rig_plan
+from hil.ports import free_port
 from hil.rig import Rig
 from hil.scenario import Scenario, load, perform
 
@@ -135,7 +136,7 @@ async def _perform(scenario: Scenario, speed: float, epoch_s: float, clock: Cloc
     async with Rig(scenario.plan, clock) as rig:
         if not scenario.needs_gateway:
             return sum(not verdict.met for verdict in await perform(scenario, rig, None, told))
-        port = free_port(0, insist=False)
+        port = free_port()
         folder = fresh_folder(work_folder(f"scenario-{scenario.name}"))
         plan = ProcessPlan(folder, port, speed, scenario.start_utc, epoch_s, scenario.beside)
         gateway = GatewayProcess(rig, clock, plan)

@@ -16,7 +16,7 @@ from heg.runtime.clock import Clock
 from heg.runtime.loops import ScaledTiming, run
 from hil.demo_house import DISHES_AFTER_MEALS, demo_sections, demo_tables
 from hil.desk import Desk, status_line
-from hil.gateway_process import GatewayProcess, ProcessPlan, StartError, free_port, fresh_folder
+from hil.gateway_process import GatewayProcess, ProcessPlan, StartError, fresh_folder, port_of_the_page
 from hil.house.house import Weather
 from hil.plan import rig_plan
 from hil.replay.recording import write_past
@@ -54,7 +54,7 @@ def work_folder(name: str) -> Path:
 
 def demo(options: DemoOptions) -> int:
     """Run until Ctrl-C or until the gateway ends; the exit code."""
-    port = free_port(options.port or DEFAULT_PORT, insist=options.port is not None)
+    port = port_of_the_page(options.port or DEFAULT_PORT, insist=options.port is not None)
     if options.port is None and port != DEFAULT_PORT:
         _say(f"port {DEFAULT_PORT} is in use; the page takes {port}")
     folder = fresh_folder(options.folder or work_folder(f"demo-{port}"))

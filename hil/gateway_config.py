@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from hil.appliances.handle import ApplianceHandle
 from hil.devices.server import SerialTransport
+from hil.ports import free_port
 from hil.replay.prices import Prices, write_prices
 from hil.replay.weather import Replay
 from hil.rig import ChargerHandle, Handle, MeterHandle, Rig, StorageHandle
@@ -114,16 +114,9 @@ def _upnp(rig: Rig) -> dict[str, Any]:
         "interfaces": ["lo"],
         "search_targets": local,
         "search_interval_s": 60.0,
-        "port": free_port_of("127.0.0.1", socket.SOCK_STREAM),
-        "search_port": free_port_of("127.0.0.1", socket.SOCK_DGRAM),
+        "port": free_port(),
+        "search_port": free_port(),
     }
-
-
-def free_port_of(host: str, kind: socket.SocketKind) -> int:
-    """A port of TCP (`SOCK_STREAM`) or UDP that is free now."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
 
 
 def _modbus(rig: Rig, timeout_s: float) -> dict[str, Any]:

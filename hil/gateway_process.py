@@ -19,6 +19,7 @@ from hil.faults import FaultError
 from hil.gateway import GatewayView
 from hil.gateway_config import gateway_config, write_prices_of
 from hil.planner_process import hurt, planner_of
+from hil.ports import free_port
 from hil.rig import Rig
 
 _MARK = ".made-by-hil"
@@ -56,7 +57,7 @@ def fresh_folder(folder: Path) -> Path:
     return folder
 
 
-def free_port(wanted: int, *, insist: bool) -> int:
+def port_of_the_page(wanted: int, *, insist: bool) -> int:
     """The port wanted; when it is taken another free one, or with `insist` a StartError."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -67,8 +68,8 @@ def free_port(wanted: int, *, insist: bool) -> int:
                 raise StartError(
                     f"port {wanted}: {error.strerror or error}; choose another, such as --port {wanted + 1}"
                 ) from error
-            probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+            return free_port()
+    return wanted
 
 
 def damage(path: Path) -> None:

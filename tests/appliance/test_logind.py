@@ -26,9 +26,10 @@ from appliance.upnp.ground import Ground
 from heg.model.appliances import ApplianceFault, PowerState
 from heg.runtime.clock import Clock
 from heg.runtime.loops import RealTiming, run
+from hil.ports import free_port
 from tests.appliance.asker import GATEWAY, Listener, ask, call
 from tests.appliance.mocked_logind import MockedLogind
-from tests.support.processes import free_port, wait_until
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.system
 EACH_BY_ITSELF = ["sleep heg-appliance delay", "shutdown heg-appliance delay"]

@@ -21,12 +21,13 @@ from appliance.program import Program
 from heg.model.appliances import APPLIANCE_DEVICE, APPLIANCE_SERVICE
 from heg.runtime.clock import Clock
 from heg.runtime.notify import ServiceManager
+from hil.ports import free_port
 from tests.appliance.asker import GATEWAY, call
 from tests.drivers.upnp.hosted import WASHER
 from tests.drivers.upnp.test_hosting_conformance import STREET, a_gateway
 from tests.support.namespaces import WIRE, needs_networks, wired
 from tests.support.peers import SOURCES, built_on_libupnp, needs_libupnp
-from tests.support.processes import free_port, wait_until
+from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.system
 

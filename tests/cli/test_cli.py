@@ -17,14 +17,15 @@ from pathlib import Path
 
 import pytest
 
+from hil.ports import free_port
+
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.system
 
 
 @pytest.fixture
 def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture

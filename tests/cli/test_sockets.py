@@ -10,10 +10,11 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 import pytest
 
+from hil.ports import free_port
 from tests.cli.test_cli import ROOT, answers, config, heg, page_of, port, running
 from tests.support.namespaces import needs_networks, wired
 from tests.support.peers import needs, program
-from tests.support.processes import free_port, wait_until
+from tests.support.processes import wait_until
 from tests.support.sockets import differences, heard_by
 
 __all__ = ["config", "port"]

@@ -8,7 +8,7 @@ import pytest
 
 from heg.runtime.clock import Clock
 from hil.appliances.trouble import Corruption, Trouble, Whose
-from tests.support.processes import free_port
+from hil.ports import free_port
 from tests.support.stepped import stepped
 
 UUID = "11111111-2222-4333-8444-555555555555"

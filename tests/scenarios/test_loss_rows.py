@@ -14,7 +14,8 @@ import hil
 from heg.model.losses import LOSSES
 from heg.runtime.clock import Clock
 from heg.runtime.loops import ScaledTiming, run
-from hil.gateway_process import GatewayProcess, ProcessPlan, free_port, fresh_folder
+from hil.gateway_process import GatewayProcess, ProcessPlan, fresh_folder
+from hil.ports import free_port
 from hil.rig import Rig
 from hil.scenario import Scenario, Verdict, load, perform
 from tests.support.house import a_house
@@ -66,7 +67,7 @@ async def _beside_a_process(
     scenario: Scenario, folder: Path, epoch_s: float, lines: list[str], clock: Clock
 ) -> list[Verdict]:
     async with Rig(scenario.plan, clock) as rig:
-        port = free_port(0, insist=False)
+        port = free_port()
         plan = ProcessPlan(fresh_folder(folder), port, scenario.speed, scenario.start_utc, epoch_s, scenario.beside)
         gateway = GatewayProcess(rig, clock, plan)
         try:

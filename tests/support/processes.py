@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from hil.ports import free_port
+
 HOUSE_BEGINS = "2024-08-09T06:00:00Z"
 _SCRIPTS = Path(sys.executable).parent
 
@@ -32,13 +34,6 @@ def wait_until(true: Callable[[], Any], what: str, *, limit_s: float = 30.0) -> 
             return found
         time.sleep(0.02)
     raise TooSlowError(f"waited {limit_s:g} s in vain until {what}")
-
-
-def free_port() -> int:
-    """A port of the loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from hil.ports import free_port
+
 pytestmark = pytest.mark.system
 
 LIMIT_S = 60.0
@@ -54,11 +56,6 @@ def demo(folder: Path, port: int, *more: str) -> Iterator[Demo]:
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=LIMIT_S)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def children(pid: int) -> list[int]:

@@ -1,6 +1,5 @@
 """A charge point by its template: attached, read, steered in whole amperes, lost and found, against the rig's."""
 
-import socket
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -17,6 +16,7 @@ from heg.runtime.clock import Clock
 from hil.devices.charger import ChargerSettings
 from hil.house.house import Constant, HouseConfig
 from hil.house.vehicle import VehicleConfig
+from hil.ports import free_port
 from hil.rig import RigPlan, TcpBus
 from tests.drivers.modbus.place import Place, a_place
 from tests.support.stepped import stepped
@@ -31,8 +31,7 @@ def a_charger(
     **car: Any,
 ) -> AbstractAsyncContextManager[Place]:
     """A house with a charge point and nothing else, where the owner says that it is."""
-    with socket.create_server(("127.0.0.1", 0)) as nobody:
-        port = nobody.getsockname()[1]
+    port = free_port()
     house = HouseConfig(batteries={}, producers={}, vehicles={"car": VehicleConfig(**{"plugged": True, **car})})
     plan = RigPlan(house, Constant(0.4), {"charger": ChargerSettings()}, buses={"charger": TcpBus(port=port)})
     device = {"template": "keba-p30", "host": f"127.0.0.1:{port}", **(entry or {})}

@@ -13,6 +13,7 @@ from heg.data.interface import DataInterface
 from heg.devices.manager import DeviceManager
 from heg.model.policy import CUSTOMER
 from heg.runtime.clock import Clock
+from hil.ports import free_ports
 from tests.support.stepped import stepped
 
 
@@ -22,8 +23,8 @@ async def test_a_named_address_without_a_device_is_said_once(
     clock: Clock, caplog: pytest.LogCaptureFixture, many: bool, lines: int
 ) -> None:
     with socket.socket() as nobody:  # bound and not listening: every connection is refused
-        nobody.bind(("127.0.0.1", 0))
-        port = nobody.getsockname()[1]
+        port, _ = free_ports(2)
+        nobody.bind(("127.0.0.1", port))
         data = DataInterface(clock, "home")
         manager = DeviceManager(data.admit(CUSTOMER, "devices"), clock)
         hosts = (f"127.0.0.1:{port}-{port + 1}",) if many else (f"127.0.0.1:{port}",)

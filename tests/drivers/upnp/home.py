@@ -20,8 +20,8 @@ from heg.model.appliances import PowerState
 from heg.model.leases import SetPoint
 from heg.model.policy import CUSTOMER
 from heg.runtime.clock import Clock
+from hil.ports import free_port
 from tests.drivers.upnp.peer import Peer, peers
-from tests.drivers.upnp.serving import free_port
 from tests.support.attached import Attached
 
 OURS = "0a0a0a0a-0000-4000-8000-000000000001"

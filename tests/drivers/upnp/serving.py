@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from drivers.upnp.exchange import Answer, Asked, Route
 from drivers.upnp.parts import Link
 from drivers.upnp.server import HttpServer
 from heg.runtime.clock import Clock
+from hil.ports import free_port
 
 LOOPBACK = Link("lo", "127.0.0.1")
 
@@ -87,13 +87,6 @@ async def serving(
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running
-
-
-def free_port() -> int:
-    """A port of loopback that nobody has."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def said(method: str, path: str, body: bytes = b"", **headers: str) -> Route:

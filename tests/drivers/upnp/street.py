@@ -20,6 +20,7 @@ from drivers.upnp.discovery import Discovery
 from drivers.upnp.fetching import Fetcher, new_session
 from drivers.upnp.parts import Described, GoneWhy
 from heg.runtime.clock import Clock
+from hil.ports import free_port
 
 DEVICE = "urn:heg-energy:device:Appliance:1"
 SERVICE = "urn:heg-energy:service:PowerManagement:1"
@@ -256,12 +257,6 @@ class Street:
         return self.clock.monotonic_s() - began_s
 
 
-def free_udp_port(host: str = "127.0.0.1") -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-        one.bind((host, 0))
-        return int(one.getsockname()[1])
-
-
 @contextlib.asynccontextmanager
 async def discovering(
     clock: Clock, config: UpnpConfig, appliances: list[Appliance], known: Callable[[], Iterable[str]] = tuple
@@ -291,13 +286,13 @@ async def a_street(
     **more: object,
 ) -> AsyncIterator[Street]:
     """Appliances `127.0.1.N` on loopback, found by unicast search."""
-    ssdp_port = free_udp_port()
+    ssdp_port = free_port()
     targets = tuple(f"127.0.1.{number}:{ssdp_port}" for number in numbers)
     config = UpnpConfig(
         **{  # type: ignore[arg-type]
             "interfaces": ("lo",),
             "search_targets": targets,
-            "search_port": free_udp_port(),
+            "search_port": free_port(),
             "search_mx_s": 1,
             **more,
         }

@@ -31,8 +31,9 @@ from heg.services.automation.settings import AutomationSettings
 from hil.appliances.settings import ApplianceSettings
 from hil.devices.meter import MeterSettings
 from hil.house.house import Constant, HouseConfig
+from hil.ports import free_port
 from hil.rig import Rig, RigPlan
-from tests.drivers.upnp.serving import Serving, free_port
+from tests.drivers.upnp.serving import Serving
 from tests.support.stepped import stepped
 
 EMPTY = HouseConfig(batteries={}, producers={})
@@ -94,14 +95,11 @@ async def whole(
         transport, stranger = await loop.create_datagram_endpoint(Hearing, ("127.0.0.1", 0))
         stranger_port = transport.get_extra_info("sockname")[1]
         targets = [one.address for one in rig.appliances.values()] + ([also] if also else [])
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind(("127.0.0.1", 0))
-            search_port = probe.getsockname()[1]
         config = UpnpConfig(
             interfaces=("lo",),
             search_targets=(*targets, f"127.0.0.1:{stranger_port}"),
             port=free_port(),
-            search_port=search_port,
+            search_port=free_port(),
         )
         data = DataInterface(clock, "home")
         manager = DeviceManager(data.admit(CUSTOMER, "devices"), clock, unit="home", time_zone="Europe/Rome")

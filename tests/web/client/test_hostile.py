@@ -16,6 +16,7 @@ from heg.web.client.faults import GatewayError, LaterError, LoginError, RefusedE
 from heg.web.client.gateway import Gateway, Key
 from heg.web.client.line import LARGEST_ANSWER_BYTES, Line, Request
 from heg.web.messages import Answer, Health
+from hil.ports import free_port
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 Talk = Callable[[socket.socket, threading.Event], None]
@@ -209,7 +210,5 @@ def test_a_stream_of_what_is_no_message_is_left() -> None:
 
 
 def test_nobody_there_is_said_with_what_to_do() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     with pytest.raises(UnreachableError, match="heg run"):
-        Gateway(Line(Address("127.0.0.1", port, tls=False))).get("/api/v1/health", Health)
+        Gateway(Line(Address("127.0.0.1", free_port(), tls=False))).get("/api/v1/health", Health)

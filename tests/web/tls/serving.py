@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -24,17 +23,11 @@ from heg.web.listen import open_listener
 from heg.web.server import WebServer
 from heg.web.settings import LanSettings, WebSettings
 from heg.web.tls.vault import Vault
+from hil.ports import free_ports
 from tests.web.house import HOME, PaperHouse
 
 STRANGERS = "127.0.0.2"
 """An address of this machine that is not the one on which it speaks unencrypted."""
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody has now."""
-    with contextlib.ExitStack() as stack:
-        kept = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [one.getsockname()[1] for one in kept]
 
 
 class LanServed:
