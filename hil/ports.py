@@ -36,7 +36,7 @@ def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
 
 @functools.cache
 def _ports() -> Iterator[int]:
-    """All of them, over and over; processes that were started together (workers of a suite) begin in stretches apart."""
+    """All of them, over and over; processes started together (workers of a suite) begin in stretches apart."""
     size = (_BELOW - _LEAST) // _STRETCHES
     begin = os.getpid() % _STRETCHES * size + random.SystemRandom().randrange(size // 2)
     return itertools.islice(itertools.cycle(range(_LEAST, _BELOW)), begin, None)
