@@ -71,7 +71,7 @@ class Connection(web.RequestHandler):
             max_field_size=_LONGEST_FIELD,
             max_headers=_MOST_HEADERS,
             lingering_time=1.0,
-            auto_decompress=False,
+            auto_decompress=False,  # nobody compresses here: nothing is unpacked, so nothing can burst
         )
         self.peer = ""
         self._care = care
@@ -93,6 +93,12 @@ class Connection(web.RequestHandler):
         super().data_received(data)
         if self._head_bytes > LARGEST_HEAD_BYTES and self._current_request is None and not self._messages:
             self._break_off("http_too_large")
+        elif self._messages and self._heard_in_part():
+            self._break_off("http_malformed")  # what should be the rest of its body cannot be read: nobody waits for it
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Keep who has said all, and only listens on; half a request has nothing to wait for."""
+        return self._request_count > 0 and not self._heard_in_part()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """End what still waits for the rest of a request, and make room for others."""
@@ -130,6 +136,9 @@ class Connection(web.RequestHandler):
 
     def log_debug(self, *_args: Any, **_kw: Any) -> None:
         """Strangers who go away early are not worth a line."""
+
+    def _heard_in_part(self) -> bool:
+        return self._current_request is not None and not self._current_request.content.is_eof()
 
     def _break_off(self, why: str) -> None:
         self._care.refused[why] += 1

@@ -13,6 +13,7 @@ from functools import partial
 
 from drivers.upnp.connection import Care, Connection
 from drivers.upnp.exchange import address_of, at_home
+from drivers.upnp.pace import Pace
 from heg.runtime.clock import Clock, real_span
 
 logger = logging.getLogger(__name__)
@@ -24,24 +25,6 @@ MOST_OF_ONE = 16
 _A_TURN = 4
 _BREATH_S = 1.0
 """Real seconds of rest when the system gives no more connections."""
-
-
-class Pace:
-    """How often one may come: so many at once, then so many a real second; in bounded room."""
-
-    def __init__(self, at_once: float, a_second: float, most: int = 1024) -> None:
-        self._at_once, self._a_second, self._most = at_once, a_second, most
-        self._left: dict[str, tuple[float, float]] = {}
-
-    def may(self, who: str, now_s: float) -> bool:
-        """Take one of what is left to somebody."""
-        left, then_s = self._left.pop(who, (self._at_once, now_s))
-        left = min(self._at_once, left + (now_s - then_s) * self._a_second)
-        if len(self._left) >= self._most:  # who came longest ago is forgotten, and begins anew
-            del self._left[next(iter(self._left))]
-        may = left >= 1.0
-        self._left[who] = (left - 1.0 if may else left, now_s)
-        return may
 
 
 class Door:

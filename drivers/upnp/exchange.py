@@ -7,6 +7,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 PRODUCT = "Linux/any UPnP/1.1 heg/1"
 """The header SERVER (UPnP Device Architecture 1.1, 1.2.2). Versions are nobody's business."""
+Address = IPv4Address | IPv6Address
 _HOMES = {
     4: tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))),
     6: (ip_network("fc00::/7"),),
@@ -54,7 +55,7 @@ class Route:
     below: bool = False
 
 
-def address_of(text: str) -> IPv4Address | IPv6Address | None:
+def address_of(text: str) -> Address | None:
     """Return the address that a text says, without its zone and as IPv4 where it is one; None for anything else."""
     try:
         address = ip_address(text.partition("%")[0])
@@ -65,7 +66,7 @@ def address_of(text: str) -> IPv4Address | IPv6Address | None:
     return address
 
 
-def at_home(address: IPv4Address | IPv6Address | None) -> bool:
+def at_home(address: Address | None) -> bool:
     """Tell whether an address is of a home network or of this machine: the firewall lets in the same."""
     if address is None:
         return False

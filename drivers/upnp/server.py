@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from drivers.upnp.connection import Care, Connection
 from drivers.upnp.door import Door
@@ -68,8 +68,7 @@ class HttpServer:
 
     async def run(self) -> None:
         """Serve until cancelled; nothing of it is left then."""
-        # Nobody compresses here: nothing is unpacked, so nothing can burst.
-        server = web.Server(self._answer, auto_decompress=False)
+        server = web.Server(self._answer)
         care = Care(self._clock, self._refused)
         loop = asyncio.get_running_loop()
         door = Door(self._clock, self._refused, lambda: Connection(server, loop, care), care)
@@ -116,14 +115,17 @@ class HttpServer:
         if answer.then is None:
             return response
         # Said before what follows from it: a subscriber must know its SID when the first event comes.
-        await response.prepare(request)
-        await response.write_eof()
-        answer.then()
+        try:
+            await response.prepare(request)
+            await response.write_eof()
+        finally:  # also where nobody is there to hear it: what was begun must go on to its end
+            answer.then()
         return response
 
     async def _judged(self, request: web.BaseRequest) -> Answer:
         transport = request.transport
-        if transport is None:
+        peername = transport and transport.get_extra_info("peername")
+        if transport is None or not peername:  # the kernel forgets who reset a connection before it was taken
             raise ConnectionResetError("gone before it was heard")
         host = transport.get_extra_info("sockname")[0].partition("%")[0]
         if not _means(request.headers.get("Host", ""), host):
@@ -135,7 +137,7 @@ class HttpServer:
         body = await self._body(request, route.largest_body)
         if isinstance(body, Answer):
             return body
-        peer, _, *where = transport.get_extra_info("peername")
+        peer, _, *where = peername
         zone = str(where[1]) if len(where) > 1 and where[1] else ""
         try:
             asked = Asked(method, request.path, request.headers, body, str(address_of(peer)), host, zone)
@@ -159,7 +161,7 @@ class HttpServer:
     async def _body(self, request: web.BaseRequest, most: int) -> bytes | Answer:
         if (request.content_length or 0) > most:
             return Answer(413, counted="http_too_large")
-        if request.headers.get("Expect", "").lower() == "100-continue":
+        if request.version >= HttpVersion11 and request.headers.get("Expect", "").lower() == "100-continue":
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             request.writer.output_size = 0  # the answer itself has not begun
         body = bytearray()

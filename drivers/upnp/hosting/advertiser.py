@@ -6,9 +6,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from random import Random
 
-from drivers.upnp.exchange import address_of, at_home
+from drivers.upnp.exchange import Address, address_of, at_home
 from drivers.upnp.hosting.announcements import MAX_AGE_S, Presence
 from drivers.upnp.hosting.searches import parse_search
+from drivers.upnp.pace import Pace
 from drivers.upnp.parts import Datagrams, Link
 from heg.runtime.clock import Clock
 
@@ -19,6 +20,8 @@ _SHARE = (0.3, 0.45)
 _SOONER = 0.9
 """The answer must be there within the time, not only on its way."""
 _MOST_WAITING = 64
+_OF_ONE, _OF_ONE_A_SECOND = 16.0, 4.0
+"""So many searches of one address are answered at once and in the long run: its flood is not the others' silence."""
 
 
 class Advertiser:
@@ -38,6 +41,7 @@ class Advertiser:
         self._chance = chance or Random()  # noqa: S311 - spreads answers over time, hides nothing
         self._told: frozenset[Link] = frozenset()
         self._changed = asyncio.Event()
+        self._pace = Pace(_OF_ONE, _OF_ONE_A_SECOND)
         self._waiting: dict[tuple[Link, tuple[str, int], str], asyncio.TimerHandle] = {}
 
     async def run(self) -> None:
@@ -73,14 +77,21 @@ class Advertiser:
         wanted = self._presence.wanted(search.target) if link in self._told else ()
         if not wanted:
             return
-        key = (link, source, search.target)
-        if not at_home(address_of(source[0])) or not 0 < source[1] < 65536:
+        key, address = (link, source, search.target), address_of(source[0])
+        if not at_home(address) or not 0 < source[1] < 65536:
             self._refused["search_stranger"] += 1
-        elif key not in self._waiting and len(self._waiting) >= _MOST_WAITING:
+        elif key in self._waiting:
+            return
+        elif not self._may(address):
             self._refused["search_too_many"] += 1
-        elif key not in self._waiting:
+        else:
             wait_s = self._chance.uniform(0.0, _SOONER * search.within_s)
             self._waiting[key] = asyncio.get_running_loop().call_later(wait_s, self._answer, key, wanted)
+
+    def _may(self, address: Address | None) -> bool:
+        if len(self._waiting) >= _MOST_WAITING or address is None:
+            return False
+        return address.is_loopback or self._pace.may(str(address), self._clock.monotonic_s())
 
     def _answer(self, key: tuple[Link, tuple[str, int], str], wanted: tuple[tuple[str, str], ...]) -> None:
         self._waiting.pop(key, None)

@@ -11,14 +11,14 @@ from uuid import UUID
 from drivers.upnp.exchange import Asked, address_of
 from drivers.upnp.hosting.control import Code, Fault, Outputs
 from drivers.upnp.hosting.service import LIST, NO_STANDBY_PERIOD, WAKE_UP_TIME, Action
+from drivers.upnp.pace import Pace
 from drivers.upnp.parts import Askers
 from heg.devices.contract import CommandAnswer
 from heg.model.appliances import ApplianceFault, Registration, RequestKind
 from heg.model.local_times import time_of_day
 from heg.model.refusals import RefusalCode
 
-_AT_ONCE = 8.0
-_EVERY_S = 5.0
+_AT_ONCE, _EVERY_S = 8.0, 5.0
 """So often an appliance may ask in the long run: each order is written to the disk."""
 _MOST_ID = 2**32 - 1
 _LONGEST_TEXT = 200
@@ -52,7 +52,7 @@ class Orders:
     ) -> None:
         self._now_s, self._askers = now_s, askers
         self._registrations, self._done = registrations, done
-        self._budgets: dict[str, tuple[float, float]] = {}
+        self._pace = Pace(_AT_ONCE, 1.0 / _EVERY_S)
 
     async def act(self, action: Action, arguments: Mapping[str, str], asked: Asked) -> Outputs | Fault:
         """Judge who asks and for what, and hand it on."""
@@ -66,7 +66,7 @@ class Orders:
         request = _request(action, arguments)
         if isinstance(request, Fault):
             return request
-        if not self._may(uuid):
+        if not self._pace.may(uuid, self._now_s()):
             text = f"asked too often: {_AT_ONCE:g} at once, then one in {_EVERY_S:g} s"
             return Fault(ApplianceFault.NOT_NOW, text)
         answer = await self._askers.ask(uuid, *request)
@@ -91,16 +91,6 @@ class Orders:
 
     def _of(self, uuid: str) -> list[int]:
         return sorted(one.id for _, one in self._registrations() if one.identity.removeprefix("uuid:") == uuid)
-
-    def _may(self, uuid: str) -> bool:
-        """Take one of what an appliance may ask for; only discovered ones come so far, and they are bounded."""
-        now_s = self._now_s()
-        left, then_s = self._budgets.get(uuid, (_AT_ONCE, now_s))
-        left = min(_AT_ONCE, left + (now_s - then_s) / _EVERY_S)
-        if len(self._budgets) > 1024:
-            self._budgets.clear()
-        self._budgets[uuid] = (left - 1.0 if left >= 1.0 else left, now_s)
-        return left >= 1.0
 
 
 def _uuid(text: str) -> str | None:

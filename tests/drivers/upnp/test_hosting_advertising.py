@@ -116,8 +116,9 @@ async def test_answers_are_spread_and_a_question_twice_is_one(clock: Clock) -> N
 @stepped
 async def test_a_flood_of_searches_is_answered_in_part_and_strangers_never(clock: Clock) -> None:
     async with hosted(clock) as home:
-        for port in range(1, 1001):
-            home.advertiser.searched(LOOPBACK, search("ssdp:all"), ("192.168.1.9", port))
+        for host in range(2, 12):
+            for port in range(1, 101):
+                home.advertiser.searched(LOOPBACK, search("ssdp:all"), (f"192.168.1.{host}", port))
         home.advertiser.searched(LOOPBACK, search("ssdp:all"), ("8.8.8.8", 80))
         home.advertiser.searched(LOOPBACK, search("ssdp:all"), ("192.168.1.9", 0))
         await clock.sleep(6.0)
@@ -125,6 +126,21 @@ async def test_a_flood_of_searches_is_answered_in_part_and_strangers_never(clock
         assert home.refused == {"search_too_many": 1000 - 64, "search_stranger": 2}
         home.advertiser.searched(LOOPBACK, search("ssdp:all"), ("192.168.1.9", 2000))
     assert len(home.wires.answered) == 64 * 4  # what still waits at the end is not said any more
+
+
+@pytest.mark.parametrize("mx", ["5", None], ids=["to all", "to us alone"])
+@stepped
+async def test_who_floods_with_searches_keeps_nobody_else_from_an_answer(clock: Clock, mx: str | None) -> None:
+    async with hosted(clock) as home:
+        for port in range(1, 1001):
+            home.advertiser.searched(LOOPBACK, search("ssdp:all", mx), ("192.168.1.9", port))
+            if mx is None:
+                await clock.sleep(0.001)  # it is answered at once: no place is held meanwhile
+        home.advertiser.searched(LOOPBACK, search("upnp:rootdevice", mx), ("192.168.1.10", 40000))
+        await clock.sleep(6.0)
+        heard = Counter(host for _, _, (host, _) in home.wires.answered)
+        assert heard["192.168.1.10"] == 1
+        assert 16 * 4 <= heard["192.168.1.9"] <= (16 + 4) * 4
 
 
 @stepped

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import struct
 from collections import Counter
 from collections.abc import Callable, Mapping
 
 import pytest
 
 from drivers.upnp.connection import LONGEST_LIFE_S
-from drivers.upnp.door import MOST_CONNECTIONS, MOST_OF_ONE, Pace
+from drivers.upnp.door import MOST_CONNECTIONS, MOST_OF_ONE
 from drivers.upnp.exchange import Answer, Asked, Route, address_of, at_home
+from drivers.upnp.pace import Pace
 from drivers.upnp.parts import Link
 from drivers.upnp.server import HttpServer, events_to
 from heg.runtime.clock import Clock
@@ -158,6 +160,86 @@ async def test_who_waits_to_be_told_to_go_on_is_told(clock: Clock) -> None:
         assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
         writer.write(b"ok")
         assert (await _rest(reader)).endswith(b"\r\n\r\nok")
+
+
+@stepped
+async def test_an_older_http_is_not_told_to_go_on(clock: Clock) -> None:
+    async with serving(clock, [ECHO]) as served:
+        head = f"POST /echo HTTP/1.0\r\nHost: 127.0.0.1:{served.port}\r\nContent-Length: 2\r\n"
+        answer = await served.raw(f"{head}Expect: 100-continue\r\n\r\nok".encode())
+        assert answer.startswith(b"HTTP/1.0 200 OK\r\n")
+        assert answer.endswith(b"\r\n\r\nok")
+
+
+@stepped
+async def test_who_has_said_all_and_only_listens_is_answered(clock: Clock) -> None:
+    """As who ends its side of the connection behind its request, which many a small device does."""
+
+    async def slowly(asked: Asked) -> Answer:
+        await clock.sleep(0.5)
+        return Answer(body=asked.body)
+
+    async with serving(clock, [Route("POST", "/slow", slowly, 64)]) as served:
+        head = f"POST /slow HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\nContent-Length: 2\r\n\r\n".encode()
+        reader, writer = await served.connect()
+        writer.write(head + b"ok")
+        writer.write_eof()
+        assert (await _rest(reader)).endswith(b"\r\n\r\nok")
+        reader, writer = await served.connect()
+        begun_s = clock.monotonic_s()
+        writer.write(head + b"o")
+        await clock.sleep(0.1)
+        writer.write_eof()
+        assert await _rest(reader) == b""
+        assert clock.monotonic_s() - begun_s < 1.0
+        assert not served.refused
+
+
+@stepped
+async def test_a_piece_that_cannot_be_read_ends_the_wait_for_the_rest(clock: Clock) -> None:
+    async with serving(clock, [ECHO]) as served:
+        reader, writer = await served.connect()
+        head = f"POST /echo HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\nTransfer-Encoding: chunked\r\n\r\n"
+        writer.write(f"{head}3\r\nabc\r\n".encode())
+        await clock.sleep(0.1)
+        begun_s = clock.monotonic_s()
+        writer.write(b"no number\r\n")
+        assert await _rest(reader) == b""
+        assert clock.monotonic_s() - begun_s < 1.0
+        assert served.refused == {"http_malformed": 1}
+
+
+@stepped
+async def test_who_resets_before_it_is_let_in_is_not_worth_a_line(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(clock, [HELLO]) as served:
+        for _ in range(3):
+            with socket.create_connection(("127.0.0.1", served.port)) as one:  # the loop stands still meanwhile
+                one.sendall(b"GET /hello HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            await clock.sleep(0.1)
+        assert (await served.ask("GET", "/hello"))[0] == 200
+        assert not served.refused
+    assert not caplog.records
+
+
+@stepped
+async def test_what_follows_an_answer_follows_also_when_nobody_hears_it(clock: Clock) -> None:
+    followed = []
+
+    async def late(_asked: Asked) -> Answer:
+        await clock.sleep(0.5)
+        return Answer(then=lambda: followed.append(1))
+
+    async with serving(clock, [Route("SUBSCRIBE", "/late", late)]) as served:
+        _, writer = await served.connect()
+        writer.write(b"SUBSCRIBE /late HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        await clock.sleep(0.1)
+        writer.transport.abort()
+        await clock.sleep(1.0)
+        assert followed == [1]
+        assert not served.refused
 
 
 class Sink:

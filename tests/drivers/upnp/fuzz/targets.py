@@ -184,7 +184,7 @@ def _orders() -> Fed:
         if answer.body:
             read(answer.body, Caps())
 
-    return Fed(feed, kept=lambda: len(orders._budgets), most_kept=1)
+    return Fed(feed, kept=lambda: len(orders._pace._left), most_kept=1)
 
 
 class _House:
