@@ -22,6 +22,8 @@ PART = "utility"
 EVERYBODY = "utility"
 """The device at which an order for all appliances lies; its part is who gave it."""
 _NAMED = 8
+_FIRST = (Role.DSO, Role.CUSTOMER)
+"""Whom no other stakeholder overrules."""
 
 
 class UtilityOrders:
@@ -34,13 +36,15 @@ class UtilityOrders:
                 door.write("utility.order", place, replace(order, active=False))
 
     def active(self, appliances: Mapping[str, Appliance]) -> dict[str, UtilityOrder]:
-        """Return the orders that hold now, by appliance: one for all, and over it those for a single one."""
-        orders = self._holding()
+        """Return the orders that hold now, by appliance; one that is lost is told again when it is back.
+
+        Over one for all goes one for a single one, over both what the network operator or the owner said.
+        """
         found: dict[str, UtilityOrder] = {}
-        for place, order in orders.items():
-            if place.device == EVERYBODY:
-                found |= {name: order for name, one in appliances.items() if _why_not(one, None) is None}
-        return found | {place.device: order for place, order in orders.items() if place.device in appliances}
+        for place, order in sorted(self._holding().items(), key=_rank):
+            named = appliances.keys() if place.device == EVERYBODY else appliances.keys() & {place.device}
+            found |= {name: order for name in named if _why_never(appliances[name]) is None}
+        return found
 
     def _holding(self) -> dict[Location, UtilityOrder]:
         now = self._clock.utc()
@@ -101,7 +105,7 @@ class UtilityOrders:
 
     def _held_by_dso(self, who: Stakeholder, appliances: Mapping[str, Appliance]) -> dict[str, str]:
         """What the network operator ordered nobody else overrules."""
-        if who.role in (Role.DSO, Role.CUSTOMER):
+        if who.role in _FIRST:
             return {}
         orders = self.active(appliances)
         return {name: f"{one.who} has ordered {name}" for name, one in orders.items() if one.who.startswith(Role.DSO)}
@@ -129,14 +133,27 @@ def _everybody(who: Stakeholder) -> tuple[str, str]:
     return EVERYBODY, str(who).replace(":", ".")
 
 
-def _why_not(one: Appliance | None, held: str | None) -> Refusal | None:
-    """Say why the utility may not switch this appliance."""
+def _rank(said: tuple[Location, UtilityOrder]) -> tuple[bool, bool, datetime]:
+    place, order = said
+    return order.who.partition(":")[0] in _FIRST, place.device != EVERYBODY, order.asked
+
+
+def _why_never(one: Appliance | None) -> Refusal | None:
+    """Say why no utility may switch this appliance, as its owner describes it now."""
     if one is None or not one.actuator:
         return Refusal(RefusalCode.DEVICE_LOST, "an appliance that can be switched", "another device")
-    if not one.present:
-        return Refusal(RefusalCode.DEVICE_LOST, "an appliance that answers", f"{one.name} is lost")
     if one.capability.importance is Importance.MUST_RUN:
         return Refusal(RefusalCode.NOT_GRANTED, "an appliance that need not run", f"{one.name} must run")
+    return None
+
+
+def _why_not(one: Appliance | None, held: str | None) -> Refusal | None:
+    """Say why the utility may not switch this appliance now."""
+    never = _why_never(one)
+    if never is not None or one is None:
+        return never
+    if not one.present:
+        return Refusal(RefusalCode.DEVICE_LOST, "an appliance that answers", f"{one.name} is lost")
     if held is not None:
         return Refusal(RefusalCode.CONFLICT, "an appliance that nobody else holds", held)
     return None

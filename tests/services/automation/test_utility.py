@@ -4,81 +4,24 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heg.data.door import CommandAnswer, Door, Outcome
-from heg.model.appliances import Importance, LoadReduction
+from heg.data.door import Outcome
+from heg.model.appliances import LoadReduction
 from heg.model.instance import ANY, Location
 from heg.model.leases import Claim, Claimant, Reason, ReasonCode
-from heg.model.policy import CUSTOMER, Right, Role, Stakeholder
+from heg.model.policy import CUSTOMER
 from heg.model.records import EvidenceRecord
 from heg.model.refusals import Refusal, RefusalCode
-from heg.model.rights import PolicyBook, Rule, Scope
 from heg.runtime.clock import Clock
 from heg.services.automation.settings import ApplianceRule, Strategy
 from heg.services.automation.utility_words import read_order, read_reduction
-from tests.services.automation.scene import OFF, ON, STANDBY, UNIT, Scene, scene, settings
+from tests.services.automation.scene import OFF, ON, UNIT, scene, settings
+from tests.services.automation.utility import NORTH, SUN, UTILITY, furnish, let_in, lives, on, order, reduce
 from tests.support.stepped import START_UTC, stepped
-
-NORTH, SUN = Stakeholder(Role.DSO, "north"), Stakeholder(Role.SUPPLIER, "sun")
-UTILITY = Claimant.UTILITY
-
-
-def let_in(house: Scene, *who: Stakeholder) -> tuple[Door, ...]:
-    """The owner's policies let them give the two commands."""
-    rules = tuple(
-        Rule(at, one, scope=Scope(variable), rights=frozenset({Right.WRITE}))
-        for at, (one, variable) in enumerate(
-            ((one, variable) for one in who for variable in ("command.reduce", "command.appliance")), start=1
-        )
-    )
-    book = PolicyBook(1, rules, "owner", last_number=len(rules))
-    assert house.owner.write("policy", UNIT, book).refusal is None
-    return tuple(house.data.admit(one, "desk") for one in who)
-
-
-async def reduce(door: Door, most_kw: float | None = None, **more: Any) -> CommandAnswer:
-    said = more or {"minutes": 60}
-    return await door.command(
-        "command.reduce", UNIT, {**({} if most_kw is None else {"max_import_kw": most_kw}), **said}
-    )
-
-
-async def order(door: Door, device: str, **said: Any) -> CommandAnswer:
-    return await door.command("command.appliance", Location("home", device), said)
-
-
-async def lives(house: Scene, base_kw: float, seconds: float) -> None:
-    """Let time pass while appliances follow the utility's claims and the meter shows what they draw."""
-    for _ in range(round(seconds)):
-        drawn_kw = base_kw
-        for name, (capability, state) in list(house.known.items()):
-            claim = house.claim(name, UTILITY)
-            wanted = claim.power_state if claim is not None and claim.power_state is not None else ON
-            if state is not wanted:
-                house.is_in(name, wanted)
-            drawn_kw += capability.rated_kw if wanted is ON else 0.0
-        house.meter(drawn_kw)
-        await house.clock.sleep(1.0)
-
-
-def on(house: Scene) -> set[str]:
-    return {name for name, (_, state) in house.known.items() if state is ON}
-
-
-def furnish(house: Scene) -> None:
-    for name, importance, kw in (
-        ("sauna", Importance.OPTIONAL, 3.0),
-        ("tank", Importance.FLEXIBLE, 2.0),
-        ("freezer", Importance.MUST_RUN, 1.0),
-    ):
-        house.appliance(name, ON, importance=importance, rated_kw=kw, min_on_s=0.0, min_off_s=60.0, settle_s=10.0)
-    house.meter(7.0)
-
 
 # Words.
 
@@ -281,57 +224,6 @@ async def test_a_restart_goes_on_with_request_and_shed_ones(clock: Clock, tmp_pa
         assert on(house) == {"tank", "freezer"}
         await lives(house, 1.0, 1500)
         assert on(house) == {"sauna", "tank", "freezer"}
-
-
-# Single appliances.
-
-
-@stepped
-async def test_an_order_holds_until_its_end_and_through_a_restart(clock: Clock, tmp_path: Path) -> None:
-    async with scene(clock, tmp_path / "store.sqlite", strategy=Strategy.FULL) as house:
-        furnish(house)
-        [north] = let_in(house, NORTH)
-        answer = await order(north, "tank", power_state="standby", minutes=30)
-        assert (answer.outcome, answer.text) == (Outcome.DONE, "tank: standby until Sun 01:30.")
-        await clock.sleep(1)
-        claim = house.claim("tank", UTILITY)
-        assert claim is not None
-        assert (claim.power_state, claim.reason.text) == (STANDBY, "dso:north wants it standby until Sun 01:30.")
-        evidence = house.owner.latest("evidence", Location("home", "utility", "dso.north"))
-        assert evidence is not None
-        assert isinstance(evidence.value, EvidenceRecord)
-        assert evidence.value.reason.text == "dso:north wants tank standby until Sun 01:30."
-        await house.restart(300)
-        assert house.claim("tank", UTILITY) is not None
-        await clock.sleep(1500)
-        assert house.claim("tank", UTILITY) is None
-
-
-@stepped
-async def test_all_that_need_not_run_are_told_with_one_order(clock: Clock) -> None:
-    async with scene(clock, strategy=Strategy.FULL) as house:
-        furnish(house)
-        answer = await order(house.owner, "", power_state="standby", minutes=30)
-        assert answer.outcome is Outcome.PARTLY
-        assert answer.detail == {"taken": 2, "refused": 1}
-        assert "sauna, tank: standby until Sun 01:30. Not freezer: freezer must run." in answer.text
-        await clock.sleep(1)
-        assert house.claim("freezer", UTILITY) is None
-        assert (await order(house.owner, "", release=True)).outcome is Outcome.DONE
-        await clock.sleep(1)
-        assert house.claim("tank", UTILITY) is None
-        assert (await order(house.owner, "tank", release=True)).outcome is Outcome.REFUSED
-
-
-@stepped
-async def test_what_the_network_operator_ordered_no_supplier_overrules(clock: Clock) -> None:
-    async with scene(clock, strategy=Strategy.FULL) as house:
-        furnish(house)
-        north, sun = let_in(house, NORTH, SUN)
-        assert (await order(sun, "tank", power_state="on", minutes=30)).outcome is Outcome.DONE
-        assert (await order(north, "tank", power_state="off", minutes=30)).outcome is Outcome.DONE
-        refused = await order(sun, "tank", power_state="on", minutes=30)
-        assert "dso:north has ordered tank" in str(refused.refusal)
 
 
 @stepped
