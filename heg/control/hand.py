@@ -197,11 +197,14 @@ class Hand:
 
     async def _note_before(self, wish: Wish) -> None:
         """What an appliance was like before us is journalled with the lease: a restart must not forget it."""
-        if self.lease.returning and self._appliance is not None and self._before is not None:
-            self._appliance.inherit(self._before)
         if wish.set_point.lasting:
             self._before = wish.set_point.power_state  # that is what it goes back to: it stays so
-        if wish.set_point.power_state is None or self._before is not None:
+        if self._before is not None:
+            again = self.lease.returning or (self.lease.held and wish.set_point.lasting)
+            if again and self._appliance is not None:
+                self._appliance.inherit(self._before)  # no command may follow that would tell it
+            return
+        if wish.set_point.power_state is None:
             return
         answer = await self._limited(self._actuator.read_back())
         if isinstance(answer, ReadBack):

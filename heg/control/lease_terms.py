@@ -57,11 +57,15 @@ class LeaseRules:
     user_rest_s: float = 3600.0
 
     def covers(self, taken: Wish, wish: Wish) -> bool:
-        """Tell whether a crash would find what was journalled: this native regime, or a power inside the interval."""
+        """Tell whether a crash would find what was journalled: this native regime, or a power inside the interval.
+
+        Of an appliance: its state, and where it goes back to, which a lasting order changes.
+        """
         if taken.native is not wish.native:
             return False
         if wish.set_point.power_state is not None:
-            return taken.set_point.power_state is wish.set_point.power_state
+            ends_as_taken = taken.set_point.lasting or not wish.set_point.lasting
+            return taken.set_point.power_state is wish.set_point.power_state and ends_as_taken
         if wish.native:
             return taken.set_point.regime is wish.set_point.regime
         power = wish.set_point.power_kw

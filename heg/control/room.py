@@ -219,10 +219,14 @@ class ControlRoom:
         self._withheld -= identities
 
     async def _part_from(self, hand: Hand) -> None:
-        """The next hand on the device begins with what is configured then, and with the day's writes so far."""
-        writes = hand.writes()
-        self._written[hand.identity] = (int(self._clock.utc().timestamp() // DAY_S), writes.today)
-        await self._supervisor.stop(self._tasks.pop(hand.identity))
+        """The next hand on the device begins with what is configured then, and with the day's writes so far.
+
+        A cycle that finds it idle, and whoever had it let go, may both part from it: the first one does.
+        """
+        if (task := self._tasks.pop(hand.identity, None)) is None:
+            return
+        self._written[hand.identity] = (int(self._clock.utc().timestamp() // DAY_S), hand.writes().today)
+        await self._supervisor.stop(task)
         self._hands.pop(hand.identity, None)
         if self._said is not None:
             held = {key: lease for key, lease in self._said.held.items() if key != Hand.key_of(hand.identity)}
@@ -240,9 +244,8 @@ class ControlRoom:
         self._hurried.close()
         held = [hand for hand in self._hands.values() if not hand.recovering]
         done = await asyncio.gather(*(hand.let_go(self._settings.shutdown_s) for hand in held))
-        for hand in self._hands.values():
-            await self._supervisor.stop(self._tasks[hand.identity])
-        self._hands, self._tasks = {}, {}
+        for hand in tuple(self._hands.values()):
+            await self._part_from(hand)
         await self._journal.close()
         return all(done)
 

@@ -1,16 +1,26 @@
 """Appliances for control's tests: a power state, a user beside it, sleep and waking; actuators of their kind."""
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from heg.control.settings import ControlSettings
+from heg.data.door import CommandAnswer
 from heg.devices.contract import DeviceHandle, DeviceInfo, OwnerSettings, ReadBack
 from heg.model.appliances import PowerState, WakeMethod
 from heg.model.capabilities import ApplianceCapability
-from heg.model.leases import SetPoint
+from heg.model.instance import Location
+from heg.model.leases import Claim, Claimant, Reason, ReasonCode, SetPoint
 from heg.model.refusals import Refusal, RefusalCode
 from heg.runtime.clock import Clock
+from tests.control.gateway import Gateway, running
 from tests.control.house import House
+
+ON, STANDBY, OFF = PowerState.ON, PowerState.STANDBY, PowerState.OFF
+HEATER = Location("home", "heater")
+WHY = Reason(ReasonCode.AUTOMATION, "Energy is dear now.")
 
 
 @dataclass
@@ -116,3 +126,27 @@ def add_appliance(house: House, name: str, **fields: object) -> Machine:
     machine.handle.report("state.power", str(machine.state))
     assert machine.handle.name == name
     return machine
+
+
+@contextlib.asynccontextmanager
+async def one_appliance(
+    clock: Clock, tmp_path: Path, wanted: ControlSettings | None = None, **fields: object
+) -> AsyncIterator[tuple[Gateway, Machine]]:
+    """A gateway that has run for five seconds, and appliance `heater` beside it."""
+    house = House(clock)
+    heater = add_appliance(house, "heater", **fields)
+    async with running(house, tmp_path / "j", wanted) as gateway:
+        await clock.sleep(5)
+        yield gateway, heater
+
+
+def wish(state: PowerState | None = None, claimant: Claimant = Claimant.AUTOMATION, **more: object) -> Claim:
+    return Claim(claimant, WHY, 3600.0, power_state=state, **more)  # type: ignore[arg-type]
+
+
+def over(claimant: Claimant = Claimant.AUTOMATION) -> Claim:
+    return Claim(claimant, WHY, 1e-6)
+
+
+async def manual(gateway: Gateway, **arguments: object) -> CommandAnswer:
+    return await gateway.owner.command("command.manual", HEATER, arguments, timeout_s=300.0)
