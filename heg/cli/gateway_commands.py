@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
     from heg.cli.house import House
     from heg.cli.parser import Add
-    from heg.web.appliance_messages import ApplianceNow, AppliancesNow
+    from heg.web.appliance_messages import ApplianceNow, AppliancesAtAGlance, AppliancesNow
     from heg.web.client.gateway import Gateway
-    from heg.web.messages import Actuators, Alarms, AppliancesAtAGlance, Devices, Health, PlanNow, State, VehicleNow
+    from heg.web.plan_messages import PlanNow
+    from heg.web.state_messages import Actuators, Alarms, Devices, Health, State, VehicleNow
 
 
 def add_to(add: Add) -> None:
@@ -34,7 +35,7 @@ def add_to(add: Add) -> None:
 
 def _status(options: argparse.Namespace) -> int:
     def asked(gateway: Gateway) -> int:
-        from heg.web.messages import State
+        from heg.web.state_messages import State
 
         said = gateway.get("/api/v1/state", State)
         if options.json:
@@ -47,7 +48,7 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _devices(options: argparse.Namespace) -> int:
-    from heg.web.messages import Devices
+    from heg.web.state_messages import Devices
 
     return shown(options, "/api/v1/devices", Devices, lambda told, _house: device_lines(told))
 
@@ -59,20 +60,20 @@ def _appliances(options: argparse.Namespace) -> int:
 
 
 def _leases(options: argparse.Namespace) -> int:
-    from heg.web.messages import Actuators
+    from heg.web.state_messages import Actuators
 
     return shown(options, "/api/v1/leases", Actuators, lambda told, _house: _lease_lines(told))
 
 
 def _alarms(options: argparse.Namespace) -> int:
-    from heg.web.messages import Alarms
+    from heg.web.state_messages import Alarms
 
     return shown(options, "/api/v1/alarms", Alarms, _alarm_lines)
 
 
 def _health(options: argparse.Namespace) -> int:
     def asked(gateway: Gateway) -> int:
-        from heg.web.messages import Health
+        from heg.web.state_messages import Health
 
         said = gateway.get("/api/v1/health", Health)
         if options.json:

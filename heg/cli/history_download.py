@@ -17,7 +17,7 @@ from heg.runtime.blocking import pause
 if TYPE_CHECKING:
     from heg.cli.house import House
     from heg.web.client.gateway import Gateway
-    from heg.web.messages import SeriesPage, SeriesRow
+    from heg.web.history_messages import SeriesPage, SeriesRow
 
 _PAUSES_S = (0.5, 2.0)
 """Before a page is asked for again that did not come."""
@@ -77,7 +77,7 @@ def _pages(
 
 def _page(gateway: Gateway, series: Series, cursor: str | None, pause: Callable[[float], None]) -> SeriesPage:
     from heg.web.client.faults import LaterError, UnreachableError
-    from heg.web.messages import SeriesPage
+    from heg.web.history_messages import SeriesPage
 
     for pause_s in (*_PAUSES_S, None):
         try:

@@ -11,7 +11,7 @@ from heg.cli.zones import shown_in, zone_named
 
 if TYPE_CHECKING:
     from heg.web.client.gateway import Gateway
-    from heg.web.messages import HouseTime
+    from heg.web.state_messages import HouseTime
 
 _BEFORE = re.compile(r"(\d{1,6})(min|h|d|w)")
 _UNITS = {"min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -69,7 +69,7 @@ class House:
 
     def _asked(self) -> tuple[tzinfo, datetime | None]:
         from heg.web.client.faults import GatewayError
-        from heg.web.messages import State
+        from heg.web.state_messages import State
 
         try:
             time: HouseTime = self._gateway.get("/api/v1/state", State).message.time

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from heg.cli.house import House
     from heg.cli.parser import Add
     from heg.web.client.gateway import Gateway
-    from heg.web.messages import EnergyHistory, SavingsTable
+    from heg.web.history_messages import EnergyHistory
+    from heg.web.savings_messages import SavingsTable
 
 
 def add_to(add: Add) -> None:
@@ -44,7 +45,7 @@ def span_of(options: argparse.Namespace, house: House) -> dict[str, datetime | N
 def _energy(options: argparse.Namespace) -> int:
     def asked(gateway: Gateway) -> int:
         from heg.cli.house import House
-        from heg.web.messages import EnergyHistory
+        from heg.web.history_messages import EnergyHistory
 
         house = House(gateway)
         span = span_of(options, house)
@@ -79,7 +80,7 @@ def steps(start_utc: str, step_s: int, count: int, house: House) -> Sequence[str
 def _savings(options: argparse.Namespace) -> int:
     def asked(gateway: Gateway) -> int:
         from heg.cli.house import House
-        from heg.web.messages import SavingsTable
+        from heg.web.savings_messages import SavingsTable
 
         house = House(gateway)
         said = gateway.get("/api/v1/savings", SavingsTable, **span_of(options, house), by=options.by)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from heg.cli.parser import Add
     from heg.web.client.gateway import Gateway
     from heg.web.evidence_messages import EnvelopeState, EvidenceLine
-    from heg.web.messages import EnvelopeNow
     from heg.web.rights_messages import ConflictInfo, Contracts, NewDemand, Policies, SeriesPolicy
+    from heg.web.state_messages import EnvelopeNow
 
 _YEAR_S = 366 * 86_400.0
 _every = within(0.0, _YEAR_S, "seconds up to 366 days, such as 900")

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from heg.cli.house import House
     from heg.cli.parser import Add
     from heg.web.client.gateway import Gateway, Said
-    from heg.web.messages import Message, State
+    from heg.web.messages import Message
+    from heg.web.state_messages import State
     from heg.web.value_messages import NewestValue, NewestValues, Variables
 
     _M = TypeVar("_M", bound=Message)
@@ -116,7 +117,7 @@ def _watch(options: argparse.Namespace) -> int:
         raise CommandError(UNREACHABLE, "the gateway ended the stream: it stops, or this login is over")
 
     from heg.cli.house import House
-    from heg.web.messages import State
+    from heg.web.state_messages import State
     from heg.web.value_messages import NewestValue
 
     return ask(options, asked)

@@ -13,13 +13,16 @@ from heg.runtime.clock import Clock
 from heg.web.accounts.roles import Permission
 from heg.web.endpoint import Answered, Call, Endpoint, Nothing, Nowhere, reading
 from heg.web.energy import energy_history
+from heg.web.history_messages import EnergyHistory
 from heg.web.house import Home, Household
-from heg.web.messages import Actuators, Alarms, Devices, EnergyHistory, Message, SavingsTable, State
+from heg.web.messages import Message
 from heg.web.plan_messages import PlanPast, PlanState, WeekState
 from heg.web.planned_past import PlannedPast
 from heg.web.savings import By, savings_table
+from heg.web.savings_messages import SavingsTable
 from heg.web.snapshot import Snapshot
 from heg.web.spans import Span, between
+from heg.web.state_messages import Actuators, Alarms, Devices, State
 from heg.web.week import week_state
 
 _DEFAULT_SPAN = timedelta(hours=48)

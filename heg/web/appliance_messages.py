@@ -74,3 +74,18 @@ class AppliancesNow(Message, frozen=True):
     """Every appliance, in order of its name."""
 
     appliances: tuple[ApplianceNow, ...]
+
+
+class AppliancesAtAGlance(Message, frozen=True):
+    """How many appliances there are and how they are; `in_hand` are told something by the gateway now.
+
+    `changed` grows whenever anything in `/api/v1/appliances` may be different.
+    """
+
+    count: int
+    on: int
+    standby: int
+    off: int
+    lost: int
+    in_hand: int
+    changed: int

@@ -16,13 +16,14 @@ from heg.web.accounts.roles import Permission
 from heg.web.appliance_messages import (
     ApplianceNow,
     ApplianceRequest,
+    AppliancesAtAGlance,
     AppliancesNow,
     StandbySpan,
     WaitingCycle,
 )
 from heg.web.endpoint import Answered, Call, Endpoint, Nothing, Nowhere, reading
 from heg.web.house import Home, Household, Member
-from heg.web.messages import AppliancesAtAGlance, iso
+from heg.web.messages import iso
 
 _UNASKED = LeaseRecord(
     held=False,

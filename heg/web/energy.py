@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from heg.data.door import Door, Resolution
 from heg.model.instance import Location
 from heg.model.refusals import Refusal, RefusalCode, RefusedError
+from heg.web.history_messages import EnergyHistory
 from heg.web.house import Household, Member
-from heg.web.messages import EnergyHistory, iso
+from heg.web.messages import iso
 
 STEPS: Mapping[Resolution, timedelta] = {
     Resolution.MINUTE: timedelta(minutes=1),

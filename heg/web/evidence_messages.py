@@ -1,6 +1,7 @@
 """The messages of envelope and evidence."""
 
-from heg.web.messages import EnvelopeNow, Message
+from heg.web.messages import Message
+from heg.web.state_messages import EnvelopeNow
 
 
 class EnvelopeState(Message, frozen=True):

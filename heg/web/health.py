@@ -5,7 +5,8 @@ from heg.model.instance import ANY, Location
 from heg.model.records import HealthRecord
 from heg.runtime.clock import Clock
 from heg.web.house import Home
-from heg.web.messages import Health, bounded
+from heg.web.messages import bounded
+from heg.web.state_messages import Health
 
 CYCLE_LIMIT_S = 10.0
 """A control cycle is due every second; ten missed ones are no hiccup."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from heg.model.plan import Degradation, DegradationCode
-from heg.web.messages import Lack
+from heg.web.plan_messages import Lack
 
 MOST_LACKS = 12
 """A plan lacks a few things; what is more than this helps nobody."""

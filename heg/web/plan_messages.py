@@ -1,6 +1,83 @@
-"""The messages of the plan: whole, and beside what happened. Units and times as in heg/web/messages.py."""
+"""The messages of the plan: in short, whole, and beside what happened. Units and times as in heg/web/messages.py."""
 
-from heg.web.messages import Lack, Message
+from heg.web.messages import Message
+
+
+class Lack(Message, frozen=True):
+    """What a plan had to do without: a code for programs, what was done instead, and how to mend it."""
+
+    code: str
+    text: str
+    mend: str
+
+
+class NextChange(Message, frozen=True):
+    """When the plan does something else with a storage, and what."""
+
+    at_utc: str
+    regime: str
+    power_kw: float
+
+
+class Decision(Message, frozen=True):
+    """What the plan does with a storage in the slot that runs, and why. Prices in EUR/kWh.
+
+    `power_kw` is what is expected (charging positive), `regime` what is followed on measured power with `regime_kw`.
+    `price_now` is what the next kWh costs or brings here, `price_later` what a stored one brings at `later_utc`,
+    `worth` what one more stored kWh is worth. `binding` names the limit that binds, "" when none does, `binding_worth`
+    what one more kWh of it would save.
+    """
+
+    regime: str
+    power_kw: float
+    regime_kw: float
+    ends_at_soc: float | None
+    reason: str
+    text: str
+    price_now: float | None
+    price_later: float | None
+    later_utc: str | None
+    worth: float | None
+    binding: str
+    binding_worth: float
+    next: NextChange | None
+
+
+class PriceOutlook(Message, frozen=True):
+    """The price of bought and sold energy now, and the lowest and highest buying price ahead, in EUR/kWh."""
+
+    import_now: float
+    export_now: float
+    low: float
+    low_utc: str
+    high: float
+    high_utc: str
+
+
+class Expected(Message, frozen=True):
+    """What is expected of the next `hours`."""
+
+    hours: float
+    demand_kwh: float
+    production_kwh: float
+
+
+class PlanNow(Message, frozen=True):
+    """The plan in force, in short. `revision` changes with each new plan, `age_s` is how old it is.
+
+    `ends_utc` is the end of its horizon; `storage` and `vehicle` are None where there is none.
+    """
+
+    revision: int
+    status: str
+    age_s: int
+    slot_minutes: int
+    ends_utc: str
+    storage: Decision | None
+    vehicle: Decision | None
+    prices: PriceOutlook
+    expected: Expected
+    lacks: tuple[Lack, ...]
 
 
 class CostOutlook(Message, frozen=True):

@@ -13,8 +13,19 @@ from heg.model.slots import Profile
 from heg.runtime.clock import Clock
 from heg.web.house import Home, Household
 from heg.web.lacks import as_lacks
-from heg.web.messages import Decision, Expected, NextChange, PlanNow, PriceOutlook, bounded, iso
-from heg.web.plan_messages import CostOutlook, PlannedCycle, PlannedStorage, PlanState, PlanWhole
+from heg.web.messages import bounded, iso
+from heg.web.plan_messages import (
+    CostOutlook,
+    Decision,
+    Expected,
+    NextChange,
+    PlannedCycle,
+    PlannedStorage,
+    PlanNow,
+    PlanState,
+    PlanWhole,
+    PriceOutlook,
+)
 
 EXPECTED_HOURS = 6.0
 MOST_SLOTS = 576

@@ -10,9 +10,9 @@ from heg.web.accounts.roles import Permission
 from heg.web.endpoint import Answered, Call, Endpoint, Nothing, Nowhere, Open, Reply, Table, Text, reading
 from heg.web.health import health
 from heg.web.house import Home
-from heg.web.messages import Alive, Health
 from heg.web.metrics import CONTENT_TYPE, WebFigures, exposition
 from heg.web.openapi import document
+from heg.web.state_messages import Alive, Health
 
 
 class ReportApi:

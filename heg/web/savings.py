@@ -10,7 +10,8 @@ from heg.model.books import saved
 from heg.model.instance import Location
 from heg.model.records import BooksRecord, HouseBooks, RecentBooks
 from heg.model.refusals import Refusal, RefusalCode, RefusedError
-from heg.web.messages import CostColumns, HouseCost, SavedEur, Savings, SavingsNow, SavingsTable, iso
+from heg.web.messages import iso
+from heg.web.savings_messages import CostColumns, HouseCost, SavedEur, Savings, SavingsNow, SavingsTable
 
 MOST_ROWS = 3000
 """A month of quarter hours: what one answer may hold."""

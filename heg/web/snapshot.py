@@ -12,7 +12,11 @@ from heg.runtime.clock import Clock
 from heg.web.appliances import at_a_glance
 from heg.web.health import reasons_to_worry
 from heg.web.house import Home, Household, Member
-from heg.web.messages import (
+from heg.web.messages import bounded, iso
+from heg.web.plan_messages import PlanState
+from heg.web.planning import PlanView
+from heg.web.savings import savings_now
+from heg.web.state_messages import (
     Actuator,
     Alarm,
     Device,
@@ -25,12 +29,7 @@ from heg.web.messages import (
     Reading,
     State,
     Storage,
-    bounded,
-    iso,
 )
-from heg.web.plan_messages import PlanState
-from heg.web.planning import PlanView
-from heg.web.savings import savings_now
 from heg.web.vehicles import vehicles_now
 
 _UNKNOWN = Figure()

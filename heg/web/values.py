@@ -19,8 +19,9 @@ from heg.web.accounts.roles import Permission
 from heg.web.asking import DeniedError
 from heg.web.endpoint import Answered, Call, Download, Endpoint, Nothing, Nowhere, Text, Wanted, reading
 from heg.web.gate import denied_for
+from heg.web.history_messages import SeriesPage, SeriesRow
 from heg.web.house import Home
-from heg.web.messages import SeriesPage, SeriesRow, Value, iso
+from heg.web.messages import Value, iso
 from heg.web.spans import Span, between
 from heg.web.tables import CSV, Format, Wish, as_csv
 from heg.web.value_messages import CataloguedVariable, NewestValue, NewestValues, PlaceName, VariableName, Variables

@@ -4,7 +4,8 @@ from heg.data.door import Door
 from heg.model.records import VehicleRecord
 from heg.runtime.clock import Clock
 from heg.web.house import Household, Member
-from heg.web.messages import Figure, VehicleNow, bounded
+from heg.web.messages import bounded
+from heg.web.state_messages import Figure, VehicleNow
 
 
 def vehicles_now(door: Door, clock: Clock, household: Household) -> tuple[VehicleNow, ...]:

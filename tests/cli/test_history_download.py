@@ -16,7 +16,8 @@ import pytest
 from heg.cli.history_download import Series, download
 from heg.web.client.faults import UnreachableError
 from heg.web.client.gateway import Said
-from heg.web.messages import SeriesPage, SeriesRow, encode
+from heg.web.history_messages import SeriesPage, SeriesRow
+from heg.web.messages import encode
 
 
 @dataclass

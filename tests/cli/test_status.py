@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from heg.cli.gateway_commands import plan_lines
 from heg.cli.zones import in_zone
-from heg.web.messages import Decision, Expected, Lack, NextChange, PlanNow, PriceOutlook
+from heg.web.plan_messages import Decision, Expected, Lack, NextChange, PlanNow, PriceOutlook
 
 
 def test_the_plan_is_two_lines_of_which_the_second_says_what_it_lacks() -> None:

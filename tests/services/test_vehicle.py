@@ -9,7 +9,7 @@ import pytest
 
 from heg.cli.gateway_commands import status_lines
 from heg.runtime.clock import Clock
-from heg.web.messages import State
+from heg.web.state_messages import State
 from hil.plan import rig_plan
 from hil.rig import Rig
 from tests.scenarios.test_car import UNPLANNED, tables

@@ -8,7 +8,7 @@ import pytest
 from heg.model.plan import Degradation, DegradationCode
 from heg.runtime.clock import Clock
 from heg.web.lacks import MENDING, MOST_LACKS, as_lacks
-from heg.web.messages import Expected
+from heg.web.plan_messages import Expected
 from heg.web.planning import expected
 from tests.support.stepped import stepped
 from tests.web import paper_plan

@@ -10,8 +10,8 @@ from heg.model.instance import Instance, Location, Quality
 from heg.model.records import DeviceRecord, DeviceStatus, Severity
 from heg.runtime.clock import Clock
 from heg.web.house import Household
-from heg.web.messages import Figure
 from heg.web.snapshot import house_load, total, worst
+from heg.web.state_messages import Figure
 from tests.support.stepped import START_UTC, stepped
 from tests.web.house import BATTERY, METER, PV
 from tests.web.serving import serving

@@ -15,7 +15,8 @@ from heg.web.client.address import Address
 from heg.web.client.faults import GatewayError, LaterError, LoginError, RefusedError, StrangerError, UnreachableError
 from heg.web.client.gateway import Gateway, Key
 from heg.web.client.line import LARGEST_ANSWER_BYTES, Line, Request
-from heg.web.messages import Answer, Health
+from heg.web.messages import Answer
+from heg.web.state_messages import Health
 from hil.ports import free_port
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -17,7 +17,7 @@ from heg.web.client.faults import StrangerError
 from heg.web.client.gateway import Gateway, Key
 from heg.web.client.line import Line
 from heg.web.client.listeners import stranger_at
-from heg.web.messages import Health
+from heg.web.state_messages import Health
 
 _HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
 SOMEBODY = 54_321
