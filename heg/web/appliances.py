@@ -73,7 +73,7 @@ def at_a_glance(door: Door, household: Household) -> AppliancesAtAGlance | None:
     }
     lost = {name for name, member in members.items() if member.record.status is DeviceStatus.LOST}
     states = [one.value for one in every["state.power"] if one.location.device not in lost]
-    changes = (one.sequence for instances in every.values() for one in instances)
+    changes = (one.sequence for instances in every.values() for one in instances)  # a record tells of who is gone
     return AppliancesAtAGlance(
         count=len(members),
         on=states.count("on"),
@@ -81,7 +81,7 @@ def at_a_glance(door: Door, household: Household) -> AppliancesAtAGlance | None:
         off=states.count("off"),
         lost=len(lost),
         in_hand=sum(isinstance(one.value, LeaseRecord) and one.value.held for one in every["lease"]),
-        changed=max([*changes, *(member.seen.sequence for member in members.values())]),
+        changed=max([household.changed, *changes]),
     )
 
 

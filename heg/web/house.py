@@ -64,7 +64,10 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Household:
-    """The attached devices by role, in the order of their names."""
+    """The attached devices by role, in the order of their names.
+
+    `changed` grows with every device's record, also of one that is removed and so no member.
+    """
 
     members: tuple[Member, ...]
     grid: Member | None
@@ -72,6 +75,7 @@ class Household:
     storages: tuple[Member, ...]
     chargers: tuple[Member, ...] = ()
     appliances: tuple[Member, ...] = ()
+    changed: int = 0
 
     @classmethod
     def of(cls, door: Door, unit: str) -> Self:
@@ -81,11 +85,12 @@ class Household:
     @classmethod
     def among(cls, instances: Iterable[Instance]) -> Self:
         """Sort device records into roles; a removed device is nobody."""
+        known = tuple(instances)
         members = tuple(
             sorted(
                 (
                     Member(Location(one.location.unit, one.location.device), one.value, one)
-                    for one in instances
+                    for one in known
                     if isinstance(one.value, DeviceRecord) and one.value.status is not DeviceStatus.REMOVED
                 ),
                 key=lambda member: member.place,
@@ -98,6 +103,7 @@ class Household:
             storages=tuple(member for member in members if member.can(StorageCapability)),
             chargers=tuple(member for member in members if member.can(VehicleCapability)),
             appliances=tuple(member for member in members if member.can(ApplianceCapability)),
+            changed=max((one.sequence for one in known), default=0),
         )
 
     def named(self, name: str) -> Member | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from heg.data.door import Door
+from heg.model.capabilities import ApplianceCapability
 from heg.model.catalogue import CATALOGUE
 from heg.model.envelope import Envelope, EnvelopeLimit
 from heg.model.instance import ANY, Instance, Location, Quality
@@ -61,7 +62,7 @@ class Snapshot:
     def state(self) -> State:
         """All the page shows of now."""
         household = Household.of(self._door, self._home.unit)
-        switched = {member.place.device for member in household.appliances}
+        others = [member for member in household.members if not member.can(ApplianceCapability)]
         measured = self._measured()
         unwell = reasons_to_worry(self._door, self._clock, self._home)
         return State(
@@ -72,12 +73,8 @@ class Snapshot:
             hands_off=self.hands_off(),
             power=self._power(household),
             storages=tuple(self._storage(member) for member in household.storages),
-            actuators=tuple(one for one in self.actuators() if one.device not in switched),
-            devices=tuple(
-                self._device(member, measured.get(member.place.device, ()))
-                for member in household.members
-                if member.place.device not in switched
-            ),
+            actuators=self._actuators(others),
+            devices=tuple(self._device(member, measured.get(member.place.device, ())) for member in others),
             alarms=self.alarms(),
             envelope=self.envelope(),
             healthy=not unwell,
@@ -108,13 +105,8 @@ class Snapshot:
         return switch is not None and switch.value in ("on", True)
 
     def actuators(self) -> tuple[Actuator, ...]:
-        """What each actuator does and why."""
-        leases = self._door.latest_all("lease", Location(self._home.unit, ANY, ANY))
-        return tuple(
-            self._actuator(one.location, one.value)
-            for one in sorted(leases, key=lambda one: one.location)
-            if isinstance(one.value, LeaseRecord)
-        )
+        """What each actuator does and why, appliances among them."""
+        return self._actuators(Household.of(self._door, self._home.unit).members)
 
     def devices(self) -> tuple[DeviceReadings, ...]:
         """Every attached device with all its newest values."""
@@ -167,6 +159,14 @@ class Snapshot:
             device=member.place.device,
             soc=self._figure_at("soc", member),
             capacity_kwh=capacity if capacity is not None else next((one for one in declared if one is not None), None),
+        )
+
+    def _actuators(self, members: Iterable[Member]) -> tuple[Actuator, ...]:
+        leases = ((member.place, self._door.latest("lease", member.place)) for member in members)
+        return tuple(
+            self._actuator(place, one.value)
+            for place, one in leases
+            if one is not None and isinstance(one.value, LeaseRecord)
         )
 
     def _actuator(self, place: Location, lease: LeaseRecord) -> Actuator:

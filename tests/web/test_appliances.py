@@ -1,11 +1,14 @@
 """Appliances over the API: all of them in one row, counted in the page's picture, switched by orders."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
+from heg.model.instance import Location
+from heg.model.records import DeviceStatus
 from heg.runtime.clock import Clock
 from tests.support.stepped import stepped
-from tests.web.appliances import furnish
+from tests.web.appliances import HEATER, furnish
 from tests.web.serving import Served, serving
 
 
@@ -67,6 +70,43 @@ async def test_the_pages_picture_counts_them_and_says_when_to_look_again(clock: 
         after = (await told(served, "/api/v1/state"))["appliances"]
         assert (after["on"], after["off"]) == (199, 1)
         assert after["changed"] > again["changed"]
+
+
+@stepped
+async def test_one_that_was_removed_is_told_nowhere_and_that_it_is_gone_is_a_change(clock: Clock) -> None:
+    async with serving(clock) as served:
+        furnish(served.house, clock)
+        before = (await told(served, "/api/v1/state"))["appliances"]
+        gone = replace(HEATER, status=DeviceStatus.REMOVED)
+        served.house.door.write("device", Location("home", "heater"), gone)
+        state = await told(served, "/api/v1/state")
+        assert state["appliances"]["count"] == before["count"] - 1
+        assert state["appliances"]["changed"] > before["changed"], "who asks only when it changed would keep it"
+        for path, key in (("state", "actuators"), ("leases", "actuators"), ("appliances", "appliances")):
+            names = {one["device"] for one in (await told(served, f"/api/v1/{path}"))[key]}
+            assert "heater" not in names, path
+
+
+@stepped
+async def test_what_cannot_be_meant_is_refused_in_words_for_people(clock: Clock) -> None:
+    async with serving(clock) as served:
+        furnish(served.house, clock)
+        device = {"device": "heater"}
+        refusals: list[tuple[str, dict[str, Any], str, str]] = [
+            ("standby-period", {**device, "start": "25:00", "stop": "06:00"}, "start: a time of day such as 22:00", ""),
+            ("standby-period", {**device, "start": "22:00"}, "body: start and stop, or withdraw alone", ""),
+            ("standby-period", {**device, "start": "22:00", "withdraw": 7}, "start and stop, or withdraw alone", ""),
+            ("standby-period", {"start": "22:00", "stop": "06:00"}, "body: the field `device`", ""),
+            ("standby-period", {**device, "begin": "22:00"}, "body: no field `begin`", ""),
+            ("manual", {**device, "power_state": "on", "minutes": 0}, "minutes: minutes above 0, at most 1440", ""),
+            ("manual", {**device, "power_state": "on", "minutes": "x"}, "minutes: minutes above 0", "`str`"),
+            ("reduce", {"max_import_kw": -1}, "max_import_kw: kW from 0 to 1000", ""),
+        ]
+        for name, body, expected, came in refusals:
+            said = await served.order(name, body)
+            problem = json.loads(said.text)
+            assert (said.status, expected in problem["expected"], problem["came"]) == (400, True, came), said.text
+        assert served.house.orders == []
 
 
 @stepped

@@ -13,6 +13,7 @@ import { type Appliance, about, chip, facts, first, glance, own, why } from "./w
 
 const SHOWN = 8;
 const LEAST_MS = 1000;
+const STALE_MS = 60_000; // what only time ends (a period, a request) is gone within that
 const TIMES: readonly [string, number][] = [["15 min", 15], ["1 h", 60], ["4 h", 240], ["12 h", 720]];
 const STATES: readonly [string, string][] = [["On", "on"], ["Standby", "standby"], ["Off", "off"]];
 
@@ -57,7 +58,7 @@ export class AppliancesView {
   show(seen: AppliancesAtAGlance, clock: HouseClock): void {
     this.clock = clock;
     text(this.summary, glance(seen));
-    if (seen.changed !== this.changed) void this.refresh(seen.changed);
+    if (seen.changed !== this.changed || performance.now() - this.asked > STALE_MS) void this.refresh(seen.changed);
   }
 
   private async refresh(changed: number): Promise<void> {
