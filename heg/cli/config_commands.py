@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from heg.cli.common import default_config
 from heg.cli.ends import BAD_CONFIG, DONE, FAILED, CommandError
+from heg.cli.numbers import whole
 from heg.cli.remote import ask, names_host, put, remote, shown
 from heg.cli.words import in_columns, say
 
@@ -30,20 +31,20 @@ def add_to(add: Add) -> None:
     """Add the noun with its verbs."""
     config = add.noun("config", "the running gateway's configuration: show, check, diff, apply, history, rollback ...")
     show = remote(config("show", _show, "the text in force, or that of a version"))
-    show.add_argument("version", type=int, nargs="?", metavar="VERSION")
+    show.add_argument("version", type=whole, nargs="?", metavar="VERSION")
     _with_file(remote(config("check", _check, "name all that is wrong with a file, and what it would do")))
     diff = remote(config("diff", _diff, "what differs between a file and what is in force, or between two versions"))
     diff.add_argument("file", type=Path, nargs="?", metavar="FILE", help="against what is in force")
-    diff.add_argument("--from", type=int, dest="before", metavar="VERSION", help="default: the one before")
-    diff.add_argument("--to", type=int, dest="after", metavar="VERSION", help="default: the one in force")
+    diff.add_argument("--from", type=whole, dest="before", metavar="VERSION", help="default: the one before")
+    diff.add_argument("--to", type=whole, dest="after", metavar="VERSION", help="default: the one in force")
     _with_why(_with_file(remote(config("propose", _propose, "leave a file for others to look at and apply"))))
     apply = _with_why(_with_file(remote(config("apply", _apply, "put a file into force, or the proposal")), "?"))
     made_from = "the version it was made from (default: the one in force now)"
-    apply.add_argument("--base", type=int, metavar="VERSION", help=made_from)
+    apply.add_argument("--base", type=whole, metavar="VERSION", help=made_from)
     apply.add_argument("--proposal", metavar="DIGEST", help="the standing proposal, by the digest it was told by")
     remote(config("history", _history, "the versions that can be gone back to"))
     back = _with_why(remote(config("rollback", _roll_back, "take the last change back, or go back to a version")))
-    back.add_argument("version", type=int, nargs="?", metavar="VERSION")
+    back.add_argument("version", type=whole, nargs="?", metavar="VERSION")
     remote(config("reload", _reload, "look at the gateway's own file now"))
 
 

@@ -10,8 +10,6 @@ from heg.cli.remote import ask, put, remote, shown
 from heg.cli.words import in_columns, number, say
 from heg.cli.zones import Local, in_zone
 
-_LONGEST_WORDS = 40
-
 if TYPE_CHECKING:
     import argparse
 
@@ -21,6 +19,8 @@ if TYPE_CHECKING:
     from heg.web.client.gateway import Gateway
     from heg.web.plan_messages import PlanNow
     from heg.web.state_messages import Actuators, Alarms, Devices, Health, State, VehicleNow
+
+_LONGEST_WORDS = 40
 
 
 def add_to(add: Add) -> None:
@@ -101,7 +101,7 @@ def device_lines(told: Devices) -> Iterable[str]:
 
 def appliance_lines(told: AppliancesNow, house: House) -> Iterable[str]:
     """Tell the appliances for people."""
-    names, what = ("APPLIANCE", "CALLS ITSELF"), ("IMPORTANCE", "DRAWS kW", "AT", "WHY, AND WHAT IT ASKED FOR")
+    names, what = ("APPLIANCE", "OWN NAME, MAKER"), ("IMPORTANCE", "DRAWS kW", "AT", "WHY, AND WHAT IT ASKED FOR")
     head = (*names, "IS", "TOLD", "BY", *what)
     rows = (
         (
@@ -191,7 +191,7 @@ def status_lines(state: State) -> Iterable[str]:
 def _appliances_line(all_: AppliancesAtAGlance) -> str:
     lost = f", {all_.lost} lost" if all_.lost else ""
     states = f"{all_.on} on, {all_.standby} standby, {all_.off} off{lost}"
-    return f"{all_.count} appliances: {states}; {all_.in_hand} in hand"
+    return f"{all_.count} appliance{'s' if all_.count > 1 else ''}: {states}; {all_.in_hand} in hand"
 
 
 def _car_line(car: VehicleNow, local: Local) -> str:

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from heg.cli.ends import DONE, FAILED, CommandError
-from heg.cli.numbers import within
+from heg.cli.numbers import whole, within
 from heg.cli.remote import LONG_ORDER_S, ask, ordered, put, remote
 from heg.cli.words import say
 from heg.model.appliances import PowerState
@@ -56,7 +56,7 @@ def _add_standby(standby: argparse.ArgumentParser) -> None:
     standby.add_argument("device", help="name of the appliance")
     standby.add_argument("start", nargs="?", metavar="FROM", help="time of day, such as 22:00")
     standby.add_argument("stop", nargs="?", metavar="UNTIL", help="time of day, such as 06:30")
-    standby.add_argument("--withdraw", type=int, metavar="N", help="not any more: the number it was given")
+    standby.add_argument("--withdraw", type=whole, metavar="N", help="not any more: the number it was given")
 
 
 def _add_reduce(reduce: argparse.ArgumentParser) -> None:
@@ -104,6 +104,8 @@ def _manual(options: argparse.Namespace) -> int:
     if options.regime in (Regime.CHARGE, Regime.DISCHARGE) and not options.power_kw:
         raise CommandError(2, f"heg manual {options.device} {options.regime}: expected --power-kw, such as 2.5")
     if options.regime in _STATES:
+        if options.power_kw:
+            raise CommandError(2, f"heg manual {options.device} {options.regime}: expected no --power-kw")
         state = {"power_state": options.regime, "minutes": options.minutes}
         return ordered(options, "manual", {"device": options.device, **state})
     order = {"regime": options.regime, "power_kw": options.power_kw, "minutes": options.minutes}
@@ -111,7 +113,8 @@ def _manual(options: argparse.Namespace) -> int:
 
 
 def _standby(options: argparse.Namespace) -> int:
-    if (options.withdraw is None) is not (options.start is not None and options.stop is not None):
+    times = [time for time in (options.start, options.stop) if time is not None]
+    if len(times) != (2 if options.withdraw is None else 0):
         raise CommandError(2, f"heg standby {options.device}: expected two times, such as 22:00 06:30, or --withdraw N")
     said = {"start": options.start, "stop": options.stop, "withdraw": options.withdraw}
     order = {name: value for name, value in said.items() if value is not None}

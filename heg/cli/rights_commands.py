@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from heg.cli.ends import DONE
 from heg.cli.house import House
-from heg.cli.numbers import within
+from heg.cli.numbers import whole, within
 from heg.cli.past_commands import span_of, with_span
 from heg.cli.remote import ask, put, remote, shown
 from heg.cli.words import in_columns, number, say
@@ -60,7 +60,7 @@ def _add_policies(add: Add) -> None:
     )
     _with_insist(rule)
     gone = _with_insist(remote(add("remove", _remove_rule, "remove a rule")))
-    gone.add_argument("number", type=int, metavar="NUMBER", help="as heg policies list shows it")
+    gone.add_argument("number", type=whole, metavar="NUMBER", help="as heg policies list shows it")
 
 
 def _add_contracts(add: Add) -> None:

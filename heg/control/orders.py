@@ -103,7 +103,7 @@ class OrderDesk:
         if self._room.hands_off:
             text = "Noted, but hands off is on: nothing is commanded until it is turned off."
             return CommandAnswer(Outcome.PARTLY, text)
-        return CommandAnswer(Outcome.DONE, f"{device}: {what} for {valid_s / 60:.0f} min.")
+        return CommandAnswer(Outcome.DONE, f"{device}: {what} for {valid_s / 60:g} min.")
 
     async def _try(self, place: Location, arguments: Mapping[str, object]) -> CommandAnswer:
         if (refusal := self._not_commandable(place.device)) is not None:
@@ -145,15 +145,22 @@ def _state_of(arguments: Mapping[str, object]) -> PowerState | Refusal:
     named = arguments.get("power_state")
     state = next((one for one in PowerState if one == named), None)
     if state is None:
-        return Refusal(RefusalCode.OUT_OF_RANGE, f"power_state one of {', '.join(PowerState)}", repr(named)[:60])
+        came = _instead(arguments, "regime") if named is None else repr(named)
+        return Refusal(RefusalCode.OUT_OF_RANGE, f"power_state one of {', '.join(PowerState)}", came[:60])
     return state
+
+
+def _instead(arguments: Mapping[str, object], other: str) -> str:
+    """What came where an appliance is told a regime, or another device a state."""
+    return f"{other} {arguments[other]!r}" if other in arguments else "none"
 
 
 def _order_of(arguments: Mapping[str, object]) -> RegimeOrder | Refusal:
     named = arguments.get("regime")
     regime = next((one for one in _BY_HAND if one == named), None)
     if regime is None:
-        return Refusal(RefusalCode.OUT_OF_RANGE, f"regime one of {', '.join(_BY_HAND)}", repr(named)[:60])
+        came = _instead(arguments, "power_state") if named is None else repr(named)
+        return Refusal(RefusalCode.OUT_OF_RANGE, f"regime one of {', '.join(_BY_HAND)}", came[:60])
     power_kw = arguments.get("power_kw", 0.0)
     if not _is_number(power_kw) or not 0.0 <= float(str(power_kw)) <= 1000.0:
         return Refusal(RefusalCode.OUT_OF_RANGE, "power_kw from 0 to 1000", repr(power_kw)[:60])

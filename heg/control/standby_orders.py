@@ -43,7 +43,7 @@ class StandbyDesk:
         """Carry one order out; exactly one answer."""
         one = self._room.attached(place.device)
         if one is None or one.appliance is None:
-            mend = "`heg devices` lists the appliances"
+            mend = "`heg appliances` lists them"
             return _refused(RefusalCode.DEVICE_LOST, "an appliance", place.device or "none", mend)
         if not one.present:
             return _refused(RefusalCode.DEVICE_LOST, "an appliance that answers", f"{one.name} is lost")
@@ -77,7 +77,7 @@ class StandbyDesk:
         start, stop = clocks
         if start is None or stop is None or start == stop:
             came = f"start {arguments.get('start')!r}, stop {arguments.get('stop')!r}"[:100]
-            return Refusal(RefusalCode.OUT_OF_RANGE, "start and stop as two times of day, HH:MM:SS", came)
+            return Refusal(RefusalCode.OUT_OF_RANGE, "start and stop as two different times of day, HH:MM:SS", came)
         zone = ZoneInfo(self._room.settings.time_zone)
         begins = next_occurrence(start, self._clock.utc(), zone)
         return begins, next_occurrence(stop, begins, zone)

@@ -131,9 +131,17 @@ def _wrong(error: msgspec.ValidationError, type_: type[msgspec.Struct], said: Ma
     text, _, path = str(error).partition(" - at `$.")
     name = path.rstrip("`").split(".")[0].split("[")[0]
     field = next((one for one in msgspec.structs.fields(type_) if one.encode_name == name), None)
-    expected = described(field.type) if field is not None else ""
-    came = _short(said[name]) if name in said else text
-    return _bad(name or "body", expected or text.removeprefix("Expected "), came)
+    expected, _, came = _plainly(text).partition(", got ")
+    if field is not None:
+        expected = described(field.type) or expected
+    return _bad(name or "body", expected, _short(said[name]) if name in said else came)
+
+
+def _plainly(text: str) -> str:
+    """Say the library's words as what was expected."""
+    for its, ours in (("Object missing required field", "the field"), ("Object contains unknown field", "no field")):
+        text = text.replace(its, ours)
+    return text.removeprefix("Expected ")
 
 
 def _bad(name: str, expected: str, came: str) -> DeniedError:

@@ -14,12 +14,25 @@ from heg.web.endpoint import Asked
 from heg.web.house import Home
 from heg.web.messages import Answer
 
-_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
-_TimeOfDay = Annotated[str, msgspec.Meta(max_length=8, pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$")]
-_Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
-_Kilowatts = Annotated[float, msgspec.Meta(ge=-1000.0, le=1000.0)]
-
-_Minutes = Annotated[float, msgspec.Meta(gt=0.0, le=1440.0)]
+_Name = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$", description="a device's name")
+]
+_NameOrNone = Annotated[
+    str, msgspec.Meta(max_length=64, pattern=r"^[A-Za-z0-9._-]*$", description="a device's name, or nothing")
+]
+_TimeOfDay = Annotated[
+    str,
+    msgspec.Meta(
+        max_length=8,
+        pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$",
+        description="a time of day such as 22:00",
+    ),
+]
+_Moment = Annotated[str, msgspec.Meta(max_length=40, description="a time such as 2026-06-02T05:30:00Z")]
+_Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0, description="a share from 0 to 1")]
+_Kilowatts = Annotated[float, msgspec.Meta(ge=0.0, le=1000.0, description="kW from 0 to 1000")]
+_EitherWay = Annotated[float, msgspec.Meta(ge=-1000.0, le=1000.0, description="kW from -1000 to 1000")]
+_Minutes = Annotated[float, msgspec.Meta(gt=0.0, le=1440.0, description="minutes above 0, at most 1440")]
 
 
 class Order(Asked, frozen=True):
@@ -38,8 +51,8 @@ class Manual(Order, frozen=True):
     device: _Name
     regime: Regime = Regime.HOLD
     power_state: PowerState | None = None
-    power_kw: Annotated[float, msgspec.Meta(ge=0.0, le=1000.0)] = 0.0
-    minutes: Annotated[float, msgspec.Meta(gt=0.0, le=1440.0)] = 60.0
+    power_kw: _Kilowatts = 0.0
+    minutes: _Minutes = 60.0
     release: bool = False
 
 
@@ -49,25 +62,31 @@ class StandbyPeriodOrder(Order, frozen=True):
     device: _Name
     start: _TimeOfDay | None = None
     stop: _TimeOfDay | None = None
-    withdraw: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] | None = None
+    withdraw: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1, description="the number it was given")] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what says both, or half of one."""
+        times = (self.start is not None) + (self.stop is not None)
+        if times != (2 if self.withdraw is None else 0):
+            raise ValueError("Expected start and stop, or withdraw alone")
 
 
 class Reduce(Order, frozen=True):
     """Draw at most so much from the grid for a while, or not any more (`release`), within the owner's strategy."""
 
-    max_import_kw: Annotated[float, msgspec.Meta(ge=0.0, le=1000.0)] | None = None
+    max_import_kw: _Kilowatts | None = None
     minutes: _Minutes | None = None
-    until_utc: Annotated[str, msgspec.Meta(max_length=40)] | None = None
+    until_utc: _Moment | None = None
     release: bool | None = None
 
 
 class UtilitysAppliance(Order, frozen=True):
     """Have an appliance (none named: all that need not run) in a state for a while, within the owner's strategy."""
 
-    device: Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[A-Za-z0-9._-]*$")] = ""
+    device: _NameOrNone = ""
     power_state: PowerState | None = None
     minutes: _Minutes | None = None
-    until_utc: Annotated[str, msgspec.Meta(max_length=40)] | None = None
+    until_utc: _Moment | None = None
     release: bool | None = None
 
 
@@ -75,15 +94,15 @@ class Try(Order, frozen=True):
     """Commissioning step test of an actuator."""
 
     device: _Name
-    power_kw: _Kilowatts = 1.0
+    power_kw: _EitherWay = 1.0
 
 
 class PlugIn(Order, frozen=True):
     """What a person says of the plugged car. Without `charger` the only one is meant; None: nothing is said of it."""
 
-    charger: Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[A-Za-z0-9._-]*$")] = ""
+    charger: _NameOrNone = ""
     departure: Annotated[str, msgspec.Meta(max_length=16)] | None = None
-    departure_utc: Annotated[str, msgspec.Meta(max_length=40)] | None = None
+    departure_utc: _Moment | None = None
     target: _Share | None = None
     soc: _Share | None = None
     soc_kwh: Annotated[float, msgspec.Meta(ge=0.0, le=1000.0)] | None = None
@@ -191,7 +210,7 @@ def _by_hand(order: Manual) -> Mapping[str, object]:
 
 
 def _standby(order: StandbyPeriodOrder) -> Mapping[str, object]:
-    """A time of day without seconds is one on the minute; what is missing is refused by whoever answers."""
+    """A time of day without seconds is one on the minute."""
     if order.withdraw is not None:
         return {"withdraw": order.withdraw}
     said = {"start": order.start, "stop": order.stop}
@@ -199,8 +218,7 @@ def _standby(order: StandbyPeriodOrder) -> Mapping[str, object]:
 
 
 def _said(order: Order) -> dict[str, object]:
-    given = {name: value for name, value in msgspec.structs.asdict(order).items() if value is not None}
-    return {name: str(value) if isinstance(value, PowerState) else value for name, value in given.items()}
+    return {name: value for name, value in msgspec.to_builtins(order).items() if value is not None}
 
 
 def as_message(answer: CommandAnswer) -> Answer:

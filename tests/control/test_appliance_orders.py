@@ -21,14 +21,14 @@ async def test_an_order_by_hand_holds_and_is_let_go_at_once(clock: Clock, tmp_pa
         assert (await manual(gateway, release=True)).outcome is Outcome.DONE
         await clock.sleep(5)
         assert heater.state is ON
-        for wrong in (
-            {"power_state": "asleep", "valid_s": 60.0},
-            {"regime": "hold", "valid_s": 60.0},
-            {"valid_s": 1.0},
+        for wrong, came in (
+            ({"power_state": "asleep", "valid_s": 60.0}, "'asleep'"),
+            ({"regime": "hold", "valid_s": 60.0}, "regime 'hold'"),
+            ({"valid_s": 1.0}, "none"),
         ):
             answer = await manual(gateway, **wrong)
             assert answer.refusal is not None
-            assert answer.refusal.code is RefusalCode.OUT_OF_RANGE
+            assert (answer.refusal.code, answer.refusal.came) == (RefusalCode.OUT_OF_RANGE, came)
         tried = await gateway.owner.command("command.try", HEATER, {}, timeout_s=60.0)
         assert tried.refusal is not None
         assert tried.refusal.code is RefusalCode.UNSUPPORTED

@@ -153,7 +153,8 @@ class PaperHouse:
         self._door.write("envelope", Location("home"), ENVELOPE)
         self._door.write("hands_off", Location("home"), "off")
         self._door.write("health", Location("home", "", "control"), HealthRecord("control", running=True, restarts=0))
-        for order in ("hands_off", "manual", "standby_period", "try", "scan", "plug_in", "otherwise"):
+        switching = ("manual", "standby_period", "reduce", "appliance")
+        for order in ("hands_off", *switching, "try", "scan", "plug_in", "otherwise"):
             self._door.answer(f"command.{order}", ANYWHERE, self._obey(f"command.{order}"))
 
     def remember(self, hours: int = 48) -> None:

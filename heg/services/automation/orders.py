@@ -13,7 +13,7 @@ from heg.model.records import EvidenceRecord
 from heg.model.refusals import Refusal, RefusalCode
 from heg.runtime.clock import Clock
 from heg.services.automation.meter import Meter
-from heg.services.automation.saying import Wanted
+from heg.services.automation.saying import Wanted, called
 from heg.services.automation.settings import AutomationSettings, Strategy
 from heg.services.automation.sight import Appliance
 from heg.services.automation.utility_words import read_order
@@ -43,7 +43,7 @@ class UtilityOrders:
         found: dict[str, UtilityOrder] = {}
         for place, order in sorted(self._holding().items(), key=_rank):
             named = appliances.keys() if place.device == EVERYBODY else appliances.keys() & {place.device}
-            found |= {name: order for name in named if _why_never(appliances[name]) is None}
+            found |= {name: order for name in named if _why_never(name, appliances[name]) is None}
         return found
 
     def _holding(self) -> dict[Location, UtilityOrder]:
@@ -75,7 +75,8 @@ class UtilityOrders:
             return self._release(who, device)
         named = [device] if device else sorted(appliances)
         taken_by_dso = self._held_by_dso(who, appliances)
-        whys = {name: _why_not(appliances.get(name), held.get(name) or taken_by_dso.get(name)) for name in named}
+        held = {**taken_by_dso, **held}
+        whys = {name: _why_not(name, appliances.get(name), held.get(name)) for name in named}
         taken = [name for name, why in whys.items() if why is None]
         refusals = [why for why in whys.values() if why is not None]
         if not taken:
@@ -91,7 +92,7 @@ class UtilityOrders:
         detail = {"taken": len(taken), "refused": len(refusals)}
         if not refusals:
             return CommandAnswer(Outcome.DONE, text, detail=detail)
-        text += f" Not {_listed([name for name, why in whys.items() if why is not None])}: {refusals[0].came}."
+        text += f" Not switched: {_listed([why.came for why in refusals])}."
         return CommandAnswer(Outcome.PARTLY, text, refusals[0], detail)
 
     def wanted(self, appliances: Mapping[str, Appliance], held: Mapping[str, str]) -> dict[str, Wanted]:
@@ -111,7 +112,7 @@ class UtilityOrders:
         return {name: f"{one.who} has ordered {name}" for name, one in orders.items() if one.who.startswith(Role.DSO)}
 
     def _want(self, order: UtilityOrder) -> Wanted:
-        text = f"{order.who} wants it {order.power_state} until {self._clock_time(order.until)}."
+        text = f"{called(order.who)} wants it {order.power_state} until {self._clock_time(order.until)}."
         return Wanted(Reason(ReasonCode.UTILITY, text), power_state=order.power_state)
 
     def _release(self, who: Stakeholder, device: str) -> CommandAnswer:
@@ -138,18 +139,19 @@ def _rank(said: tuple[Location, UtilityOrder]) -> tuple[bool, bool, datetime]:
     return order.who.partition(":")[0] in _FIRST, place.device != EVERYBODY, order.asked
 
 
-def _why_never(one: Appliance | None) -> Refusal | None:
+def _why_never(name: str, one: Appliance | None) -> Refusal | None:
     """Say why no utility may switch this appliance, as its owner describes it now."""
     if one is None or not one.actuator:
-        return Refusal(RefusalCode.DEVICE_LOST, "an appliance that can be switched", "another device")
+        mend = "`heg appliances` lists them"
+        return Refusal(RefusalCode.DEVICE_LOST, "an appliance that can be switched", name, mend)
     if one.capability.importance is Importance.MUST_RUN:
         return Refusal(RefusalCode.NOT_GRANTED, "an appliance that need not run", f"{one.name} must run")
     return None
 
 
-def _why_not(one: Appliance | None, held: str | None) -> Refusal | None:
+def _why_not(name: str, one: Appliance | None, held: str | None) -> Refusal | None:
     """Say why the utility may not switch this appliance now."""
-    never = _why_never(one)
+    never = _why_never(name, one)
     if never is not None or one is None:
         return never
     if not one.present:

@@ -21,7 +21,7 @@ from heg.model.refusals import Refusal, RefusalCode
 from heg.model.shedding import ALWAYS_ROOM, ShedBook, Sheddable, SheddingRules, decide, reachable_kw
 from heg.runtime.clock import Clock
 from heg.services.automation.meter import Meter
-from heg.services.automation.saying import CLAIM_S, Wanted
+from heg.services.automation.saying import CLAIM_S, Wanted, called
 from heg.services.automation.settings import AutomationSettings, Strategy
 from heg.services.automation.sight import Appliance
 from heg.services.automation.utility_words import read_reduction
@@ -208,7 +208,7 @@ class Reductions:
 
     def _want(self, reduction: LoadReduction, rest: PowerState) -> Wanted:
         until = self._clock_time(reduction.until)
-        text = f"Shed: {reduction.who} asks for at most {reduction.max_import_kw:g} kW until {until}."
+        text = f"Shed: {called(reduction.who)} asks for at most {reduction.max_import_kw:g} kW until {until}."
         return Wanted(Reason(ReasonCode.UTILITY, text), power_state=rest)
 
     def _left_shed(self) -> dict[str, float]:

@@ -11,6 +11,7 @@ from heg.data.door import Door
 from heg.model.appliances import PowerState
 from heg.model.instance import ANY, Location
 from heg.model.leases import Claim, Claimant, Reason
+from heg.model.policy import Role
 from heg.runtime.clock import Clock
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,11 @@ class Wanted:
     states: frozenset[PowerState] | None = None
     lasting: bool = False
     turn: int = 0
+
+
+def called(who: str) -> str:
+    """Return a stakeholder as the people of the house call it: in their own house they are no customer."""
+    return "the owner" if who == Role.CUSTOMER else who
 
 
 class Speaker:

@@ -45,7 +45,7 @@ async def test_all_that_need_not_run_are_told_with_one_order(clock: Clock) -> No
         answer = await order(house.owner, "", power_state="standby", minutes=30)
         assert answer.outcome is Outcome.PARTLY
         assert answer.detail == {"taken": 2, "refused": 1}
-        assert "sauna, tank: standby until Sun 01:30. Not freezer: freezer must run." in answer.text
+        assert "sauna, tank: standby until Sun 01:30. Not switched: freezer must run." in answer.text
         await clock.sleep(1)
         assert house.claim("freezer", UTILITY) is None
         assert (await order(house.owner, "", release=True)).outcome is Outcome.DONE
