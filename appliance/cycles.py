@@ -49,6 +49,10 @@ class Cycle:
             return self
         return replace(self, since=now, begun=True, before=self.before if self.begun else before)
 
+    def not_begun_yet(self) -> "Cycle":
+        """Return it as it is before it runs: the appliance did not come to that."""
+        return replace(self, since=None)
+
     def pause(self, now: datetime) -> "Cycle":
         """Return it pausing, with what it has done."""
         if self.since is None:

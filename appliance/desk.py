@@ -5,12 +5,14 @@ The body is the real thing: a computer under logind, a machine behind a command 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
 
 from appliance import spoken
 from appliance.cycles import Cycle
 from appliance.faults import Fault, SoapFault
+from appliance.labels import Labels
 from appliance.model import ApplianceModel, Done, Kept
 from appliance.registrations import same_address
 from appliance.upnp.services import CYCLE, POWER, Service
@@ -23,6 +25,7 @@ LOOK_AGAIN_S = 60.0
 """Times of day are labels that may jump: whatever waits is looked at this often."""
 _TRY_AGAIN_S = 15.0
 """What is due and is not allowed yet is tried again this often."""
+_T = TypeVar("_T")
 _ORDERS = {
     "OperationOn": PowerState.ON,
     "OperationOff": PowerState.OFF,
@@ -86,17 +89,18 @@ class ApplianceDesk:
         self.executed = 0
         """Orders that were carried out."""
         self._clock = clock
+        self._labels = Labels(clock)
         self._keep = keep
         self._holding = holding
         self._body: Body | None = None
         self._audience: Audience | None = None
         self._kept = model.kept
         self._turn = asyncio.Lock()
+        self._disk = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._stuck = False
-        self.seen = False
-        """Whether the body has told its state at least once."""
+        self._complained = ""
 
     def join(self, body: Body, audience: Audience) -> None:
         """Begin to work, with a body and with somebody to tell; what was kept goes on."""
@@ -112,50 +116,57 @@ class ApplianceDesk:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.saved()
 
     def observed(self, state: PowerState) -> None:
         """Take note of the state that the body truly has, and tell it at once."""
-        self.seen = True
-        if state is self.model.state:
+        if state is self.model.state and self.model.seen:
             return
         self.model.observed(state, self._clock.utc())
         self._changed()
-        self._soon(self._save())
+        self._soon(self.saved())
+
+    def sleeps(self) -> None:
+        """Take note that the body is about to sleep, and we with it."""
+        self._labels.sleeps()
 
     async def awoke(self) -> None:
         """Take note that the body slept: what was due meanwhile is looked at now."""
+        self._labels.awoke()
         self.model.awoke(self._clock.utc())
-        await self._save()
         await self._do_due()
 
     def heard(self, uuid: str, address: str) -> None:
         """Follow somebody who announced itself: its registrations are withdrawn from where it is now."""
         if self.model.registrations.moved(uuid, address):
-            self._soon(self._save())
+            self._soon(self.saved())
+
+    async def saved(self) -> None:
+        """Have on disk what must outlive a restart; what cannot be kept now is kept later."""
+        try:
+            await self._save()
+        except OSError as error:
+            self._complain(f"nothing can be kept on its disk now, and a restart would lose it: {error}")
+        self._arm()
 
     async def offer(self, cycle: Cycle | None) -> Fault | None:
         """Let a cycle wait in the appliance; None takes back the one that waits."""
-        if cycle is None:
-            self.model.take_back()
-        elif (busy := self.model.offer(cycle)) is not None:
-            return busy
-        await self._save()
-        self._changed()
-        return None
+        async with self._turn:
+            before = self._as_it_is()
+            refused = self.model.offer(cycle) if cycle is not None else self.model.take_back()
+            return refused or await self._carry_out(before, None)
 
     async def order(self, target: PowerState) -> Done | Fault:
         """Judge an order and carry it out."""
         async with self._turn:
             holding = await self._holding(self.model.kind.judge.conditions)
-            cycle = self.model.cycle
-            result = self.model.order(target, self._clock.utc(), holding)
+            now, before = self._now(), self._as_it_is()
+            result = self.model.order(target, now, holding)
             if isinstance(result, Done):
-                self.executed += 1
-                wrong = await self._go(result)
+                wrong = await self._carry_out(before, result.switch)
                 if wrong is not None:
-                    self.model.cycle = cycle
-                    await self._save()
                     return wrong
+                self.executed += 1
             return result
 
     async def act(self, action: str, arguments: Mapping[str, str], peer: str) -> Mapping[str, str] | Fault:
@@ -171,7 +182,9 @@ class ApplianceDesk:
         if not same_address(arguments["Address"], peer):
             came = f"Address: expected {peer}, from where you ask; came {arguments['Address']}"
             return Fault(ApplianceFault.NOT_YOURS, came)
-        result = await self._do(action, arguments, (spoken.plain_uuid(arguments["UUID"]), peer))
+        # An order goes on to its end, also when the one who gave it does not wait for that.
+        work = self._soon(self._do(action, arguments, (spoken.plain_uuid(arguments["UUID"]), peer)))
+        result = await asyncio.shield(work)
         return result if isinstance(result, Fault) else {"RegID": str(result.reg_id)}
 
     def values(self, service: Service) -> Mapping[str, str]:
@@ -189,42 +202,60 @@ class ApplianceDesk:
         if (target := _ORDERS.get(action)) is not None:
             return await self.order(target)
         async with self._turn:
+            now, before = self._now(), self._as_it_is()
             if action == "StandbyPeriod":
-                start, stop = arguments["StartTime"], arguments["StopTime"]
-                result = self.model.register(who, start, stop, self._clock.utc())
+                result = self.model.register(who, arguments["StartTime"], arguments["StopTime"], now)
             else:
                 result = self.model.withdraw(int(arguments["RegID"]), who)
-            return result if isinstance(result, Fault) else await self._go(result) or result
-
-    async def _go(self, agreed: Done) -> Fault | None:
-        """Keep what was agreed, then let the body do it."""
-        await self._save()
-        if agreed.switch is None:
-            self._changed()
-            return None
-        return await self._switch(agreed.switch)
-
-    async def _switch(self, target: PowerState) -> Fault | None:
-        if self._body is None:
-            return Fault(SoapFault.ACTION_FAILED, "the appliance is about to end")
-        try:
-            await self._body.go(target)
-        except BodyError as error:
-            logger.warning("%s: it did not go to %s: %s", self.name, target, error)
-            return error.fault
-        self._changed()
-        return None
+            return result if isinstance(result, Fault) else await self._carry_out(before, result.switch) or result
 
     async def _do_due(self) -> None:
         async with self._turn:
             holding = await self._holding(self.model.kind.judge.conditions)
-            wanted = self.model.due(self._clock.utc(), holding)
-            await self._save()
-            for target in wanted:
-                await self._switch(target)
+            now, before = self._now(), self._as_it_is()
+            await self._carry_out(before, self.model.due(now, holding))  # what fails is due still, and tried again
             moment = self.model.next_moment()
-            self._stuck = moment is not None and moment <= self._clock.utc()
+            self._stuck = moment is not None and moment <= now
+            self._arm()
+
+    def _as_it_is(self) -> tuple[Kept, PowerState]:
+        return self.model.kept, self.model.state
+
+    async def _carry_out(self, before: tuple[Kept, PowerState], target: PowerState | None) -> Fault | None:
+        """Keep what was agreed, then have the body go there; what cannot be kept or done was never agreed."""
+        try:
+            await self._save()
+            if target is not None:
+                if self._body is None:
+                    raise BodyError(Fault(SoapFault.ACTION_FAILED, "the appliance is about to end"))
+                await self._body.go(target)
+        except BodyError as error:
+            self._complain(f"it did not go to {target}: {error}")
+            wrong = error.fault
+        except OSError as error:
+            wrong = Fault(SoapFault.ACTION_FAILED, f"nothing can be kept on its disk now: {error.strerror or error}")
+            self._complain(wrong.text)
+        else:
+            if target is not None:
+                self.model.arrived()
+            await self.saved()
+            self._complained = ""
             self._changed()
+            return None
+        self.model.back_to(*before, self._clock.utc())
+        await self.saved()
+        return wrong
+
+    def _complain(self, text: str) -> None:
+        (logger.debug if self._complained == text else logger.warning)("%s: %s", self.name, text)
+        self._complained = text
+
+    def _now(self) -> datetime:
+        """What the clock shows; where somebody set it since it was read last, the model is told first."""
+        now, step = self._labels.read()
+        if step:
+            self.model.clock_stepped(step, now)
+        return now
 
     def _changed(self) -> None:
         if self._audience is not None:
@@ -233,10 +264,11 @@ class ApplianceDesk:
         self._arm()
 
     async def _save(self) -> None:
-        if (kept := self.model.kept) != self._kept:
-            self._kept = kept
-            await self._keep(kept)
-        self._arm()
+        """Keep what is new. Raises OSError."""
+        async with self._disk:
+            if (kept := self.model.kept) != self._kept:
+                await self._keep(kept)
+                self._kept = kept
 
     def _arm(self) -> None:
         """See to it that what is to be done next is done on time."""
@@ -245,30 +277,29 @@ class ApplianceDesk:
             self._timer = None
         if self._body is None:
             return
-        now = self._clock.utc()
+        pauses = [] if self.model.kept == self._kept else [_TRY_AGAIN_S]
         if (moment := self.model.next_moment()) is not None:
-            left_s = (moment - now).total_seconds()
+            left_s = (moment - self._clock.utc()).total_seconds()
             at_once_s = _TRY_AGAIN_S if self._stuck else 0.0
-            pause_s = min(left_s, LOOK_AGAIN_S) if left_s > 0 else at_once_s
-            self._timer = asyncio.get_running_loop().call_later(pause_s, self._look)
+            pauses.append(min(left_s, LOOK_AGAIN_S) if left_s > 0 else at_once_s)
+        if pauses:
+            self._timer = asyncio.get_running_loop().call_later(min(pauses), self._look)
 
     def _look(self) -> None:
         self._timer = None
-        moment, now = self.model.next_moment(), self._clock.utc()
+        moment, now = self.model.next_moment(), self._now()
         if moment is not None and moment <= now:
             self._soon(self._do_due())
         else:
-            self._arm()
+            self._soon(self.saved())
 
-    def _soon(self, work: Awaitable[None]) -> None:
-        async def doing() -> None:
-            await work
-
-        task = asyncio.get_running_loop().create_task(doing(), name=f"appliance: {self.name}")
+    def _soon(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
+        task = asyncio.get_running_loop().create_task(work, name=f"appliance: {self.name}")
         self._tasks.add(task)
         task.add_done_callback(self._finished)
+        return task
 
-    def _finished(self, task: asyncio.Task[None]) -> None:
+    def _finished(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("%s: %s", self.name, error, exc_info=error)

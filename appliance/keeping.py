@@ -88,7 +88,13 @@ class Folder:
     async def keep(self, kept: Kept) -> None:
         """Put it on disk. Raises OSError."""
         async with self._turn:
-            await asyncio.to_thread(replace_durably, self._path / "kept.json", msgspec.json.encode(kept))
+            work = asyncio.to_thread(replace_durably, self._path / "kept.json", msgspec.json.encode(kept))
+            writing = asyncio.ensure_future(work)
+            try:
+                await asyncio.shield(writing)
+            except asyncio.CancelledError:
+                await asyncio.wait([writing])  # a thread cannot be ended, and the next one would write into its file
+                raise
 
 
 def machine_id() -> str:

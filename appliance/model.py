@@ -5,8 +5,8 @@ one who asks keeps `kept` on disk before it carries out or answers anything.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
 from appliance.cycles import Cycle
 from appliance.faults import Fault, SoapFault
@@ -16,6 +16,7 @@ from heg.model.appliances import ApplianceFault, PowerState, WakeMethod
 from heg.model.local_times import next_occurrence, time_of_day
 
 SHORTEST_PERIOD = timedelta(minutes=1)
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class Kept:
 
     book: Book = field(default_factory=Book)
     cycle: Cycle | None = None
+    going: PowerState | None = None
+    """Where it was on its way to, for a period or a cycle: one that was ended on the way goes there when it is back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +52,21 @@ class Done:
 
 
 class ApplianceModel:
-    """One appliance."""
+    """One appliance; `state` None: it has not told yet, and is taken to be on until it does."""
 
-    def __init__(self, kind: Kind, state: PowerState = PowerState.ON, kept: Kept | None = None) -> None:
+    def __init__(self, kind: Kind, state: PowerState | None = PowerState.ON, kept: Kept | None = None) -> None:
         kept = kept or Kept()
         self.kind = kind
-        self.state = state
+        self.state = state or PowerState.ON
+        self.seen = state is not None
         self.cycle = kept.cycle
+        self.going = kept.going
         self.registrations = Registrations(kept.book, kind.longest_standby)
 
     @property
     def kept(self) -> Kept:
         """What must be on disk."""
-        return Kept(self.registrations.book, self.cycle)
+        return Kept(self.registrations.book, self.cycle, self.going)
 
     @property
     def offered(self) -> Cycle | None:
@@ -70,9 +75,14 @@ class ApplianceModel:
 
     def observed(self, state: PowerState, now: datetime) -> None:
         """Take note of the state that the appliance truly has, whoever brought it there."""
-        if state is self.state:
+        if state is self.state and self.seen:
             return
-        self.state = state
+        first, self.state, self.seen = not self.seen, state, True
+        if first and self.going not in (None, state):
+            if self.cycle is not None and self.going is PowerState.ON:
+                self.cycle = self.cycle.not_begun_yet()
+            return  # the last run ended on the way: nobody brought it here
+        self.going = None
         if state is not PowerState.STANDBY:
             self.registrations.overruled()  # somebody, or the end of a period, brought it elsewhere: it stays there
         if self.cycle is not None and self.cycle.begun and state is not PowerState.ON:
@@ -81,14 +91,32 @@ class ApplianceModel:
         elif self.cycle is not None and self.cycle.begun:
             self.cycle = self.cycle.begin(now, state)
 
+    def arrived(self) -> None:
+        """Take note that the body did what it was told."""
+        self.going = None
+
+    def back_to(self, kept: Kept, state: PowerState, now: datetime) -> None:
+        """Be as at `kept` and `state`: what was agreed since came to nothing; what was observed since holds."""
+        seen, self.state = self.state, state
+        self.registrations.book, self.cycle, self.going = kept.book, kept.cycle, kept.going
+        self.observed(seen, now)
+
+    def clock_stepped(self, step: timedelta, now: datetime) -> None:
+        """Take note that the clock was set to `now`, by `step`: what runs is no longer and no shorter by that."""
+        if self.cycle is not None and self.cycle.since is not None:
+            self.cycle = replace(self.cycle, since=self.cycle.since + step)
+        self.registrations.clock_stepped(now, self.kind.judge.zone)
+
     def order(self, target: PowerState, now: datetime, holding: Collection[str]) -> Done | Fault:
         """Judge an order from outside; a refused one changes nothing."""
         if (objection := self._objection(target, now, holding)) is not None:
             return objection
         self.registrations.overruled()
+        switch = None if target is self.state and self.seen else target
+        self.going = None
         if target is PowerState.ON and self.cycle is not None:
-            self.cycle = self.cycle.begin(now, self._resting())
-        return Done(switch=None if target is self.state else target)
+            self.cycle, self.going = self.cycle.begin(now, self._resting()), switch
+        return Done(switch=switch)
 
     def register(self, who: tuple[str, str], start: str, stop: str, now: datetime) -> Done | Fault:
         """Take a standby period from `who` (UUID, address) for the next time that the clock shows `start`."""
@@ -109,8 +137,9 @@ class ApplianceModel:
         period = self.registrations.withdraw(number, *who)
         if isinstance(period, Fault):
             return period
-        ends = period.state is PeriodState.IN_FORCE and period.before is not None and period.before is not self.state
-        return Done(switch=period.before if ends else None)
+        ends = period.state is PeriodState.IN_FORCE and period.before is not self.state
+        self.going = period.before if ends else None
+        return Done(switch=self.going)
 
     def offer(self, cycle: Cycle) -> Fault | None:
         """Let a cycle wait in the appliance; not while another one runs."""
@@ -119,28 +148,36 @@ class ApplianceModel:
         self.cycle = cycle
         return None
 
-    def take_back(self) -> bool:
-        """Forget the cycle that waits or pauses; tell whether there was one."""
-        there = self.cycle is not None and not self.cycle.running
-        if there:
-            self.cycle = None
-        return there
+    def take_back(self) -> Fault | None:
+        """Forget the cycle that waits or pauses."""
+        if self.cycle is None or self.cycle.running:
+            runs = f"{self.cycle.name} runs; switch the appliance off instead" if self.cycle is not None else ""
+            return Fault(ApplianceFault.NOT_NOW, runs or "no cycle waits")
+        self.cycle = None
+        return None
 
-    def due(self, now: datetime, holding: Collection[str]) -> tuple[PowerState, ...]:
-        """Do what its time has come for; give the states to go to, in this order."""
-        wanted: list[PowerState] = []
-        self._end_cycle(now, wanted)
-        self._start_cycle(now, wanted)
-        ended = [one.before for one in self.registrations.due_ends(now)]
-        wanted += [before for before in ended if before is not None and before is not self.state]
-        rests = (wanted[-1] if wanted else self.state) is not PowerState.ON
+    def due(self, now: datetime, holding: Collection[str]) -> PowerState | None:
+        """Do what its time has come for; give the state to go to, None: it stays where it is."""
+        left_off = self._left_off(now, holding)
+        target = self._start_cycle(now, self._end_cycle(now, left_off or self.state))
+        ended = (one.before for one in self.registrations.due_ends(now))
+        restored = next((before for before in ended if before is not None), None)
         for period in self.registrations.due_starts(now):
-            if rests:
+            if restored is not None:
+                self.registrations.begin(period, restored)  # the one that ended hands over to it
+                restored = None
+            elif target is not PowerState.ON:
                 self.registrations.begin(period, None)  # it rests already, and goes on resting at the end
             elif self._objection(PowerState.STANDBY, now, holding) is None:
-                self.registrations.begin(period, self.state)
-                wanted.append(PowerState.STANDBY)
-        return tuple(wanted)
+                self.registrations.begin(period, PowerState.ON)
+                target = PowerState.STANDBY
+        target = restored or target
+        if target is not self.state:
+            self.going = target
+            return target
+        if left_off is not None or restored is not None:
+            self.going = None  # it is over by now
+        return None
 
     def awoke(self, now: datetime) -> None:
         """Take note that it slept until now: what should have begun meanwhile has, and is not begun again."""
@@ -151,7 +188,8 @@ class ApplianceModel:
         """Tell when `due` has something to do next; None: not before something happens."""
         cycle = self.cycle
         last = cycle.last_start if cycle is not None and self._starts_itself(cycle) else None
-        moments = [self.registrations.next_moment(), cycle.end() if cycle is not None else None, last]
+        left_off = _LONG_AGO if self.going is not None else None
+        moments = [self.registrations.next_moment(), cycle.end() if cycle is not None else None, last, left_off]
         return min((one for one in moments if one is not None), default=None)
 
     def must_wake(self) -> datetime | None:
@@ -170,21 +208,25 @@ class ApplianceModel:
             return Fault(ApplianceFault.BUSY, f"the cycle {cycle.name or cycle.id} runs{until}")
         return self.kind.judge.objection(target, now, holding)
 
-    def _end_cycle(self, now: datetime, wanted: list[PowerState]) -> None:
+    def _left_off(self, now: datetime, holding: Collection[str]) -> PowerState | None:
+        """Where the last run was on its way to, as soon as nothing speaks against it."""
+        if self.going is None or not self.seen or self._objection(self.going, now, holding) is not None:
+            return None
+        return self.going
+
+    def _end_cycle(self, now: datetime, target: PowerState) -> PowerState:
         cycle = self.cycle
         if cycle is None or (end := cycle.end()) is None or end > now:
-            return
+            return target
         self.cycle = None
-        if cycle.before is not self.state and cycle.before in self.kind.states:
-            wanted.append(cycle.before)
+        return cycle.before if cycle.before in self.kind.states else target
 
-    def _start_cycle(self, now: datetime, wanted: list[PowerState]) -> None:
+    def _start_cycle(self, now: datetime, target: PowerState) -> PowerState:
         cycle = self.cycle
         if cycle is None or not self._starts_itself(cycle) or (last := cycle.last_start) is None or last > now:
-            return
+            return target
         self.cycle = cycle.begin(now, self._resting())
-        if self.state is not PowerState.ON:
-            wanted.append(PowerState.ON)
+        return PowerState.ON
 
     def _starts_itself(self, cycle: Cycle) -> bool:
         return self.kind.starts_late_cycles and not cycle.begun

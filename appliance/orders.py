@@ -87,12 +87,8 @@ class Orders:
         return {**_told(cycle), "zone": self._zone.key}
 
     async def _unload(self, _: Mapping[str, str]) -> Mapping[str, Any]:
-        cycle = self._desk.model.cycle
-        if cycle is None or cycle.running:
-            raise TalkError(
-                "no cycle waits" if cycle is None else f"{cycle.name} runs; switch the appliance off instead"
-            )
-        await self._desk.offer(None)
+        if isinstance(refused := await self._desk.offer(None), Fault):
+            raise TalkError(refused.text)
         return {}
 
     async def _start(self, _: Mapping[str, str]) -> Mapping[str, Any]:

@@ -61,7 +61,7 @@ class Program:
         uuid = about.uuid or folder.uuid(machine_id())
         identity = Identity(uuid, about.name, about.maker, about.model, about.serial)
         self.gateways = Gateways(clock, lambda gateway: self.desk.heard(gateway.uuid, gateway.address))
-        self.model = ApplianceModel(_kind(config), PowerState.ON, folder.kept())
+        self.model = ApplianceModel(_kind(config), None, folder.kept())
         self.desk = ApplianceDesk(self.model, clock, name=about.name, keep=folder.keep, holding=self._holding)
         self._ground = Ground(port=ssdp_port, on_heard=self._heard)
         place = Place(network.address, network.port, network.max_age_s)
@@ -106,7 +106,7 @@ class Program:
 
     async def _stay_on_network(self) -> None:
         for _ in range(round(_STATE_WITHIN_S / 0.05)):  # it is not announced before it knows what it is
-            if self.desk.seen:
+            if self.model.seen:
                 break
             await self._clock.sleep(0.05)
         while True:

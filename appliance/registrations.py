@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from ipaddress import ip_address
+from zoneinfo import ZoneInfo
 
 from appliance.faults import Fault, SoapFault
 from heg.model.appliances import ApplianceFault, PowerState
+from heg.model.local_times import next_occurrence
 
 MOST_OPEN = 8
 """Registrations that wait or are in force, of all who ask together."""
@@ -64,6 +66,7 @@ class Registrations:
     def __init__(self, book: Book | None = None, longest: timedelta = LONGEST) -> None:
         self.book = book or Book()
         self._longest = longest
+        self._of_this_run: set[int] = set()
 
     def open(self) -> tuple[Period, ...]:
         """List what waits or is in force, oldest first."""
@@ -79,6 +82,7 @@ class Registrations:
         new = Period(self.book.next_id, owner, address, start, stop)
         ended = [one for one in self.book.periods if not one.open][-_KEPT_ENDED:]
         self.book = Book(self.book.next_id % _LARGEST_ID + 1, (*ended, *self.open(), new))
+        self._of_this_run = {one.id for one in self.open() if one.id in self._of_this_run} | {new.id}
         return new.id
 
     def withdraw(self, number: int, owner: str, address: str) -> Period | Fault:
@@ -106,8 +110,11 @@ class Registrations:
         return min(moments, default=None) if moments else None
 
     def next_stop(self) -> datetime | None:
-        """Tell when the first period ends that has something to restore."""
-        return min((one.stop for one in self.open() if one.before is not None), default=None)
+        """Tell when the first period ends that has something to restore, with those that follow on it at once."""
+        stop = min((one.stop for one in self.open() if one.before is not None), default=None)
+        while (on := next((one.stop for one in self.open() if one.start == stop), None)) is not None:
+            stop = on
+        return stop
 
     def due_starts(self, now: datetime) -> tuple[Period, ...]:
         """Give what waits and should have begun; what is over already is marked missed."""
@@ -126,6 +133,20 @@ class Registrations:
         for one in ended:
             self._become(one, PeriodState.DONE)
         return ended
+
+    def clock_stepped(self, now: datetime, zone: ZoneInfo) -> None:
+        """Take note that the clock was set: what was registered by the wrong one means the times of day of this one.
+
+        A computer without a clock of its own begins in the past. What the last run kept was registered before that.
+        """
+        for one in self.open():
+            if one.id not in self._of_this_run:
+                continue
+            if one.state is PeriodState.IN_FORCE and one.stop > now:
+                self._replace(one, replace(one, stop=_next(one.stop, now, zone)))
+            elif one.state is PeriodState.WAITING and not one.start <= now < one.stop:
+                start = _next(one.start, now, zone)
+                self._replace(one, replace(one, start=start, stop=start + (one.stop - one.start)))
 
     def overruled(self) -> bool:
         """Forget what would be restored: somebody decided otherwise since; tell whether that changed anything."""
@@ -151,6 +172,10 @@ class Registrations:
     def _replace(self, old: Period, new: Period) -> None:
         periods = tuple(new if one.id == old.id else one for one in self.book.periods)
         self.book = replace(self.book, periods=periods)
+
+
+def _next(moment: datetime, now: datetime, zone: ZoneInfo) -> datetime:
+    return next_occurrence(moment.astimezone(zone).time(), now, zone)
 
 
 def same_address(one: str, other: str) -> bool:

@@ -29,7 +29,6 @@ _MANAGER = DBusAddress("/org/freedesktop/login1", "org.freedesktop.login1", inte
 _PROPERTIES = DBusAddress(
     "/org/freedesktop/login1", "org.freedesktop.login1", interface="org.freedesktop.DBus.Properties"
 )
-_SAYS_NO_MORE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +92,7 @@ class LogindBody:
             await bus.listen(_MANAGER, "PrepareForSleep", self._noticing(PowerState.STANDBY))
             await bus.listen(_MANAGER, "PrepareForShutdown", self._noticing(PowerState.OFF))
             await self._find_out(bus)
-            await self._take_locks(bus)
-            self._desk.observed(PowerState.ON)
+            await self._woke(bus)
             while True:
                 await self._next(bus)
         finally:
@@ -137,6 +135,7 @@ class LogindBody:
         def notice(values: Sequence[Any]) -> None:
             begins = bool(values[0]) if values else False
             if begins:
+                self._desk.sleeps()
                 self._desk.observed(state)  # told at once: the second that is left begins now
             if not self._notices.full():
                 self._notices.put_nowait((state, begins))
@@ -148,13 +147,20 @@ class LogindBody:
             self._alarm.set(self._desk.model.must_wake(), self._clock.utc())
             if not await self._network.told(TOLD_WITHIN_S):
                 logger.warning("not everybody was told of %s in time", state)
+            await self._desk.saved()  # its power may be cut while it sleeps
             self._let_go()
-            return
+        else:
+            await self._woke(bus)
+
+    async def _woke(self, bus: Bus) -> None:
+        """It is on: from the beginning, or again, also where logind ended while it slept and nobody said so."""
+        slept = self._desk.model.state is not PowerState.ON
         await self._take_locks(bus)
         self._desk.observed(PowerState.ON)
-        if self._back is not None:
+        if slept and self._back is not None:
             await self._back()
-        await self._desk.awoke()
+        if slept:
+            await self._desk.awoke()
 
     async def _find_out(self, bus: Bus) -> None:
         able = {PowerState.ON}
@@ -166,7 +172,7 @@ class LogindBody:
                 self._not_offered.add(state)
                 logger.info("%s: logind says %r to it; it is not offered", state, answer)
         model = self._desk.model
-        model.kind = replace(model.kind, states=model.kind.states & able)
+        model.kind = replace(model.kind, states=frozenset(able))
 
     async def _take_locks(self, bus: Bus) -> None:
         """Take one for each: for both at once logind asks polkit about a lid, which no service may lock."""

@@ -113,7 +113,7 @@ class Ground:
 class Mouth:
     """One appliance's own socket: it speaks to the group and to one, and hears who speaks to it alone."""
 
-    __slots__ = ("_ear", "_ground", "_socket", "address", "family", "scope", "unsent")
+    __slots__ = ("_ear", "_ground", "_socket", "address", "family", "scope")
 
     def __init__(self, ground: Ground, ear: Ear) -> None:
         self._ground = ground
@@ -127,8 +127,6 @@ class Mouth:
             if self.family == socket.AF_INET6
             else (address, ground.port)
         )
-        self.unsent = 0
-        """Datagrams that the network did not take."""
         self._socket = _speaking(self.family, self.scope, local)
         asyncio.get_running_loop().add_reader(self._socket, self._hear)
 
@@ -144,10 +142,8 @@ class Mouth:
 
     def to(self, datagram: bytes, peer: Peer) -> None:
         """Say something to one."""
-        try:
+        with contextlib.suppress(OSError):  # no route, no room: SSDP is repeated anyway
             self._socket.sendto(datagram, peer)
-        except OSError:
-            self.unsent += 1  # no route, no room: SSDP is repeated anyway
 
     def close(self) -> None:
         """Be silent from now on."""

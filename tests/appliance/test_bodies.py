@@ -43,7 +43,7 @@ def machine(clock: Clock, folder: Path, **ways: str) -> tuple[ApplianceDesk, Com
     state = folder / "state"
     if not state.exists():
         state.write_text("standby\n")
-    desk = ApplianceDesk(ApplianceModel(Kind()), clock, name="machine")
+    desk = ApplianceDesk(ApplianceModel(Kind(), None), clock, name="machine")
     programs = {
         ON: (script(folder / "on", ways.get("on", f"echo on > {state}")),),
         OFF: (script(folder / "off", ways.get("off", f"echo off > {state}")),),
@@ -114,7 +114,7 @@ def test_a_state_that_is_none_is_said_once(tmp_path: Path, caplog: pytest.LogCap
         watch.cancel()
         await asyncio.gather(watch, return_exceptions=True)
         await desk.close()
-        assert not desk.seen
+        assert not desk.model.seen
 
     with caplog.at_level(logging.WARNING):
         working(main)

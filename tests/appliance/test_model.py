@@ -34,10 +34,10 @@ def model(**kind: object) -> ApplianceModel:
 
 def carried_out(one: ApplianceModel, now: datetime) -> list[PowerState]:
     """What is due, done at once."""
-    wanted = list(one.due(now, NOTHING))
-    for state in wanted:
-        one.observed(state, now)
-    return wanted
+    if (wanted := one.due(now, NOTHING)) is None:
+        return []
+    one.observed(wanted, now)
+    return [wanted]
 
 
 def ordered(one: ApplianceModel, target: PowerState, now: datetime) -> Done | Fault:
@@ -77,6 +77,17 @@ class TestPeriods:
         assert carried_out(one, NOON + timedelta(hours=1)) == []
         assert one.must_wake() is None
         assert carried_out(one, NOON + timedelta(hours=2)) == []
+
+    def test_one_that_follows_on_another_rests_on_and_is_at_its_end_what_it_was_before_both(self) -> None:
+        one = model()
+        registered(one, "13:00:00", "14:00:00")
+        registered(one, "14:00:00", "15:00:00")
+        assert carried_out(one, NOON + timedelta(hours=1)) == [STANDBY]
+        assert one.must_wake() == NOON + timedelta(hours=3)
+        assert carried_out(one, NOON + timedelta(hours=2)) == []
+        assert one.must_wake() == NOON + timedelta(hours=3)
+        assert carried_out(one, NOON + timedelta(hours=3)) == [ON]
+        assert carried_out(one, NOON + timedelta(days=2)) == []
 
     def test_a_person_who_switches_it_on_meanwhile_is_not_overruled(self) -> None:
         one = model()
