@@ -16,6 +16,7 @@ from drivers.upnp.fetching import Fetcher, new_session
 from drivers.upnp.hosting.gateway import GatewayDevice
 from drivers.upnp.hosting.identity import gateway_uuid, machine_id
 from drivers.upnp.hosting.reach import OnLinks, Reach
+from drivers.upnp.orders import Place
 from drivers.upnp.parts import Link
 from drivers.upnp.server import HttpServer, events_to
 from drivers.upnp.wake import SecureOn, Waker
@@ -57,11 +58,16 @@ class Whole:
         uuid = gateway_uuid(machine_id(), context.unit)
         waker = Waker(self._links)
         self._appliances = appliances = Appliances(
-            context, Gateway(uuid, config.port), waker, SecureOn(config.secure_on), most=config.most_appliances
+            context,
+            Gateway(uuid, config.port),
+            waker,
+            SecureOn(config.secure_on),
+            besides=self._besides,
+            most=config.most_appliances,
         )
         self.discovery = Discovery(config, context.clock, fetcher, appliances, known=lambda: _known(context))
         device = GatewayDevice(context, uuid, appliances, self._refused)
-        routes = (*device.routes(), events_to(appliances))
+        routes = (*device.routes(), events_to(appliances.hearing))
         server = HttpServer(context.clock, config.port, routes, self._refused)
         network = self.discovery.network
         advertiser = device.advertiser(Reach(network, server, map(target_of, config.search_targets)), server)
@@ -72,6 +78,9 @@ class Whole:
 
     def _links(self) -> tuple[Link, ...]:
         return self.discovery.network.links()
+
+    def _besides(self, uuid: str) -> tuple[Place, ...]:
+        return self.discovery.table.besides(uuid)
 
     def _refusals(self) -> Mapping[str, int]:
         return self._refused + Counter({str(code): count for code, count in self.discovery.complaints.counts.items()})

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
+from drivers.upnp.parts import Caller
+
 PRODUCT = "Linux/any UPnP/1.1 heg/1"
 """The header SERVER (UPnP Device Architecture 1.1, 1.2.2). Versions are nobody's business."""
 Address = IPv4Address | IPv6Address
@@ -26,8 +28,13 @@ class Asked:
     peer: str
     host: str
     """Our address that was asked."""
-    zone: str = ""
-    """The number of the interface over which a link-local peer asks."""
+    interface: str = ""
+    """Our interface by which it asks; empty on loopback."""
+
+    @property
+    def caller(self) -> Caller:
+        """Who asks."""
+        return Caller(self.peer, self.interface)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,17 @@ class Link:
     """IPv4, or IPv6 without its zone."""
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who speaks to our HTTP server: an address without its zone, and by which of our interfaces.
+
+    `interface` is empty on loopback, where addresses are one machine's all the same.
+    """
+
+    address: str
+    interface: str = ""
+
+
 class GoneWhy(StrEnum):
     """Why an appliance is not there any more."""
 
@@ -63,19 +74,18 @@ class Watcher(Protocol):
 class EventSink(Protocol):
     """Who takes the events that appliances send. Called on the event loop; returns at once."""
 
-    def notified(self, place: str, headers: Mapping[str, str], body: bytes, peer: str) -> int:
+    def notified(self, place: str, headers: Mapping[str, str], body: bytes, caller: Caller) -> int:
         """Take a NOTIFY at `EVENTS_PATH/place`; returns the HTTP status to answer with.
 
-        `headers` finds a name however it is written; `body` has at most `MOST_EVENT_BYTES`; `peer` is the address that
-        sent it, without its zone.
+        `headers` finds a name however it is written; `body` has at most `MOST_EVENT_BYTES`.
         """
 
 
 class Askers(Protocol):
     """The appliances as they may ask the gateway for something."""
 
-    def address_of(self, uuid: str) -> str | None:
-        """Where an appliance is discovered now (an address without its zone); None for one that is not."""
+    def is_at(self, uuid: str, caller: Caller) -> bool | None:
+        """Tell whether an appliance is discovered now where the caller is; None for one that is not discovered."""
 
     async def ask(self, uuid: str, command: str, arguments: Mapping[str, object]) -> CommandAnswer | None:
         """Hand in what an appliance asks of the house; None when it is not known."""

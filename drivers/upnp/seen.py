@@ -63,6 +63,11 @@ class SeenTable:
         record = self._records.get(uuid)
         return record.place if record is not None and record.state is State.PRESENT else None
 
+    def besides(self, uuid: str) -> tuple[Place, ...]:
+        """Where an appliance is announced besides its home: whoever may have done that."""
+        record = self._records.get(uuid)
+        return () if record is None else tuple(place for place, _ in record.others)
+
     def remember(self, known: Iterable[str]) -> None:
         """Free the places of those that are neither there nor of the house any more: their owner removed them."""
         self._known &= {*known, *self._records}

@@ -7,6 +7,7 @@ for each address and few in all. Only the routes that were handed in are answere
 import asyncio
 import logging
 import socket
+from asyncio.trsock import TransportSocket
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -25,6 +26,8 @@ _BACKLOG = 256
 _AGAIN_S = 10.0
 """After this a port that was taken is tried again."""
 _GOODBYE_S = 1.0
+_LONGEST_INTERFACE = 16
+"""IFNAMSIZ, netdevice(7)."""
 _Key = tuple[str, str]
 
 
@@ -128,6 +131,7 @@ class HttpServer:
         if transport is None or not peername:  # the kernel forgets who reset a connection before it was taken
             raise ConnectionResetError("gone before it was heard")
         host = transport.get_extra_info("sockname")[0].partition("%")[0]
+        interface = _interface_of(transport.get_extra_info("socket"))
         if not _means(request.headers.get("Host", ""), host):
             return Answer(421, counted="http_host")
         method = "GET" if request.method == "HEAD" else request.method
@@ -137,10 +141,8 @@ class HttpServer:
         body = await self._body(request, route.largest_body)
         if isinstance(body, Answer):
             return body
-        peer, _, *where = peername
-        zone = str(where[1]) if len(where) > 1 and where[1] else ""
         try:
-            asked = Asked(method, request.path, request.headers, body, str(address_of(peer)), host, zone)
+            asked = Asked(method, request.path, request.headers, body, str(address_of(peername[0])), host, interface)
             return await route.handler(asked)
         except Exception:
             # One request's failure is ours to mend, but not the server's to die of.
@@ -182,7 +184,7 @@ def events_to(sink: EventSink) -> Route:
 
     async def notified(asked: Asked) -> Answer:
         place = asked.path.removeprefix(f"{EVENTS_PATH}/")
-        status = sink.notified(place, asked.headers, asked.body, asked.peer)
+        status = sink.notified(place, asked.headers, asked.body, asked.caller)
         return Answer(status, counted="" if status < 400 else "event_refused")
 
     return Route("NOTIFY", f"{EVENTS_PATH}/", notified, MOST_EVENT_BYTES, below=True)
@@ -213,6 +215,15 @@ def _open(key: _Key, port: int) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+def _interface_of(connection: TransportSocket) -> str:
+    """Return the interface that a connection is bound to, as its listener is; empty on loopback."""
+    try:
+        name: bytes = connection.getsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, _LONGEST_INTERFACE)
+    except OSError as error:
+        raise ConnectionResetError("gone before it was heard") from error
+    return name.rstrip(b"\0").decode("ascii", "replace")
 
 
 def _covers(route: Route, path: str) -> bool:

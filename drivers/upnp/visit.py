@@ -1,6 +1,5 @@
 """One visit at an appliance: whatever is to be asked of it or agreed with it now, one after the other."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,8 +7,9 @@ from drivers.upnp import cycles
 from drivers.upnp.appliance import SLEEPING, Appliance
 from drivers.upnp.calls import Calls
 from drivers.upnp.events import Subscriber, Subscription
-from drivers.upnp.parts import Described, Link
+from drivers.upnp.parts import Described
 from drivers.upnp.soap import Fault
+from drivers.upnp.whereabouts import CardOf
 from heg.model.appliances import PowerState, WakeMethod
 from heg.model.refusals import Refusal, RefusalCode
 from heg.runtime.clock import Clock
@@ -41,7 +41,7 @@ class Visit:
     subscriber: Subscriber
     clock: Clock
     host: Host
-    card: Callable[[str, Link], str]
+    card: CardOf
 
     async def pay(self, kept: Appliance) -> None:
         """Do what is due; what fails is counted and done later."""

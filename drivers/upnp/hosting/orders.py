@@ -59,7 +59,7 @@ class Orders:
         uuid = _uuid(arguments["UUID"])
         if uuid is None:
             return Fault(Code.INVALID_VALUE, "UUID: expected a UUID such as uuid:8-4-4-4-12")
-        if (fault := self._who(uuid, arguments["Address"], asked.peer) or _times(arguments)) is not None:
+        if (fault := self._who(uuid, arguments["Address"], asked) or _times(arguments)) is not None:
             return fault
         if action is LIST:
             return {"X_RegIDs": ",".join(map(str, self._of(uuid)))}
@@ -77,14 +77,14 @@ class Orders:
         self._done()
         return _outputs(action, answer)
 
-    def _who(self, uuid: str, said: str, peer: str) -> Fault | None:
-        discovered = self._askers.address_of(uuid)
-        if discovered is None:
+    def _who(self, uuid: str, said: str, asked: Asked) -> Fault | None:
+        is_there = self._askers.is_at(uuid, asked.caller)
+        if is_there is None:
             return _unknown()
         address = address_of(said)
         if address is None:
             return Fault(Code.INVALID_VALUE, "Address: expected an address of IPv4 or IPv6")
-        if not address == address_of(peer) == address_of(discovered):
+        if address != address_of(asked.peer) or not is_there:
             text = "expected to be asked by the appliance itself, from the address where it is discovered"
             return Fault(ApplianceFault.NOT_YOURS, text)
         return None

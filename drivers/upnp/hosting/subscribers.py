@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from drivers.upnp.exchange import Answer, Asked, address_of
@@ -244,4 +245,5 @@ def _place(text: str) -> Place | None:
 
 def _zoned(place: Place, asked: Asked) -> Place:
     """A link-local address is reached by the link over which it asked."""
-    return Place(asked.peer + (f"%{asked.zone}" if asked.zone else ""), place.port, place.target)
+    local = ":" in asked.peer and ip_address(asked.peer).is_link_local
+    return Place(asked.peer + (f"%{asked.interface}" if local else ""), place.port, place.target)

@@ -68,7 +68,7 @@ class Home(Attached):
         waker = Waker(lambda: (LOOPBACK,), send=lambda datagram, _port: self.packets.append(datagram))
         self.appliances = Appliances(self.manager, Gateway(OURS, self.port), waker, secure_on, card=card, most=most)
         self.refused: Counter[str] = Counter()
-        self.server = HttpServer(clock, self.port, [events_to(self.appliances)], self.refused)
+        self.server = HttpServer(clock, self.port, [events_to(self.appliances.hearing)], self.refused)
         self.server.listen((LOOPBACK,))
 
     def refusals(self, name: str) -> dict[str, int]:

@@ -14,7 +14,7 @@ from drivers.upnp.hosting.advertiser import Advertiser
 from drivers.upnp.hosting.gateway import GatewayDevice
 from drivers.upnp.hosting.reach import Reach
 from drivers.upnp.hosting.subscribers import Terms
-from drivers.upnp.parts import Datagrams, Link
+from drivers.upnp.parts import Caller, Datagrams, Link
 from heg.data.door import CommandAnswer, Outcome
 from heg.data.interface import DataInterface
 from heg.devices.contract import DriverContext
@@ -48,8 +48,8 @@ class House:
         self.context: DriverContext = self.manager.side_of("upnp")
         self._next = 0
 
-    def address_of(self, uuid: str) -> str | None:
-        return self.where.get(uuid)
+    def is_at(self, uuid: str, caller: Caller) -> bool | None:
+        return self.where[uuid] == caller.address if uuid in self.where else None
 
     async def ask(self, uuid: str, command: str, arguments: Mapping[str, object]) -> CommandAnswer | None:
         self.asked.append((uuid, command, arguments))

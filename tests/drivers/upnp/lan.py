@@ -18,7 +18,8 @@ from drivers.upnp.appliances import Appliances, Gateway
 from drivers.upnp.config import UpnpConfig
 from drivers.upnp.discovery import Discovery
 from drivers.upnp.fetching import Fetcher, new_session
-from drivers.upnp.parts import Described, Link
+from drivers.upnp.orders import Place
+from drivers.upnp.parts import Caller, Described, Link
 from drivers.upnp.server import HttpServer, events_to
 from drivers.upnp.ssdp.packet import Kind
 from drivers.upnp.wake import SecureOn, Waker
@@ -42,13 +43,21 @@ class Lan(Attached):
         self.manager = DeviceManager(self.data.admit(CUSTOMER, "devices"), clock)
         self.door = self.data.admit(CUSTOMER, "test")
         waker = Waker(lambda: tuple(self.discovery.network.links()))
-        self.appliances = Appliances(self.manager, Gateway(OURS, PORT), waker, secure_on)
+        self.appliances = Appliances(self.manager, Gateway(OURS, PORT), waker, secure_on, besides=self._besides)
         wanted = UpnpConfig(**{"interfaces": (WIRE,), "search_mx_s": 1, **config})
         self.discovery = Discovery(wanted, clock, Fetcher(session, clock), self.appliances)
         self.heard: list[Kind] = []
         self.discovery.network.on_announcement(lambda packet, _link, _host: self.heard.append(packet.kind))
         self.refused: Counter[str] = Counter()
-        self.server = HttpServer(clock, PORT, [events_to(self.appliances)], self.refused)
+        self.server = HttpServer(clock, PORT, [events_to(self.appliances.hearing)], self.refused)
+
+    def is_discovered(self, name: str) -> bool:
+        """Whether one is there, wherever."""
+        uuid = self.record(name).identity.removeprefix("uuid:")
+        return self.appliances.is_at(uuid, Caller("")) is not None
+
+    def _besides(self, uuid: str) -> tuple[Place, ...]:
+        return self.discovery.table.besides(uuid)
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:

@@ -4,7 +4,7 @@ import pytest
 
 from drivers.upnp.appliance import Appliance
 from drivers.upnp.parting import GRACE_S
-from drivers.upnp.parts import GoneWhy
+from drivers.upnp.parts import Caller, GoneWhy
 from heg.devices.contract import ReadBack
 from heg.model.appliances import PowerState
 from heg.model.instance import Quality
@@ -27,10 +27,11 @@ async def test_gone_while_on_is_lost_and_comes_back_by_itself(clock: Clock, why:
         found = home.latest("state.power", "kettle-1")
         assert found is not None
         assert found.quality is Quality.STALE
-        assert home.appliances.address_of(peer.uuid) is None
+        assert home.appliances.is_at(peer.uuid, Caller(peer.host)) is None
         await home.settled(peer)
         assert home.record("kettle-1").status is DeviceStatus.ATTACHED
-        assert home.appliances.address_of(peer.uuid) == peer.host
+        assert home.appliances.is_at(peer.uuid, Caller(peer.host))
+        assert home.appliances.is_at(peer.uuid, Caller("127.0.0.99")) is False
         found = home.latest("state.power", "kettle-1")
         assert found is not None
         assert found.quality is Quality.GOOD
@@ -46,7 +47,7 @@ async def test_late_news_of_one_that_said_goodbye_does_not_bring_it_back(clock: 
         await peer.become("Standby")  # but this says why it went
         assert home.record("kettle-1").status is DeviceStatus.ATTACHED
         assert home.value("state.power", "kettle-1") == "standby"
-        assert home.appliances.address_of(peer.uuid) is None
+        assert home.appliances.is_at(peer.uuid, Caller(peer.host)) is None
 
 
 @stepped

@@ -2,9 +2,6 @@
 
 from dataclasses import replace
 
-import pytest
-
-from drivers.upnp.appliances import _is_from
 from drivers.upnp.parts import Link
 from heg.runtime.clock import Clock
 from tests.drivers.upnp.home import a_home, met
@@ -67,22 +64,6 @@ async def test_one_that_leaves_the_unit_of_its_grant_out_is_heard(clock: Clock) 
     async with met(clock, Peer(timeout="{}")) as (home, peer):
         await peer.become("OFF")
         assert home.value("state.power", "kettle-1") == "off"
-
-
-@pytest.mark.parametrize(
-    ("peer", "host", "same"),
-    [
-        ("10.0.0.9", "10.0.0.9", True),
-        ("10.0.0.8", "10.0.0.9", False),
-        ("fe80::9", "fe80::9%eth0", True),
-        ("fd00::77:1", "fd00::9", True),
-        ("fd00:0:0:1::9", "fd00::9", False),
-        ("10.0.0.9", "fd00::9", False),
-        ("None", "fd00::9", False),
-    ],
-)
-def test_who_sends_an_event_lives_where_it_was_found(peer: str, host: str, same: bool) -> None:
-    assert _is_from(peer, host) is same
 
 
 @stepped

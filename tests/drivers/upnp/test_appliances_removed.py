@@ -1,6 +1,6 @@
 """Appliances that their owner removed: left alone until they are wanted."""
 
-from drivers.upnp.parts import GoneWhy
+from drivers.upnp.parts import Caller, GoneWhy
 from heg.devices.contract import OwnerSettings
 from heg.runtime.clock import Clock
 from tests.drivers.upnp.home import a_home, met
@@ -33,7 +33,7 @@ async def test_one_that_its_owner_removed_is_left_alone_until_it_is_looked_for(c
         await clock.sleep(86_400.0)
         assert len(peer.asked) == asked
         assert home.manager.devices() == ()
-        assert home.appliances.address_of(peer.uuid) is None
+        assert home.appliances.is_at(peer.uuid, Caller(peer.host)) is None
         home.appliances.take_back()
         await home.until(lambda: home.manager.devices() == ("kettle-1",))
         await home.until(lambda: len(peer.subscribed) == 2)

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
+from drivers.upnp.parts import Caller
 from heg.runtime.clock import Clock
 from tests.drivers.upnp.home import a_home
 from tests.drivers.upnp.peer import Peer, a_cycle, event_body, http_answer, soap_answer
@@ -40,11 +41,11 @@ async def test_any_events_are_answered_and_nothing_piles_up(
             named = {"NT": "upnp:event", "NTS": "upnp:propchange", "SEQ": str(seq)}
             named["SID"] = next(iter(peer.subscribed)) if sid == "right" else sid
             source = peer.host if ours else "127.0.0.77"
-            status = home.appliances.notified(f"{peer.uuid}{place}", CIMultiDict(named), body, source)
+            status = home.appliances.hearing.notified(f"{peer.uuid}{place}", CIMultiDict(named), body, Caller(source))
             assert status in {200, 400, 412, 503}
             assert status == 412 or ours
         assert len(home.appliances._appliances) == 1
-        assert len(home.appliances._agenda) <= 1
+        assert len(home.appliances._rounds._agenda) <= 1
         peer.state = "OFF"
         home.appliances._appliances[peer.uuid].unread = True
         home.appliances.found(peer.described)  # and it is heard as before

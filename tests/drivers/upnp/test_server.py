@@ -15,7 +15,7 @@ from drivers.upnp.connection import LONGEST_LIFE_S
 from drivers.upnp.door import MOST_CONNECTIONS, MOST_OF_ONE
 from drivers.upnp.exchange import Answer, Asked, Route, address_of, at_home
 from drivers.upnp.pace import Pace
-from drivers.upnp.parts import Link
+from drivers.upnp.parts import Caller, Link
 from drivers.upnp.server import HttpServer, events_to
 from heg.runtime.clock import Clock
 from tests.drivers.upnp.serving import LOOPBACK, said, serving
@@ -246,8 +246,8 @@ class Sink:
     def __init__(self) -> None:
         self.took: list[tuple[str, str | None, bytes, str]] = []
 
-    def notified(self, place: str, headers: Mapping[str, str], body: bytes, peer: str) -> int:
-        self.took.append((place, headers.get("sid"), body, peer))
+    def notified(self, place: str, headers: Mapping[str, str], body: bytes, caller: Caller) -> int:
+        self.took.append((place, headers.get("sid"), body, caller.address))
         return 200 if headers.get("SID") == "uuid:1" else 412
 
 

@@ -18,7 +18,7 @@ from drivers.upnp.actions import Kind as ArgumentKind
 from drivers.upnp.client import HttpClient
 from drivers.upnp.events import Kept, Subscriber, Subscription
 from drivers.upnp.gena import Message, Order
-from drivers.upnp.parts import Described, Link
+from drivers.upnp.parts import Caller, Described, Link
 from drivers.upnp.server import HttpServer, events_to
 from drivers.upnp.ssdp.packet import Kind
 from heg.model.appliances import PowerState, WakeMethod
@@ -48,7 +48,7 @@ class Ear:
         self.heard: list[Mapping[str, str]] = []
         self.orders: list[Order] = []
 
-    def notified(self, place: str, headers: Mapping[str, str], body: bytes, peer: str) -> int:
+    def notified(self, place: str, headers: Mapping[str, str], body: bytes, caller: Caller) -> int:
         message = gena.message(headers, body)
         assert isinstance(message, Message), (message, dict(headers), body)
         order = self.subscription.take(message, self.clock.monotonic_s())
@@ -221,7 +221,7 @@ async def _whole_life(
         await lan.until(lambda: lan.record(name).hardware == card)
         if goodbyes_first:  # one that was found before them and has just said one is not asked
             await lan.until(lambda: Kind.ALIVE in lan.heard)
-            await lan.until(lambda: lan.appliances.address_of(lan.record(name).identity.removeprefix("uuid:")))
+            await lan.until(lambda: lan.is_discovered(name))
         assert lan.record(name).capabilities[0].wake is wake  # type: ignore[union-attr]
         actuator = lan.actuator(name).actuator
         assert await actuator.apply(SetPoint(power_state=PowerState.STANDBY)) is None

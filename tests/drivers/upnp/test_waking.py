@@ -13,6 +13,7 @@ from appliance.simulated import SimulatedAppliance
 from appliance.upnp.description import Identity
 from appliance.upnp.device import Place
 from appliance.upnp.ground import Ground
+from drivers.upnp.parts import Caller
 from drivers.upnp.wake import SecureOn
 from heg.devices.contract import ReadBack
 from heg.model.appliances import PowerState, WakeMethod
@@ -79,7 +80,7 @@ def test_it_is_put_to_standby_and_woken_again(tmp_path: Path, goodbye: bool) -> 
             took_s = await lan.until(lambda: lan.value("state.power", "kettle") == "on")
             assert took_s < 5.0
             assert await actuator.read_back() == ReadBack(True, ON)
-            await lan.until(lambda: lan.appliances.address_of(UUID) == "10.77.0.2")
+            await lan.until(lambda: lan.appliances.is_at(UUID, Caller("10.77.0.2", WIRE)))
 
     with wired() as (near, far):
         card = _card(far)
@@ -107,7 +108,7 @@ async def _sleeps(lan: Lan, *, goodbye: bool) -> None:
     assert await lan.actuator("kettle").actuator.apply(STANDBY) is None
     await lan.until(lambda: lan.value("state.power", "kettle") == "standby")
     if goodbye:
-        await lan.until(lambda: lan.appliances.address_of(UUID) is None)
+        await lan.until(lambda: not lan.is_discovered("kettle"))
         return
     described = lan.appliances._appliances[UUID].described
     assert described is not None

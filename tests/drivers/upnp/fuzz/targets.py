@@ -23,7 +23,7 @@ from drivers.upnp.hosting.searches import parse_search
 from drivers.upnp.hosting.subscribers import Subscriptions
 from drivers.upnp.markup import Caps, read
 from drivers.upnp.orders import Describe, Found, Gone, Order, Outcome, Place, Verify
-from drivers.upnp.parts import Link
+from drivers.upnp.parts import Caller, Link
 from drivers.upnp.seen import SeenTable
 from drivers.upnp.ssdp.packet import Announcement, Kind, parse
 from drivers.upnp.urls import location_at
@@ -197,8 +197,8 @@ class _House:
         self._now_s += 5.0
         return self._now_s
 
-    def address_of(self, uuid: str) -> str | None:
-        return HOST if uuid == ONE else None
+    def is_at(self, uuid: str, caller: Caller) -> bool | None:
+        return caller.address == HOST if uuid == ONE else None
 
     async def ask(self, uuid: str, command: str, arguments: Mapping[str, object]) -> CommandAnswer:
         assert uuid == ONE
