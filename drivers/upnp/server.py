@@ -11,6 +11,7 @@ from asyncio.trsock import TransportSocket
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from typing import NamedTuple
 
 from aiohttp import HttpVersion11, web
 
@@ -28,7 +29,18 @@ _AGAIN_S = 10.0
 _GOODBYE_S = 1.0
 _LONGEST_INTERFACE = 16
 """IFNAMSIZ, netdevice(7)."""
-_Key = tuple[str, str]
+
+
+class Doorway(NamedTuple):
+    """Where one socket listens: on an interface (empty and 0: loopback), at an address.
+
+    The number is part of it: an interface that was made anew under its old name is another one, and whatever was bound
+    to the old one hears nothing any more.
+    """
+
+    interface: str
+    number: int
+    address: str
 
 
 class HttpServer:
@@ -38,9 +50,9 @@ class HttpServer:
         self._clock, self._port, self._refused = clock, port, refused
         self._exact = {(one.method, one.path): one for one in routes if not one.below}
         self._below = [one for one in routes if one.below]
-        self._wanted: frozenset[_Key] = frozenset()
+        self._wanted: frozenset[Doorway] = frozenset()
         self._changed = asyncio.Event()
-        self._listening: dict[_Key, socket.socket] = {}
+        self._listening: dict[Doorway, socket.socket] = {}
         self._told: set[str] = set()
         self._hooks: list[Callable[[], None]] = []
 
@@ -50,16 +62,16 @@ class HttpServer:
 
     def is_on(self, link: Link) -> bool:
         """Tell whether it listens on a link now."""
-        return _key(link) in self._listening
+        return _doorway(link) in self._listening
 
     @property
-    def places(self) -> frozenset[_Key]:
-        """Interface (empty: loopback) and address of each socket that listens."""
+    def places(self) -> frozenset[Doorway]:
+        """Where it listens now."""
         return frozenset(self._listening)
 
     def listen(self, links: Iterable[Link]) -> None:
         """Be there on these links, and on no others."""
-        wanted = frozenset(map(_key, links))
+        wanted = frozenset(map(_doorway, links))
         if wanted != self._wanted:
             self._wanted = wanted
             self._changed.set()
@@ -91,18 +103,18 @@ class HttpServer:
 
     def _reconcile(self, door: Door) -> bool:
         before = self.places
-        for key in self._listening.keys() - self._wanted:
-            door.shut(self._listening.pop(key))
-        for key in sorted(self._wanted - self._listening.keys()):
+        for doorway in self._listening.keys() - self._wanted:
+            door.shut(self._listening.pop(doorway))
+        for doorway in sorted(self._wanted - self._listening.keys()):
             try:
-                opened = _open(key, self._port)
+                opened = _open(doorway, self._port)
             except OSError as error:
                 self._tell_once(
-                    f"[upnp] port = {self._port}: cannot listen on {key[0] or key[1]}: {error.strerror}; appliances "
-                    "are found but cannot send their events there until it is free, or another port is set"
+                    f"[upnp] port = {self._port}: cannot listen on {doorway.interface or doorway.address}: {error.strerror}; "
+                    "appliances are found but cannot send their events there until it is free, or another port is set"
                 )
                 continue
-            self._listening[key] = opened
+            self._listening[doorway] = opened
             door.open(opened)
         if self.places != before:
             for hook in self._hooks:
@@ -190,25 +202,28 @@ def events_to(sink: EventSink) -> Route:
     return Route("NOTIFY", f"{EVENTS_PATH}/", notified, MOST_EVENT_BYTES, below=True)
 
 
-def _key(link: Link) -> _Key:
+def _doorway(link: Link) -> Doorway:
     """Every address of an interface is one socket, bound to the interface: a new address needs no new one."""
     address = address_of(link.address)
     if address is not None and address.is_loopback:
-        return "", link.address
-    return link.name, "::" if ":" in link.address else "0.0.0.0"  # noqa: S104 - bound to the interface
+        return Doorway("", 0, link.address)
+    try:
+        number = socket.if_nametoindex(link.name)
+    except OSError:  # gone meanwhile: the next look at the links says so
+        number = 0
+    return Doorway(link.name, number, "::" if ":" in link.address else "0.0.0.0")  # noqa: S104 - bound to the interface
 
 
-def _open(key: _Key, port: int) -> socket.socket:
-    interface, host = key
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+def _open(doorway: Doorway, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in doorway.address else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        if interface:  # without privileges since Linux 5.7
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode() + b"\0")
-        listener.bind((host, port))
+        if doorway.interface:  # without privileges since Linux 5.7
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, doorway.interface.encode() + b"\0")
+        listener.bind((doorway.address, port))
         listener.listen(_BACKLOG)
         listener.setblocking(False)
     except OSError:

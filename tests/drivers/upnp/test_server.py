@@ -19,7 +19,7 @@ from drivers.upnp.parts import Caller, Link
 from drivers.upnp.server import HttpServer, events_to
 from heg.runtime.clock import Clock
 from tests.drivers.upnp.serving import LOOPBACK, said, serving
-from tests.support.namespaces import Network, needs_networks, wired
+from tests.support.namespaces import Network, cable, needs_networks, wired
 from tests.support.stepped import stepped
 
 HELLO = said("GET", "/hello", b"hello")
@@ -323,6 +323,27 @@ def test_each_interface_has_its_own_and_strangers_are_turned_away() -> None:
                 assert await asked("--interface", "fd77::2", f"http://[fd77::1]:{served.port}/hello") == "hello200"
                 for one in held:
                     one.close()
+
+        home.loop(look)
+
+
+@needs_networks
+def test_an_interface_made_anew_under_its_old_name_is_served_again() -> None:
+    """As a bridge that is set up again, or a card that was pulled and put back faster than links are looked at."""
+    with wired() as (home, street):
+
+        async def look(clock: Clock) -> None:
+            links = [Link("lan0", "10.77.0.1")]
+            async with serving(clock, [HELLO], links=links) as served:
+                asking = ("curl", "-s", "--max-time", "2", f"http://10.77.0.1:{served.port}/hello")
+                assert (await asyncio.to_thread(street.run, *asking)).stdout == "hello"
+                home.ip("link del lan0")
+                cable(home, street)
+                home.addresses("10.77.0.1/16")
+                street.addresses("10.77.0.2/16")
+                served.server.listen(links)
+                await clock.sleep(0.1)
+                assert (await asyncio.to_thread(street.run, *asking)).stdout == "hello"
 
         home.loop(look)
 
