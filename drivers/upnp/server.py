@@ -110,8 +110,9 @@ class HttpServer:
                 opened = _open(doorway, self._port)
             except OSError as error:
                 self._tell_once(
-                    f"[upnp] port = {self._port}: cannot listen on {doorway.interface or doorway.address}: {error.strerror}; "
-                    "appliances are found but cannot send their events there until it is free, or another port is set"
+                    f"[upnp] port = {self._port}: cannot listen on {doorway.interface or doorway.address}: "
+                    f"{error.strerror}; appliances are found but cannot send their events there until it is free, or "
+                    "another port is set"
                 )
                 continue
             self._listening[doorway] = opened
