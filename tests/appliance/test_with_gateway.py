@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import sys
@@ -10,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.support.laundry import Seen, Washer, the_one
 from tests.support.namespaces import Network, needs_networks, wired
 from tests.support.processes import wait_until
 
@@ -29,26 +28,20 @@ class TwoMachines:
     home: Network
     laundry: Network
     folder: Path
+    washer: Washer
 
     def heg(self, *words: str) -> str:
         return self.home.says(PROGRAMS / "heg", *words, "--config", self.folder / "heg.toml")
 
     def heg_appliance(self, *words: str) -> str:
-        return self.laundry.says(PROGRAMS / "heg-appliance", "--config", self.folder / "appliance.toml", *words)
+        return self.laundry.says(PROGRAMS / "heg-appliance", "--config", self.washer.config, *words)
 
-    def seen(self) -> dict[str, Any]:
+    def seen(self) -> Seen:
         """The appliance as the gateway sees it; empty before it does."""
-        done = self.home.run(PROGRAMS / "heg", "appliances", "--json", "--config", self.folder / "heg.toml")
-        found = json.loads(done.stdout)["appliances"] if done.returncode == 0 else []
-        return found[0] if found else {}
-
-    @property
-    def state(self) -> str:
-        """The machine itself."""
-        return (self.folder / "state").read_text().strip()
+        return the_one(self.home.run(PROGRAMS / "heg", "appliances", "--json", "--config", self.folder / "heg.toml"))
 
     def until(self, state: str) -> None:
-        wait_until(lambda: (self.state, self.seen().get("power_state")) == (state, state), f"it is {state}", limit_s=20)
+        self.washer.until(state, self.seen, limit_s=20)
 
     @contextmanager
     def running(self, network: Network, *command: object) -> Iterator[None]:
@@ -67,22 +60,16 @@ def machines(tmp_path: Path) -> Iterator[TwoMachines]:
     (tmp_path / "heg.toml").write_text(
         f'[unit]\nstate_dir = "{tmp_path}/unit"\n[contract]\nmax_import_kw = 17.0\nmax_export_kw = 17.0\n[upnp]\n'
     )
-    (tmp_path / "state").write_text("on\n")
-    ways = ""
-    for name in ("on", "standby", "off"):
-        (tmp_path / name).write_text(f"{name}\n")
-        ways += f'{name} = ["/bin/cp", "{tmp_path}/{name}", "{tmp_path}/state"]\n'
-    (tmp_path / "appliance.toml").write_text(
-        f'state_dir = "{tmp_path}/kept"\nsocket = "{tmp_path}/socket"\n[appliance]\nname = "Washer"\nrated_w = 2200\n'
-        f'[network]\ninterface = "lan0"\n[command]\nstate = ["/bin/cat", "{tmp_path}/state"]\n{ways}poll_s = 0.2\n'
+    washer = Washer(tmp_path).lay_out(
+        'interface = "lan0"',
         '[[rule]]\nnever = ["off"]\nbetween = ["00:00:00", "23:59:59"]\nwhy = "it would flood"\n'
-        "[cycle.cotton]\nwatts = [2000, 400]\n"
+        "[cycle.cotton]\nwatts = [2000, 400]\n",
     )
     with ExitStack() as stack:
         home, laundry = stack.enter_context(wired(addresses=(["10.77.0.1/16"], ["10.77.0.2/16"])))
-        made = TwoMachines(home, laundry, tmp_path)
+        made = TwoMachines(home, laundry, tmp_path, washer)
         stack.enter_context(made.running(home, "heg", "run", "--config", tmp_path / "heg.toml"))
-        stack.enter_context(made.running(laundry, "heg-appliance", "--config", tmp_path / "appliance.toml"))
+        stack.enter_context(made.running(laundry, "heg-appliance", "--config", washer.config))
         wait_until(lambda: made.seen().get("power_state") == "on", "the gateway knows it", limit_s=30)
         yield made
 
@@ -95,7 +82,7 @@ def test_each_commands_the_other(machines: TwoMachines) -> None:
 
     machines.heg("manual", "washer", "off", "--minutes", "5")
     wait_until(lambda: "it would flood" in machines.seen()["reason_text"], "its refusal is told", limit_s=20)
-    assert machines.state == "on"
+    assert machines.washer.state == "on"
     machines.heg("manual", "washer", "release")
 
     assert "asked by" not in machines.heg_appliance("status")

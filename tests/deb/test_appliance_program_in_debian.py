@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import signal
@@ -12,12 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.deb.builds import ROOT, elsewhere
-from tests.support.debian import HOME, Machine, booted, fresh_root, no_registry, phone
+from tests.support.debian import HOME, Machine, booted, demand_registry, fresh_root, phone
+from tests.support.laundry import Seen, the_one
 from tests.support.processes import wait_until
 
 pytestmark = [pytest.mark.soak, pytest.mark.system]
@@ -46,11 +45,9 @@ class Office:
         command = [*self.outside, HEG, *words, "--config", self.folder / "heg.toml"]
         return subprocess.run([str(one) for one in command], capture_output=True, text=True, timeout=60, check=False)
 
-    def seen(self) -> dict[str, Any]:
+    def seen(self) -> Seen:
         """The computer as the gateway has it; empty before it does."""
-        done = self.heg("appliances", "--json")
-        found = json.loads(done.stdout)["appliances"] if done.returncode == 0 else []
-        return found[0] if found else {}
+        return the_one(self.heg("appliances", "--json"))
 
     @contextmanager
     def gateway(self) -> Iterator[None]:
@@ -70,8 +67,7 @@ class Office:
 @pytest.fixture(scope="module", params=["bookworm", "trixie"])
 def office(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """A computer with what its page says; the network is ours while that is typed."""
-    if why := no_registry():
-        pytest.skip(why)
+    demand_registry()
     folder = tmp_path_factory.mktemp("office")
     root = fresh_root(request.param, folder)
     elsewhere(root / "srv/heg")

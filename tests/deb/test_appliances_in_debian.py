@@ -17,12 +17,12 @@ import pytest
 
 from tests.deb.machines import HERE, brought, serves
 from tests.support.debian import HOME, PUBLIC, Machine, booted, fresh_root, phone
+from tests.support.laundry import Seen, Washer, the_one
 from tests.support.processes import wait_until
 from tests.support.sockets import differences, heard_by
 
 pytestmark = [pytest.mark.soak, pytest.mark.system]
 PASSWORD = "correct horse battery"
-UUID = "0cf4c7a6-5a12-4d1c-9a3e-0000000000aa"
 BESIDE = Path(__file__).parent
 PROGRAM = Path(sys.executable).parent / "heg-appliance"
 CONTRACT = "\n[contract]\nmax_import_kw = 17.0\nmax_export_kw = 17.0\n"
@@ -34,7 +34,7 @@ class Laundry:
 
     machine: Machine
     outside: list[str]
-    folder: Path
+    washer: Washer
     newer: str
 
     def said(self, kind: str, *words: object) -> Any:
@@ -44,48 +44,24 @@ class Laundry:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
-    def seen(self) -> dict[str, Any]:
+    def seen(self) -> Seen:
         """The appliance as the installed gateway has it; empty before it does."""
-        done = self.machine.run("heg", "appliances", "--json")
-        found = json.loads(done.stdout)["appliances"] if done.returncode == 0 else []
-        assert len(found) < 2
-        return found[0] if found else {}
-
-    @property
-    def state(self) -> str:
-        """The appliance itself."""
-        return (self.folder / "state").read_text().strip()
+        return the_one(self.machine.run("heg", "appliances", "--json"))
 
     def until(self, state: str) -> None:
-        wait_until(lambda: (self.state, self.seen().get("power_state")) == (state, state), f"it is {state}", limit_s=40)
+        self.washer.until(state, self.seen, limit_s=40)
 
     @contextmanager
     def switched_on(self) -> Iterator[None]:
         """The appliance has current; at the end it is ended as by its button, and says goodbye."""
-        with (self.folder / "log").open("ab") as log:
-            command = [*self.outside, str(PROGRAM), "--config", str(self.folder / "appliance.toml")]
+        with (self.washer.folder / "log").open("ab") as log:
+            command = [*self.outside, str(PROGRAM), "--config", str(self.washer.config)]
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
             yield
         finally:
             process.send_signal(signal.SIGTERM)
             assert process.wait(20) == 0
-
-
-def appliance(folder: Path) -> Path:
-    """Lay out an appliance whose state is what stands in a file."""
-    folder.mkdir()
-    (folder / "state").write_text("on\n")
-    ways = ""
-    for name in ("on", "standby", "off"):
-        (folder / name).write_text(f"{name}\n")
-        ways += f'{name} = ["/bin/cp", "{folder}/{name}", "{folder}/state"]\n'
-    (folder / "appliance.toml").write_text(
-        f'state_dir = "{folder}/kept"\nsocket = "{folder}/socket"\n'
-        f'[appliance]\nname = "Washer"\nuuid = "{UUID}"\nrated_w = 2200\n[network]\naddress = "{HOME}2"\n'
-        f'[command]\nstate = ["/bin/cat", "{folder}/state"]\n{ways}poll_s = 0.2\n'
-    )
-    return folder
 
 
 @pytest.fixture(scope="module", params=["bookworm", "trixie"])
@@ -107,7 +83,9 @@ def laundry(
         code = json.loads(machine.says("heg", "claim-code", "--json"))["code"]
         machine.says("python3", "/opt/visitor.py", HERE, PASSWORD, code)
         machine.says("sh", "-c", f"echo '{PASSWORD}' | heg login --name anna --password-stdin")
-        yield Laundry(machine, outside, appliance(folder / "washer"), newer)
+        (folder / "washer").mkdir()
+        washer = Washer(folder / "washer").lay_out(f'address = "{HOME}2"')
+        yield Laundry(machine, outside, washer, newer)
 
 
 def is_of(place: str, own: set[str]) -> bool:
@@ -182,7 +160,7 @@ def test_a_magic_packet_leaves_the_sandbox(laundry: Laundry) -> None:
         machine.says("heg", "manual", name, "on", "--minutes", "30")
         woken = json.loads(listening.stdout.readline())
     assert woken == laundry.said("card")
-    (laundry.folder / "state").write_text("on\n")
+    (laundry.washer.folder / "state").write_text("on\n")
     with laundry.switched_on():
         laundry.until("on")
 

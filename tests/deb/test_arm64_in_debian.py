@@ -12,7 +12,7 @@ import pytest
 
 from tests.deb.builds import ROOT, built
 from tests.deb.machines import brought
-from tests.support.arm64 import Arm, fresh_arm, why_not
+from tests.support.arm64 import Arm, demand_arm, fresh_arm
 
 pytestmark = [pytest.mark.soak, pytest.mark.system]
 IMPORTS = """
@@ -34,8 +34,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", params=["trixie", "bookworm"])
 def arm(request: pytest.FixtureRequest, package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arm]:
-    if why := why_not(request.param):
-        pytest.skip(why)
+    demand_arm(request.param)
     there = fresh_arm(request.param, tmp_path_factory.mktemp("arm"))
     there.says("dpkg", "-i", brought(package, there.root))
     yield there

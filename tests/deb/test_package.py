@@ -24,11 +24,12 @@ from deb.parts import of_page, of_wheels
 from deb.targets import ARCHITECTURES, PYTHONS, environment, platforms
 from deb.wheels import lay_out, own_wheel
 from heg.cli.common import drivers, load_config
+from tests.support.peers import needs
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = ROOT / "deb" / "target" / "make-environment"
 TARGETS = [(architecture, python) for architecture in ARCHITECTURES for python in PYTHONS]
-needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="needs dpkg-deb, of Debian")
+needs_dpkg = needs("dpkg-deb")
 
 
 def wheel(folder: Path, name: str, files: dict[str, str], licence: str = "License-Expression: MIT") -> Path:

@@ -16,7 +16,7 @@ import pytest
 from tests.deb.builds import built as package_of
 from tests.deb.builds import first, later
 from tests.deb.machines import HERE, brought, serves
-from tests.support.debian import Machine, booted, fresh_root, why_not
+from tests.support.debian import Machine, booted, demand_machines, fresh_root
 from tests.support.processes import wait_until
 
 pytestmark = [pytest.mark.soak, pytest.mark.system]
@@ -81,8 +81,7 @@ def ages(packages: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) 
 def lived(
     request: pytest.FixtureRequest, ages: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Lived]:
-    if why := why_not():
-        pytest.skip(why)
+    demand_machines()
     folder = tmp_path_factory.mktemp("lived")
     root = fresh_root(request.param, folder)
     shutil.copyfile(Path(__file__).with_name("visitor.py"), root / "opt/visitor.py")

@@ -13,15 +13,14 @@ import pytest
 
 from tests.deb.builds import ROOT, built, elsewhere
 from tests.deb.machines import brought
-from tests.support.debian import fresh_root, no_registry, why_not
+from tests.support.debian import demand_machines, demand_registry, fresh_root
 
 pytestmark = [pytest.mark.soak, pytest.mark.system]
 
 
 def test_lintian_finds_nothing(packages: tuple[Path, Path], tmp_path: Path) -> None:
     """But what `deb/target/lintian-overrides` gives a reason for; an override that nothing needs is found as well."""
-    if why := no_registry():
-        pytest.skip(why)
+    demand_registry()
     root = fresh_root("trixie", tmp_path, ("lintian",), "lintian")
     package = brought(packages[0], root)
     judge = ["lintian", "--allow-root", "--display-info", "--pedantic", "--no-tag-display-limit", package]
@@ -32,8 +31,7 @@ def test_lintian_finds_nothing(packages: tuple[Path, Path], tmp_path: Path) -> N
 
 
 def test_two_checkouts_give_the_same_bytes(packages: tuple[Path, Path], tmp_path: Path) -> None:
-    if why := why_not():
-        pytest.skip(why)
+    demand_machines()
     before = os.umask(0o077)
     try:
         there = elsewhere(tmp_path / "elsewhere")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-import shutil
 import subprocess
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
 from heg.model.plan import Objective, PlanInputs, StorageInputs, VehicleInputs
+from tests.support.peers import needs, program
 
-GLPSOL = shutil.which("glpsol")
+GLPSOL = program("glpsol")
+needs_glpsol = needs("glpsol")
+"""Marks a test that asks it."""
 
 
 @dataclass

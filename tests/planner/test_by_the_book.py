@@ -113,7 +113,7 @@ def judged_by_glpsol(folder: Path, capsys: pytest.CaptureFixture[str], keys: dic
     held(keys, plan)
 
 
-@pytest.mark.skipif(oracle.GLPSOL is None, reason="glpsol is not here: apt-get install glpk-utils")
+@oracle.needs_glpsol
 @pytest.mark.parametrize("seed", range(40))
 def test_glpsol_finds_no_cheaper_plan_for_the_file(
     seed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -124,7 +124,7 @@ def test_glpsol_finds_no_cheaper_plan_for_the_file(
     judged_by_glpsol(tmp_path, capsys, keys)
 
 
-@pytest.mark.skipif(oracle.GLPSOL is None, reason="glpsol is not here: apt-get install glpk-utils")
+@oracle.needs_glpsol
 @pytest.mark.parametrize("seed", range(60))
 def test_glpsol_finds_no_cheaper_plan_with_peak_blocks_profile_and_cycles(
     seed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]

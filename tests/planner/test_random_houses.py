@@ -145,17 +145,14 @@ def test_a_cycle_brought_forward_leaves_the_car_its_least_power(seed: int, slots
     held(inputs, plan(inputs))
 
 
-GLPSOL_HERE = pytest.mark.skipif(oracle.GLPSOL is None, reason="glpsol is not here: apt-get install glpk-utils")
-
-
-@GLPSOL_HERE
+@oracle.needs_glpsol
 @pytest.mark.parametrize("seed", range(60))
 def test_glpsol_finds_no_cheaper_plan_with_all_binaries(seed: int, tmp_path: Path) -> None:
     inputs = sensible(1_000 + seed, 4 + seed % 7)
     _agreed(inputs, plan(inputs), tmp_path)
 
 
-@GLPSOL_HERE
+@oracle.needs_glpsol
 @pytest.mark.parametrize("seed", [*range(2_900, 3_000), *ONCE_WRONG])
 def test_glpsol_finds_no_cheaper_plan_for_a_furnished_house(seed: int, tmp_path: Path) -> None:
     inputs = furnished(seed, 3 + seed % 6)

@@ -15,10 +15,9 @@ from hypothesis import strategies as st
 
 from heg.planner.sizing import Sized, SizedBattery, SizingInputs, size
 from heg.studies.history import read_history
-from tests.planner.oracle import GLPSOL, Text, solved
+from tests.planner.oracle import Text, needs_glpsol, solved
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
-needs_glpsol = pytest.mark.skipif(GLPSOL is None, reason="glpsol is not installed (apt: glpk-utils)")
 
 
 def home(slots: int, minutes: int = 60, seed: int = 1, **other: object) -> SizingInputs:

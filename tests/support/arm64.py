@@ -6,12 +6,14 @@ Needs root, and for the first time mmdebstrap and Debian's registry (some six mi
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.debian import CACHE, MIRROR, fresh_root, no_registry
+import pytest
+
+from tests.support.debian import CACHE, MIRROR, demand_registry, fresh_root
+from tests.support.peers import SOAK, demand
 from tests.support.processes import wait_until
 
 PACKAGES = ("systemd", "python3", "libstdc++6", "tzdata", "ca-certificates")
@@ -31,19 +33,18 @@ exec "$@"
 """
 
 
-def why_not(release: str) -> str | None:
-    """What is missing to run a release here; None when nothing is."""
+def demand_arm(release: str) -> None:
+    """Skip the running test where a release cannot run."""
     if os.geteuid() != 0:
-        return "needs root"
+        pytest.skip("needs root")
+    demand("unshare", by=SOAK)
     if not Path("/proc/sys/fs/binfmt_misc").is_dir():
-        return "needs a kernel with binfmt_misc"
+        pytest.skip("needs a kernel with binfmt_misc")
     if emulated(["true"]).returncode != 0:
-        return "this kernel lets no user namespace register an emulator (Linux 6.7 or newer does)"
-    if _archive(release).exists() and _EMULATOR.exists():
-        return None
-    if missing := [name for name in ("mmdebstrap", "apt-get", "dpkg") if shutil.which(name) is None]:
-        return f"needs {', '.join(missing)}"
-    return no_registry()
+        pytest.skip("needs a kernel that lets a user namespace register an emulator: Linux 6.7 or newer")
+    if not (_archive(release).exists() and _EMULATOR.exists()):
+        demand("mmdebstrap", "apt-get", "dpkg", by=SOAK)
+        demand_registry()
 
 
 def emulated(command: list[str], limit_s: float = 1200.0) -> subprocess.CompletedProcess[str]:

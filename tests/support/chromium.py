@@ -4,13 +4,16 @@ import asyncio
 import base64
 import contextlib
 import itertools
-import shutil
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
+
+from heg.web.assets import load_assets
+from tests.support.peers import program, unless
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _FLAGS = (
@@ -30,7 +33,13 @@ _FLAGS = (
 
 def chromium() -> str | None:
     """Where Chromium is, None where this machine has none."""
-    return next((found for name in _NAMES if (found := shutil.which(name))), None)
+    return next((found for name in _NAMES if (found := program(name))), None)
+
+
+def needs_page(*bundles: str) -> pytest.MarkDecorator:
+    """Mark a test that looks at the page: it is skipped without Chromium, or where a bundle is not built."""
+    built = load_assets()
+    return unless(*(() if chromium() else ("chromium",)), *(f"the page's {one}" for one in bundles if one not in built))
 
 
 class Page:

@@ -18,6 +18,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
+import pytest
+
+from tests.support.peers import SOAK, demand
 from tests.support.processes import wait_until
 
 MIRROR = "http://deb.debian.org/debian"
@@ -60,14 +63,20 @@ exec /usr/bin/env -i container=heg PATH=/usr/sbin:/usr/bin:/sbin:/bin /usr/lib/s
 _NAMESPACES = ("--mount", "--pid", "--uts", "--ipc", "--net", "--cgroup")
 
 
-def why_not() -> str | None:
-    """What is missing to run one here; None when nothing is."""
+def demand_machines() -> None:
+    """Skip the running test where none can run."""
     if os.geteuid() != 0:
-        return "needs root"
-    if missing := [name for name in ("unshare", "nsenter", "mmdebstrap") if shutil.which(name) is None]:
-        return f"needs {', '.join(missing)}: apt-get install util-linux mmdebstrap"
+        pytest.skip("needs root")
+    demand("unshare", "nsenter", "mmdebstrap", by=SOAK)
     tried = subprocess.run(["unshare", *_NAMESPACES, "--fork", "true"], capture_output=True, check=False)
-    return None if tried.returncode == 0 else "this machine gives no namespaces"
+    if tried.returncode != 0:
+        pytest.skip("needs namespaces: this machine refuses them")
+
+
+def demand_registry() -> None:
+    """Skip it where Debian's registry is out of reach."""
+    if why := no_registry():
+        pytest.skip(f"needs Debian's registry: {why}")
 
 
 def fresh_root(release: str, folder: Path, packages: Sequence[str] = BASE, name: str = "base") -> Path:

@@ -45,7 +45,7 @@ WIRE = "lan0"
 def why_not() -> str | None:
     """What is missing to make networks here; None when nothing is."""
     if shutil.which("ip") is None:
-        return "needs the command ip: apt-get install iproute2"
+        return "needs ip: ./dev test brings it where it can (packages of Debian: as root)"
     try:
         with network("probe"):
             return None

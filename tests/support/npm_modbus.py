@@ -12,16 +12,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tests.support.peers import unless
+
 PEERS = Path(__file__).parents[1] / "peers"
 NODE = shutil.which("node", path=os.pathsep.join((os.environ.get("PATH", ""), str(Path(sys.executable).parent))))
-MISSING = "" if NODE and (PEERS / "node_modules" / "modbus-serial").is_dir() else "npm's modbus-serial (./dev test)"
-"""What is not here, empty when all is."""
+_HERE = NODE and (PEERS / "node_modules" / "modbus-serial").is_dir()
+needs_npm = unless(*(() if _HERE else ("npm's modbus-serial",)))
+"""Marks a test that talks to it."""
 
 
 @contextmanager
 def npm_server(registers: Mapping[int, Sequence[int]]) -> Iterator[int]:
     """Serve holding registers (start address to values) as unit 1; the port."""
-    assert NODE is not None, MISSING
+    assert NODE is not None
     with TemporaryDirectory() as folder:
         file = Path(folder) / "registers.json"
         file.write_text(json.dumps({start: list(values) for start, values in registers.items()}))

@@ -2,12 +2,11 @@
 
 import importlib
 import sys
-from pathlib import Path
 from types import ModuleType
 
-import pytest
+from tests.support.peers import BESIDE, skip_without
 
-_FOLDER = Path(__file__).parents[2] / ".cache" / "oracle"
+_FOLDER = BESIDE / "oracle"
 
 
 def peer(name: str) -> ModuleType:
@@ -17,4 +16,5 @@ def peer(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError:
-        pytest.skip(f"{name} is not there: ./dev test brings it where the package index can be reached")
+        skip_without(name)
+        raise

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.peers import needs
+from tests.support.peers import SOAK, needs
 from tests.web.exposed import Exposed, exposed
 
 pytestmark = [
     pytest.mark.soak,
     pytest.mark.system,
-    needs("slowhttptest"),
+    needs("slowhttptest", by=SOAK),
 ]
 ATTACK_S = 45
 MODES = {

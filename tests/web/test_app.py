@@ -10,18 +10,15 @@ from pathlib import Path
 import pytest
 
 from heg.web.assets import load_assets
+from tests.support.peers import unless
 
 APP = Path(__file__).parents[2] / "heg" / "web" / "app"
 PATH = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
 NPM = shutil.which("npm", path=PATH)
 
-pytestmark = [
-    pytest.mark.system,
-    pytest.mark.skipif(NPM is None, reason="no npm on this machine: ./dev test brings it"),
-    pytest.mark.skipif(
-        not (APP / "node_modules" / "esbuild").is_dir(), reason="run npm ci in heg/web/app (./dev build-web)"
-    ),
-]
+PACKAGES = [one for one in ("esbuild", "typescript") if not (APP / "node_modules" / one).is_dir()]
+BUNDLES = () if "/app.js" in load_assets() else ("the page's /app.js",)
+pytestmark = [pytest.mark.system, unless(*(() if NPM else ("npm",)), *PACKAGES, *BUNDLES)]
 
 
 def npm(*words: str) -> subprocess.CompletedProcess[str]:
@@ -37,7 +34,6 @@ def test_the_page_counts_right() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.skipif(not (APP / "node_modules" / "typescript").is_dir(), reason="npm ci left typescript out")
 def test_the_types_of_the_page_agree() -> None:
     done = npm("run", "check")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -49,7 +45,6 @@ def test_the_lock_names_no_registry() -> None:
     assert "://registry" not in lock
 
 
-@pytest.mark.skipif("/app.js" not in load_assets(), reason="the page is not built: ./dev build-web")
 def test_the_live_page_stays_light_and_the_other_screens_are_not_in_it() -> None:
     assets = load_assets()
     weight = {path: len(gzip.compress(asset.body)) for path, asset in assets.items()}

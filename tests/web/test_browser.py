@@ -15,8 +15,7 @@ import pytest
 
 from heg.runtime.clock import Clock
 from heg.runtime.loops import run
-from heg.web.assets import load_assets
-from tests.support.chromium import Page, chromium, visiting
+from tests.support.chromium import Page, needs_page, visiting
 from tests.web.preview import Preview, previewing, timing
 
 APP = Path(__file__).parents[2] / "heg" / "web" / "app"
@@ -26,11 +25,7 @@ NOON = datetime(2026, 6, 3, 10, 20, tzinfo=UTC)
 NIGHT_OF_THE_LONG_DAY = datetime(2026, 10, 24, 20, 0, tzinfo=UTC)
 """In Rome the clocks go back the night after: the coming 24 hours hold 03:00 twice."""
 
-pytestmark = [
-    pytest.mark.system,
-    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine: ./dev test brings it"),
-    pytest.mark.skipif("/app.js" not in load_assets(), reason="the page is not built: ./dev build-web"),
-]
+pytestmark = [pytest.mark.system, needs_page("/app.js")]
 
 Scene = Callable[[Page, Preview], Awaitable[None]]
 

@@ -20,10 +20,9 @@ from heg.web.accounts.chain import Kind, Note
 from heg.web.accounts.desk import AccountsDesk
 from heg.web.accounts.recovery import Recovered, recover
 from heg.web.accounts.rules import Rules
-from heg.web.assets import load_assets
 from heg.web.tls.fingerprints import shown
 from tests.support.ahead import AheadClock
-from tests.support.chromium import chromium
+from tests.support.chromium import needs_page
 from tests.web.accounts.gateway import now_of
 from tests.web.preview import Preview, console_code, keeping, previewing, timing
 from tests.web.test_browser import NOON, PHONE, calmly
@@ -33,11 +32,7 @@ from tests.web.visitor import Visitor
 PASSWORD, ANOTHER = "kettle marble orchid tram", "violin harbour pepper snow"
 DAMAGED = b"this is no database" * 400
 
-pytestmark = [
-    pytest.mark.system,
-    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine: ./dev test brings it"),
-    pytest.mark.skipif("/screens.js" not in load_assets(), reason="the page is not built: ./dev build-web"),
-]
+pytestmark = [pytest.mark.system, needs_page("/screens.js")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from heg.web.assets import load_assets
-from tests.support.chromium import Page, chromium
+from tests.support.chromium import Page, needs_page
 from tests.web.preview import Preview
 from tests.web.test_browser import DESK, PHONE, fits, look, words
 
-pytestmark = [
-    pytest.mark.system,
-    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine: ./dev test brings it"),
-    pytest.mark.skipif("/appliances.js" not in load_assets(), reason="the page is not built: ./dev build-web"),
-]
+pytestmark = [pytest.mark.system, needs_page("/appliances.js")]
 
 
 def test_appliances_tell_how_they_are_and_are_switched_by_their_owner(browser: str) -> None:

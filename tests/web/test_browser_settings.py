@@ -13,19 +13,14 @@ from heg.model.policy import CUSTOMER
 from heg.model.records import ConfigurationRecord
 from heg.runtime.clock import Clock
 from heg.runtime.loops import run
-from heg.web.assets import load_assets
-from tests.support.chromium import chromium
+from tests.support.chromium import needs_page
 from tests.support.house import House, a_house
 from tests.web.preview import console_code, timing
 from tests.web.test_browser import NOON, calmly
 from tests.web.test_browser_accounts import PASSWORD, comes, invited
 from tests.web.visitor import Visitor
 
-pytestmark = [
-    pytest.mark.system,
-    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine: ./dev test brings it"),
-    pytest.mark.skipif("/screens.js" not in load_assets(), reason="the page is not built: ./dev build-web"),
-]
+pytestmark = [pytest.mark.system, needs_page("/screens.js")]
 
 Scene = Callable[[House, Visitor], Awaitable[None]]
 

@@ -20,17 +20,12 @@ import pytest
 
 from heg.web.gate import SESSION_COOKIE
 from heg.web.live import EVENTS
+from tests.support.peers import BESIDE, needs_beside
 from tests.web.exposed import Asker, Exposed, exposed
 
 ROOT = Path(__file__).parents[2]
-PEER = ROOT / ".cache" / "schemathesis"
-pytestmark = [
-    pytest.mark.system,
-    pytest.mark.skipif(
-        not (PEER / "schemathesis").is_dir(),
-        reason="schemathesis is not there: ./dev test brings it where the package index can be reached",
-    ),
-]
+PEER = BESIDE / "schemathesis"
+pytestmark = [pytest.mark.system, needs_beside("schemathesis")]
 ASKERS = ("nobody", "viewer", "installer", "user", "dso", "token", "leaver", "owner")
 """The owner comes last: what an owner may do to the others is done to them."""
 SOME = ("nobody", "viewer", "dso", "leaver", "owner")

@@ -21,9 +21,9 @@ from heg.runtime.loops import RealTiming, run
 from hil.devices.device import SunSpecDevice
 from hil.rig import Rig
 from tests.drivers.modbus.place import a_plan
-from tests.support.npm_modbus import MISSING, npm_server, words
+from tests.support.npm_modbus import needs_npm, npm_server, words
 
-pytestmark = [pytest.mark.system, pytest.mark.skipif(bool(MISSING), reason=f"not here: {MISSING}")]
+pytestmark = [pytest.mark.system, needs_npm]
 
 
 def test_the_driver_reads_and_commands_what_another_implementation_serves() -> None:

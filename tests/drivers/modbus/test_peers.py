@@ -18,10 +18,8 @@ from hil.devices.pv import PvSettings
 from hil.devices.storage import StorageSettings
 from hil.rig import RigPlan, SerialBus
 from tests.drivers.modbus.place import a_place
-from tests.support.npm_modbus import MISSING, npm_server, words
+from tests.support.npm_modbus import needs_npm, npm_server, words
 from tests.support.stepped import stepped
-
-needs_npm = pytest.mark.skipif(bool(MISSING), reason=f"not here: {MISSING}")
 
 
 def registers() -> dict[int, list[int]]:

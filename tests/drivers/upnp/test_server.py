@@ -20,6 +20,7 @@ from drivers.upnp.server import HttpServer, events_to
 from heg.runtime.clock import Clock
 from tests.drivers.upnp.serving import LOOPBACK, said, serving
 from tests.support.namespaces import Network, cable, needs_networks, wired
+from tests.support.peers import needs
 from tests.support.stepped import stepped
 
 HELLO = said("GET", "/hello", b"hello")
@@ -298,6 +299,7 @@ def test_a_home_has_private_addresses() -> None:
 
 
 @needs_networks
+@needs("curl")
 def test_each_interface_has_its_own_and_strangers_are_turned_away() -> None:
     near = ("10.77.0.1/16", "8.8.4.1/24", "fd77::1/64")
     with wired(addresses=(near, ("10.77.0.2/16", "8.8.4.4/24", "fd77::2/64"))) as (home, street):
@@ -328,6 +330,7 @@ def test_each_interface_has_its_own_and_strangers_are_turned_away() -> None:
 
 
 @needs_networks
+@needs("curl")
 def test_an_interface_made_anew_under_its_old_name_is_served_again() -> None:
     """As a bridge that is set up again, or a card that was pulled and put back faster than links are looked at."""
     with wired() as (home, street):

@@ -14,9 +14,9 @@ from drivers.upnp.parts import Link
 from heg.runtime.clock import Clock
 from tests.drivers.upnp.hosted import House, hosted
 from tests.support.namespaces import WIRE, Network, needs_networks, wired
-from tests.support.peers import needs, program
+from tests.support.peers import SOAK, needs, program
 
-pytestmark = [needs_networks, needs("slowhttptest", "curl"), pytest.mark.soak, pytest.mark.system]
+pytestmark = [needs_networks, needs("slowhttptest", "curl", by=SOAK), pytest.mark.soak, pytest.mark.system]
 ATTACK_S = 30
 MODES = {  # nothing that is answered is longer than what fits into a socket: who reads slowly delays nothing
     "slow heads": ("-H", "-i", "1"),

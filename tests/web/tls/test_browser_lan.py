@@ -10,20 +10,15 @@ import pytest
 
 from heg.runtime.clock import Clock
 from heg.runtime.loops import RealTiming, run
-from heg.web.assets import load_assets
 from heg.web.gate import DEVICE_COOKIE, SESSION_COOKIE
-from tests.support.chromium import chromium, visiting
+from tests.support.chromium import needs_page, visiting
 from tests.web.accounts.gateway import console
 from tests.web.preview import keeping
 from tests.web.test_browser import PHONE
 from tests.web.tls.serving import serving_lan
 from tests.web.visitor import Visitor
 
-pytestmark = [
-    pytest.mark.system,
-    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine: ./dev test brings it"),
-    pytest.mark.skipif("/screens.js" not in load_assets(), reason="the page is not built: ./dev build-web"),
-]
+pytestmark = [pytest.mark.system, needs_page("/screens.js")]
 _SEES = "document.body.innerText.length > 0"
 
 

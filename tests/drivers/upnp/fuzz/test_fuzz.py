@@ -12,8 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.drivers.upnp.fuzz.targets import TARGETS
+from tests.support.peers import SOAK, needs_beside
 
-PEER = Path(__file__).parents[4] / ".cache" / "atheris"
 SOAK_S = 45
 
 
@@ -52,9 +52,7 @@ def test_the_seeds_go_through(name: str) -> None:
 
 @pytest.mark.soak
 @pytest.mark.system
-@pytest.mark.skipif(
-    not (PEER / "atheris").is_dir(), reason="atheris is not there: ./dev soak brings it where it has wheels"
-)
+@needs_beside("atheris", by=SOAK)
 @pytest.mark.parametrize("name", TARGETS)
 def test_a_search_by_coverage_finds_nothing(name: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.drivers.upnp.fuzz", name, "--seconds", str(SOAK_S)]
