@@ -16,8 +16,8 @@ from tests.support.peers import unless
 
 PEERS = Path(__file__).parents[1] / "peers"
 NODE = shutil.which("node", path=os.pathsep.join((os.environ.get("PATH", ""), str(Path(sys.executable).parent))))
-_HERE = NODE and (PEERS / "node_modules" / "modbus-serial").is_dir()
-needs_npm = unless(*(() if _HERE else ("npm's modbus-serial",)))
+HERE = NODE is not None and (PEERS / "node_modules" / "modbus-serial").is_dir()
+needs_npm = unless(*(() if HERE else ("npm's modbus-serial",)))
 """Marks a test that talks to it."""
 
 
