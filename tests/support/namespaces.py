@@ -14,6 +14,7 @@ as loopback does: a stepped loop may hold sockets of several networks.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import os
 import re
@@ -144,7 +145,8 @@ class Network:
             yield
         finally:
             if not ended.done():
-                stops.result(10)()
+                with contextlib.suppress(RuntimeError):  # its loop has closed meanwhile: it needs no telling
+                    stops.result(10)()
             running.join(30)
         ended.result(0)
 
