@@ -237,6 +237,47 @@ def test_no_more_important_one_goes_while_lesser_ones_would_do(
         assert rest < over_kw - rules.tolerance_kw, "nobody goes in vain"
 
 
+@given(_FLEET, st.floats(0.0, 12.0), st.lists(st.floats(0.0, 3000.0), min_size=25, max_size=25))
+def test_they_come_back_the_most_important_first_and_never_more_than_there_is_room_for(
+    fleet: tuple[Sheddable, ...], room_kw: float, shed_for_s: list[float]
+) -> None:
+    shed = {each.name: -for_s for each, for_s in zip(fleet, shed_for_s, strict=False) if each.permitted and not each.on}
+    book = replace(ShedBook.resumed(shed), room_since_s=-1e4, told_s=-1e4)
+    decision = decide(fleet, -room_kw, 0.0, book, RULES)
+    assert set(decision.back) <= shed.keys()
+    could = [each for each in fleet if each.name in shed and each.min_off_s <= -max(each.since_s, shed[each.name])]
+    left_kw = room_kw - RULES.margin_kw
+    came = 0
+    for each in sorted(could, key=lambda each: (-_order(each), shed[each.name], each.name)):
+        fits = came < RULES.most_back and _draws_kw(each) <= left_kw
+        assert (each.name in decision.back) is fits, each
+        if fits:
+            came, left_kw = came + 1, left_kw - _draws_kw(each)
+    assert len(decision.back) == came
+
+
+@settings(max_examples=60, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(
+    st.lists(_APPLIANCE, min_size=1, max_size=8).map(
+        lambda found: [replace(each, name=f"a{at}", kw=max(each.kw, 0.1)) for at, each in enumerate(found)]
+    ),
+    st.floats(0.0, 12.0),
+    st.floats(0.0, 3.0),
+    st.sampled_from([1.0, 30.0, 200.0]),
+    _RULES,
+)
+def test_no_more_is_drawn_than_asked_once_all_had_their_time_or_all_have_gone_that_may(
+    fleet: list[Sheddable], limit_kw: float, base_kw: float, lag_s: float, rules: SheddingRules
+) -> None:
+    house = House.of(*(replace(each, settle_s=lag_s + 5.0) for each in fleet), rules=replace(rules, turn_s=math.inf))
+    house.limit_kw, house.base_kw, house.lag_s = limit_kw, base_kw, lag_s
+    house.run(4000)
+    for _ in range(600):
+        house.step()
+        left = reachable_kw(house.appliances.values(), house.book, house.now_s, rules)
+        assert house.grid_kw <= limit_kw + rules.tolerance_kw or left == 0.0, house.on
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(2, 8), st.integers(1, 25), st.integers(1, 3))
 def test_among_equals_nobody_goes_twice_before_everybody_went_once(size: int, episodes: int, many: int) -> None:
@@ -251,6 +292,10 @@ def test_among_equals_nobody_goes_twice_before_everybody_went_once(size: int, ep
     went = [sum(name == f"a{at}" and not on for _, name, on in house.told) for at in range(size)]
     assert sum(went) == episodes * many
     assert max(went) - min(went) <= 1
+
+
+def _draws_kw(each: Sheddable) -> float:
+    return each.kw or RULES.unknown_kw
 
 
 def _order(each: Sheddable) -> int:
