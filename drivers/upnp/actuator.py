@@ -86,6 +86,14 @@ class ApplianceSwitch:
         """An earlier process took it in hand when it was in this state: `release` goes back to that."""
         self._appliance.before = before
 
+    async def ask(self) -> Refusal | None:
+        """Ask it how it is; None when it answered, and what it said is reported."""
+        if self._appliance.asleep:
+            return self._asleep("to be asked")
+        if not self._appliance.there or self._means.calls is None:
+            return _lost()
+        return self._counted(await self._asked())
+
     async def standby_period(self, start: str, stop: str) -> int | Refusal:
         """Register at it that it puts itself to standby between two times of day (HH:MM:SS); returns the id."""
         described, calls = self._appliance.described, self._means.calls
@@ -123,7 +131,7 @@ class ApplianceSwitch:
         if appliance.asleep:
             return self._for_sleeper(wanted)
         if appliance.described is None or calls is None or not appliance.there:
-            return Refusal(RefusalCode.DEVICE_LOST, "an appliance that is there", "one that is lost")
+            return _lost()
         answer = await calls.bring(appliance.described, wanted)
         if answer is None:
             appliance.accepted = wanted
@@ -158,6 +166,10 @@ class ApplianceSwitch:
         if refusal is not None:
             self._appliance.refused(refusal)
         return refusal
+
+
+def _lost() -> Refusal:
+    return Refusal(RefusalCode.DEVICE_LOST, "an appliance that is there", "one that is lost")
 
 
 def _words(state: PowerState) -> str:

@@ -147,6 +147,9 @@ class ApplianceActuator(Protocol):
     def inherit(self, before: PowerState) -> None:
         """An earlier process took it in hand when it was in this state: `release` goes back to that."""
 
+    async def ask(self) -> Refusal | None:
+        """Ask it how it is, which it says by itself only when that changes; reported, and None, when it answered."""
+
     async def standby_period(self, start: str, stop: str) -> int | Refusal:
         """Have it put itself to standby from one time of day to another (HH:MM:SS); returns its number for that."""
 

@@ -2,12 +2,12 @@
 
 import asyncio
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from heg.control.room import ControlRoom
 from heg.data.door import CommandAnswer, CommandHandler, Door, Outcome
-from heg.devices.contract import FEED, DriverSpec, NewDevice
+from heg.devices.contract import FEED, ApplianceActuator, DriverSpec, NewDevice
 from heg.devices.manager import DeviceManager
 from heg.model.catalogue import CATALOGUE
 from heg.model.edits import Append, Discard, Drop, Edit, Put, Rename
@@ -212,6 +212,9 @@ class DeviceDesk:
         if record.protocol == FEED:
             values = _values(self._newest(record.name))
             return CommandAnswer(Outcome.DONE, f"{record.name}: {record.status}.", detail={"values": values})
+        one = self._control.attached(record.name)
+        if one is not None and one.appliance is not None:
+            return await self._ask(record.name, one.appliance)
         begun_s = self._clock.monotonic_s()
         heard = await self._hear(record.name)
         if not heard:
@@ -220,10 +223,15 @@ class DeviceDesk:
             mend = "check its power supply, cable and address"
             refusal = Refusal(RefusalCode.DEVICE_LOST, f"{record.name} to answer at {record.address}", came, mend)
             return CommandAnswer(Outcome.REFUSED, str(refusal), refusal)
-        took_s = max(0.0, min(one.arrived_s for one in heard) - begun_s)
-        text = f"{record.name} answered within {took_s:.1f} s with {len(heard)} values."
-        detail = {"took_s": round(took_s, 2), "values": _values(heard)}
-        return CommandAnswer(Outcome.DONE, text, detail=detail)
+        return _answered(record.name, min(one.arrived_s for one in heard) - begun_s, heard)
+
+    async def _ask(self, device: str, appliance: ApplianceActuator) -> CommandAnswer:
+        """One that speaks only when something changes is asked."""
+        begun_s = self._clock.monotonic_s()
+        refusal = await appliance.ask()
+        if refusal is not None:
+            return _refused(refusal)
+        return _answered(device, self._clock.monotonic_s() - begun_s, self._newest(device))
 
     async def _hear(self, device: str) -> list[Instance]:
         """What a device says from now on, a little longer than until its first word."""
@@ -291,6 +299,12 @@ def _is_measured(instance: Instance) -> bool:
     """What the device said itself: others write at its place too."""
     variable = instance.variable
     return instance.source == _DEVICES and CATALOGUE[variable].kind in _MEASURED and not variable.startswith("self.")
+
+
+def _answered(device: str, took_s: float, heard: Collection[Instance]) -> CommandAnswer:
+    text = f"{device} answered within {max(0.0, took_s):.1f} s with {len(heard)} value{'s' if len(heard) > 1 else ''}."
+    detail = {"took_s": round(max(0.0, took_s), 2), "values": _values(heard)}
+    return CommandAnswer(Outcome.DONE, text, detail=detail)
 
 
 def _values(instances: Iterable[Instance]) -> dict[str, object]:

@@ -68,6 +68,9 @@ class Machine:
     def inherit(self, before: PowerState) -> None:
         self.before = before
 
+    async def ask(self) -> Refusal | None:
+        return self._refusal()
+
     async def standby_period(self, start: str, stop: str) -> int | Refusal:
         if (refusal := self._refusal()) is not None:
             return refusal

@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
-from heg.data.door import Outcome
+from heg.data.door import CommandAnswer, Outcome
 from heg.model.appliances import PowerState
 from heg.model.cycles import CycleRecord
 from heg.model.instance import ANY, Location
 from heg.model.policy import CUSTOMER, Right, Role, Stakeholder
+from heg.model.refusals import RefusalCode
 from heg.model.rights import PolicyBook, Rule, Scope
 from heg.runtime.clock import Clock
 from hil.appliances.trouble import Corruption
@@ -78,6 +79,26 @@ def test_one_is_found_told_followed_to_another_address_lost_and_back(tmp_path: P
         await house.until(lambda: house.alarms == set(), within_s=60)
 
     live(tmp_path, {"appliances": {"lamp": {**LAMP, "max_age_s": 60}}}, story)
+
+
+def test_one_is_tested_as_other_devices_are(tmp_path: Path) -> None:
+    async def story(house: House, _clock: Clock) -> None:
+        await house.until(is_(house, "lamp", "attached"), within_s=3, every_s=0.2)
+        door = house.data.admit(CUSTOMER, "page")
+
+        async def tested() -> CommandAnswer:
+            return await door.command("command.device.test", Location("demo", "lamp"), {}, timeout_s=60.0)
+
+        good = await tested()
+        assert good.outcome is Outcome.DONE, good
+        assert good.detail is not None
+        assert good.detail["values"] == {"state.power": "on"}
+        await house.rig.appliances["lamp"].loses_power()
+        bad = await tested()
+        assert bad.refusal is not None, good
+        assert bad.refusal.code in (RefusalCode.TIMEOUT, RefusalCode.DEVICE_LOST)
+
+    live(tmp_path, {"appliances": {"lamp": LAMP}}, story)
 
 
 def test_broken_and_hostile_ones_harm_nobody(tmp_path: Path) -> None:

@@ -71,6 +71,24 @@ async def test_what_an_earlier_process_took_in_hand_goes_back_to_what_it_was(clo
 
 
 @stepped
+async def test_it_is_asked_how_it_is_and_what_it_says_is_reported(clock: Clock) -> None:
+    async with met(clock) as (home, peer):
+        appliance = home.actuator("kettle-1").appliance
+        assert appliance is not None
+        peer.state = "Standby"  # without a word
+        assert await appliance.ask() is None
+        assert home.value("state.power", "kettle-1") == "standby"
+        peer.faults = {"GetPowerState": (501, "")}
+        refusal = await appliance.ask()
+        assert refusal is not None
+        assert "GetPowerState" in str(refusal)
+        await home.goes_to_sleep(peer)
+        asleep = await appliance.ask()
+        assert asleep is not None
+        assert "one that sleeps; wake it first" in str(asleep)
+
+
+@stepped
 async def test_standby_periods_are_registered_at_the_appliance(clock: Clock) -> None:
     async with met(clock) as (home, peer):
         appliance = home.actuator("kettle-1").appliance
