@@ -11,6 +11,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 DEFAULT_CONFIG = "/etc/heg-appliance/appliance.toml"
 DONE, FAILED, UNREACHABLE, BAD_CONFIG, INTERRUPTED = 0, 1, 69, 78, 130
+_BODIES = {"logind": "this computer", "command": "behind programs", "gpio": "behind a wire"}
+_NEEDED = {"logind": ("jeepney", "appliance"), "gpio": ("gpiod", "gpio")}
 _ANSWER_WITHIN_S = 30.0
 _LARGEST_ANSWER = 1 << 20
 
@@ -42,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             case None | "run":
                 return _run(config)
             case "check":
-                print(f"{options.config}: good; {config.appliance.name}, {_body(config)}")
+                _check(config, options)
             case command:
                 _print(command, _ask(config, options), as_json=options.json)
     except CommandError as error:
@@ -92,9 +95,29 @@ def _config(path: Path) -> ApplianceConfig:
         raise CommandError(BAD_CONFIG, str(error)) from error
 
 
-def _body(config: ApplianceConfig) -> str:
-    names = {"logind": "this computer", "command": "behind programs", "gpio": "behind a wire"}
-    return next(text for name, text in names.items() if getattr(config, name) is not None)
+def _check(config: ApplianceConfig, options: argparse.Namespace) -> None:
+    faults = [f"{program}: expected a program that can be run" for program in config.programs() if not _runs(program)]
+    if (lacking := _lacking(config)) is not None:
+        faults.append(lacking)
+    if faults:
+        raise CommandError(BAD_CONFIG, "\n".join(f"{options.config}: {fault}" for fault in faults))
+    body = next(text for name, text in _BODIES.items() if getattr(config, name) is not None)
+    if options.json:
+        print(json.dumps({"name": config.appliance.name, "body": body}))
+    else:
+        print(f"{options.config}: good; {config.appliance.name}, {body}")
+
+
+def _runs(program: str) -> bool:
+    return Path(program).is_file() and os.access(program, os.X_OK)
+
+
+def _lacking(config: ApplianceConfig) -> str | None:
+    """Say which package it needs and this Python lacks."""
+    for section, (package, extra) in _NEEDED.items():
+        if getattr(config, section) is not None and find_spec(package) is None:
+            return f"[{section}] needs the Python package {package}: {sys.executable} -m pip install '.[{extra}]'"
+    return None
 
 
 def _run(config: ApplianceConfig) -> int:
@@ -107,6 +130,8 @@ def _run(config: ApplianceConfig) -> int:
     from heg.runtime.notify import ServiceManager
 
     configure(config.log, "text")
+    if (lacking := _lacking(config)) is not None:
+        raise CommandError(FAILED, lacking)
 
     async def work(clock: Clock) -> None:
         stop = asyncio.Event()

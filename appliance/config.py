@@ -10,7 +10,13 @@ from heg.model.appliances import PowerState, WakeMethod
 from heg.model.cycles import LONGEST_STEPS, MOST_KW, CycleCurve
 from heg.model.local_times import time_of_day
 
-Text = Annotated[str, msgspec.Meta(max_length=64, description="a text of at most 64 characters")]
+LONGEST_NAME = 64
+READABLE = r"^[^\x00-\x1f\x7f\ufffe\uffff]*\Z"
+"""XML takes nothing else, and people could not read it."""
+Text = Annotated[
+    str,
+    msgspec.Meta(max_length=LONGEST_NAME, pattern=READABLE, description="a text of at most 64 characters in one line"),
+]
 Argv = Annotated[
     tuple[str, ...],
     msgspec.Meta(
@@ -31,7 +37,12 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 class About(Section, frozen=True):
     """`[appliance]`: what it is."""
 
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=64, description='its name, such as "Washing machine"')]
+    name: Annotated[
+        str,
+        msgspec.Meta(
+            min_length=1, max_length=LONGEST_NAME, pattern=READABLE, description='its name, such as "Washing machine"'
+        ),
+    ]
     maker: Text = "heg"
     model: Text = "heg-appliance"
     serial: Text = ""
@@ -190,3 +201,10 @@ class ApplianceConfig(Section, frozen=True):
     log: Annotated[str, msgspec.Meta(pattern="^(debug|info|warning|error)$", description="debug, info, warning")] = (
         "info"
     )
+
+    def programs(self) -> list[str]:
+        """List the programs that are run, each once."""
+        argvs = [one.command for one in self.condition.values()]
+        if self.command is not None:
+            argvs += [self.command.state, *self.command.ways().values()]
+        return sorted({argv[0] for argv in argvs})

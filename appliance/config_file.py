@@ -1,6 +1,7 @@
 """Reading `appliance.toml`: every fault is found in one go, and said with what came and what was expected."""
 
 import difflib
+import re
 import tomllib
 import types
 from collections.abc import Iterator, Mapping
@@ -11,9 +12,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from appliance.config import ApplianceConfig
+from appliance.config import LONGEST_NAME, READABLE, ApplianceConfig
 
 LARGEST_FILE_BYTES = 128_000
+_NAMED, _LISTED = "[{}.NAME]", "[[{}]]"
 
 
 class ConfigError(Exception):
@@ -67,15 +69,17 @@ def zone_of(name: str) -> ZoneInfo | None:
 
 def _faults(raw: object, type_: Any, where: str) -> Iterator[str]:
     """Check field by field, so that one fault hides no other."""
-    struct, many = _struct_in(type_)
-    if struct is None or not isinstance(raw, dict | list):
+    struct, heading = _struct_in(type_)
+    if struct is None:
         yield from _fault(raw, type_, where)
-    elif many and isinstance(raw, dict):
-        for key, value in raw.items():
-            yield from _faults(value, struct, f"{where}.{key}")
-    elif many or isinstance(raw, list):
+    elif heading == _LISTED and isinstance(raw, list):
         for number, value in enumerate(raw, 1):
             yield from _faults(value, struct, f"{where} (number {number})")
+    elif heading == _LISTED or not isinstance(raw, dict):
+        yield f"{where} = {_shown(raw)}: expected {heading.format(where)} with keys below it"
+    elif heading == _NAMED:
+        for key, value in raw.items():
+            yield from _faults(value, struct, f"{where}.{key}")
     else:
         yield from _struct_faults(raw, struct, where)
 
@@ -116,18 +120,18 @@ def _shown(raw: object) -> str:
     return text[:60].replace("\n", " ")
 
 
-def _struct_in(type_: Any) -> tuple[type[msgspec.Struct] | None, bool]:
-    """Find the section that a type stands for, and whether it is one of many."""
+def _struct_in(type_: Any) -> tuple[type[msgspec.Struct] | None, str]:
+    """Find the section that a type stands for, and how its heading is written."""
     if isinstance(type_, type) and issubclass(type_, msgspec.Struct):
-        return type_, False
+        return type_, "[{}]"
     origin, args = get_origin(type_), get_args(type_)
     if origin in (Union, types.UnionType):
-        return next((found for part in args if (found := _struct_in(part))[0] is not None), (None, False))
+        return next((found for part in args if (found := _struct_in(part))[0] is not None), (None, ""))
     if origin is dict:
-        return _struct_in(args[1])[0], True
+        return _struct_in(args[1])[0], _NAMED
     if origin is tuple and args:
-        return _struct_in(args[0])[0], True
-    return None, False
+        return _struct_in(args[0])[0], _LISTED
+    return None, ""
 
 
 def _described(type_: Any) -> str:
@@ -150,13 +154,20 @@ def _misfits(config: ApplianceConfig) -> Iterator[str]:
     for number, rule in enumerate(config.rule, 1):
         if rule.condition and rule.condition not in config.condition:
             yield f"[rule (number {number})] while = {rule.condition!r}: expected the NAME of a [condition.NAME]"
-    if config.network.address and not _is_address(config.network.address):
-        yield f"[network] address = {config.network.address!r}: expected an IP address of this machine"
-    programs = [config.command.state, *config.command.ways().values()] if config.command is not None else []
-    programs += [one.command for one in config.condition.values()]
-    for program in sorted({argv[0] for argv in programs}):
+    yield from _network_misfits(config.network.address)
+    for name in config.cycle:
+        if re.search(READABLE, name) is None or not 0 < len(name) <= LONGEST_NAME:
+            yield f"[cycle.{_shown(name)}]: expected a name of 1 to {LONGEST_NAME} characters that can be read"
+    for program in config.programs():
         if not Path(program).is_absolute():
             yield f"{program!r}: expected a program by its whole path, such as /usr/local/bin/{Path(program).name}"
+
+
+def _network_misfits(address: str) -> Iterator[str]:
+    if address and not _is_address(address):
+        yield f"[network] address = {address!r}: expected an IP address of this machine"
+    elif address.lower().startswith("fe80:") and "%" not in address:
+        yield f"[network] address = {address!r}: expected its interface with it, such as {address}%eth0"
 
 
 def _is_address(text: str) -> bool:

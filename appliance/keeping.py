@@ -108,5 +108,5 @@ def machine_id() -> str:
 def _unusable(path: Path, why: str) -> str:
     return (
         f"{path}: expected a folder that user {os.getuid()} may write to, but {why}; "
-        f"mend it with: chown {os.getuid()} {path}, or set another state_dir"
+        f"make it one (install -d -o {os.getuid()} {path}), or set another state_dir"
     )

@@ -188,7 +188,7 @@ class ApplianceModel:
         """Tell when `due` has something to do next; None: not before something happens."""
         cycle = self.cycle
         last = cycle.last_start if cycle is not None and self._starts_itself(cycle) else None
-        left_off = _LONG_AGO if self.going is not None else None
+        left_off = _LONG_AGO if self.going is not None and self.seen else None
         moments = [self.registrations.next_moment(), cycle.end() if cycle is not None else None, last, left_off]
         return min((one for one in moments if one is not None), default=None)
 

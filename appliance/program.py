@@ -1,6 +1,7 @@
 """heg-appliance as a whole: what the configuration says, built, started, and ended in order."""
 
 import asyncio
+import errno
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -34,6 +35,10 @@ LOOK_AT_NETWORK_S = 3.0
 _STATE_WITHIN_S = 5.0
 _TRY_AGAIN_S = 5.0
 _GOODBYE_WITHIN_S = 1.5
+_MENDS = {
+    errno.EADDRINUSE: "another program listens there: end it, or set another [network] port",
+    errno.EADDRNOTAVAIL: "no address of this machine: set another [network] address, or none",
+}
 _AGAIN = Backoff(1.0, 2.0, 30.0)
 
 
@@ -122,14 +127,16 @@ class Program:
         address = network.address or own_address(network.interface)
         if address is None:
             await self.upnp.stop(goodbye=False)
-            self._say_nowhere("the machine has no address now")
+            where = network.interface or "the machine"
+            self._say_nowhere(f"{where} has no IPv4 address now, or is not there ([network] interface or address)")
             return
         if self.upnp.running and address == self.upnp.place.address:
             return
         try:
             await self.upnp.renumber(address)
         except OSError as error:
-            self._say_nowhere(f"{address}: {error}")
+            mend = _MENDS.get(error.errno or 0, "[network] says where it is to be")
+            self._say_nowhere(f"{address}, port {network.port}: {error.strerror or error}; {mend}")
             return
         self._said_nowhere = False
         logger.info("found at %s", self.upnp.location)

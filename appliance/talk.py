@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -34,6 +35,9 @@ class TalkSocket:
     async def run(self) -> None:
         """Answer until cancelled. Raises OSError where the path cannot be had."""
         await asyncio.to_thread(self._path.parent.mkdir, mode=0o750, parents=True, exist_ok=True)
+        if await _answered_at(self._path):
+            text = f"{self._path}: another heg-appliance answers there: end it, or set another socket"
+            raise OSError(errno.EADDRINUSE, text)
         server = await asyncio.start_unix_server(self._take, self._path, limit=LARGEST_LINE)
         await asyncio.to_thread(self._path.chmod, 0o660)
         try:
@@ -57,6 +61,8 @@ class TalkSocket:
             await self._talk(reader, writer)
         except (OSError, ValueError, asyncio.IncompleteReadError):
             logger.debug("somebody asked half a question")
+        except asyncio.CancelledError:
+            logger.debug("somebody asked while it ended")  # this task ends here: asyncio's streams would log a fault
         finally:
             self._talks.discard(task)
             writer.close()
@@ -71,3 +77,13 @@ class TalkSocket:
             answer = {"error": {"text": str(error)}}
         writer.write(msgspec.json.encode(answer) + b"\n")
         await writer.drain()
+
+
+async def _answered_at(path: Path) -> bool:
+    """Tell whether somebody listens there; a socket that was left over is nobody's."""
+    try:
+        _, writer = await asyncio.open_unix_connection(path)
+    except OSError:
+        return False
+    writer.transport.abort()
+    return True

@@ -56,7 +56,9 @@ class Bus:
             bus = cls(line)
         except (OSError, AuthenticationError, RuntimeError, ValueError, StopIteration) as error:
             line.close()
-            raise BusError("", f"D-Bus at {address}: {str(error) or 'no answer'}") from error
+            what = getattr(error, "strerror", None) or ("no answer" if isinstance(error, OSError) else str(error))
+            text = f"D-Bus at {address}: {what}; is it running (systemctl status dbus), and is [logind] bus right?"
+            raise BusError("", text) from error
         except asyncio.CancelledError:
             line.close()
             raise

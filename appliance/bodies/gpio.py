@@ -79,7 +79,12 @@ class KernelLines:
         wanted: dict[Any, Any] = {line: as_it_is}
         if sense is not None:
             wanted[sense] = gpiod.LineSettings(direction=Direction.INPUT, active_low=sense_active_low)
-        self._request = gpiod.request_lines(chip, consumer="heg-appliance", config=wanted)
+        try:
+            self._request = gpiod.request_lines(chip, consumer="heg-appliance", config=wanted)
+        except (OSError, ValueError) as error:
+            lines = ", ".join(map(str, wanted))
+            text = f"expected a chip with free lines {lines}: {error}; gpioinfo lists them, [gpio] names them"
+            raise OSError(f"{chip}: {text}") from error
         try:
             now = self._request.get_value(line)
             settings = gpiod.LineSettings(direction=Direction.OUTPUT, active_low=active_low, output_value=now)

@@ -17,13 +17,16 @@ import pytest
 from appliance.bodies.bus import Bus, BusError
 from appliance.bodies.logind import LogindBody
 from appliance.bodies.rtc import RtcAlarm
+from appliance.cycles import Cycle
 from appliance.desk import ApplianceDesk
 from appliance.faults import Fault, SoapFault
-from appliance.model import ApplianceModel, Kind
+from appliance.model import ApplianceModel, Kept, Kind
+from appliance.registrations import PeriodState
 from appliance.upnp.description import Identity
 from appliance.upnp.device import Place, UpnpAppliance
 from appliance.upnp.ground import Ground
 from heg.model.appliances import ApplianceFault, PowerState
+from heg.model.cycles import CycleCurve
 from heg.runtime.clock import Clock
 from heg.runtime.loops import RealTiming, run
 from hil.ports import free_port
@@ -48,14 +51,21 @@ def rtc(tmp_path: Path) -> Path:
 class Computer:
     """Everything of a computer that is an appliance, on the test's loop."""
 
+    watch: asyncio.Task[None]
+
     def __init__(self, clock: Clock, logind: MockedLogind, rtc: Path) -> None:
         self.clock = clock
         self.ground = Ground(port=19_042)
         self.model = ApplianceModel(Kind())
-        self.desk = ApplianceDesk(self.model, clock, name="computer")
+        self.written: asyncio.Event | None = None
+        self.desk = ApplianceDesk(self.model, clock, name="computer", keep=self._keep)
         identity = Identity("0cf4c7a6-5a12-4d1c-9a3e-00000000aaaa", "computer")
         self.upnp = UpnpAppliance(identity, self.desk, self.ground, clock, Place("127.0.42.1"))
         self.body = LogindBody(self.desk, self.upnp, clock, RtcAlarm(rtc), bus=logind.address)
+
+    async def _keep(self, _: Kept) -> None:
+        if self.written is not None:
+            await self.written.wait()
 
     async def until(self, true: Callable[[], bool]) -> None:
         async with asyncio.timeout(10):
@@ -68,13 +78,13 @@ async def computer(clock: Clock, logind: MockedLogind, rtc: Path) -> AsyncIterat
     one = Computer(clock, logind, rtc)
     await one.upnp.start()
     one.desk.join(one.body, one.upnp)
-    watch = asyncio.create_task(one.body.run())
+    one.watch = asyncio.create_task(one.body.run())
     try:
-        await one.until(lambda: one.body.holds_lock or watch.done())
+        await one.until(lambda: one.body.holds_lock or one.watch.done())
         yield one
     finally:
-        watch.cancel()
-        await asyncio.gather(watch, return_exceptions=True)
+        one.watch.cancel()
+        await asyncio.gather(one.watch, return_exceptions=True)
         await one.upnp.stop()
         await one.desk.close()
         one.ground.close()
@@ -118,6 +128,66 @@ def test_a_subscriber_that_hangs_does_not_keep_it_awake(logind: MockedLogind, rt
             assert one.model.state is PowerState.OFF
             assert clock.monotonic_s() - begun_s < 4.0
             listener.pause.set()
+
+    run(main, timing=RealTiming())
+
+
+def test_it_does_not_sleep_before_what_it_knows_is_on_disk(logind: MockedLogind, rtc: Path) -> None:
+    async def main(clock: Clock) -> None:
+        async with computer(clock, logind, rtc) as one:
+            start = clock.utc() - timedelta(minutes=1)
+            one.model.registrations.register(GATEWAY, "127.0.0.1", start, start + timedelta(hours=1))
+            one.written = asyncio.Event()
+            (period,) = one.model.registrations.open()
+            one.model.registrations.begin(period, PowerState.ON)
+            await asyncio.to_thread(logind.says, "PrepareForSleep", begins=True)
+            await one.until(lambda: one.model.state is PowerState.STANDBY)
+            await clock.sleep(0.2)
+            assert one.body.holds_lock
+            one.written.set()
+            await one.until(lambda: not one.body.holds_lock)
+
+    run(main, timing=RealTiming())
+
+
+def test_what_was_slept_through_is_not_begun_where_logind_said_nothing_of_waking(
+    logind: MockedLogind, rtc: Path
+) -> None:
+    async def main(clock: Clock) -> None:
+        async with computer(clock, logind, rtc) as one:
+            await asyncio.to_thread(logind.says, "PrepareForSleep", begins=True)
+            await one.until(lambda: not one.body.holds_lock)
+            start = clock.utc() - timedelta(minutes=1)  # which came while it slept
+            one.model.registrations.register(GATEWAY, "127.0.0.1", start, start + timedelta(hours=1))
+            one.watch.cancel()  # the bus was lost, and is back
+            await asyncio.gather(one.watch, return_exceptions=True)
+            one.watch = asyncio.create_task(one.body.run())
+            await one.until(lambda: one.body.holds_lock)
+            await one.until(lambda: one.model.registrations.open()[0].state is PeriodState.IN_FORCE)
+            assert one.model.registrations.open()[0].before is None
+            assert await asyncio.to_thread(lambda: logind.calls) == []
+
+    run(main, timing=RealTiming())
+
+
+def test_an_order_in_the_middle_of_going_to_sleep_changes_nothing(logind: MockedLogind, rtc: Path) -> None:
+    async def main(clock: Clock) -> None:
+        async with computer(clock, logind, rtc) as one, Listener() as listener:
+            headers = {"CALLBACK": listener.callback, "NT": "upnp:event", "TIMEOUT": "Second-300"}
+            await ask(one.upnp.location, "SUBSCRIBE", "/power/events", headers)
+            cycle = Cycle("c-1", "Render", CycleCurve((0.2,)))
+            assert await one.desk.offer(cycle) is None
+            listener.pause = asyncio.Event()
+            await asyncio.to_thread(logind.says, "PrepareForSleep", begins=True)
+            await one.until(lambda: one.model.state is PowerState.STANDBY)
+            on, off = await asyncio.gather(
+                call(one.upnp.location, "OperationOn"), call(one.upnp.location, "GoToStandby")
+            )
+            assert (on.error_code, off.status) == (ApplianceFault.NOT_NOW, 200)  # where it goes already
+            assert one.model.offered == cycle
+            listener.pause.set()
+            await one.until(lambda: not one.body.holds_lock)
+            assert await asyncio.to_thread(lambda: logind.calls) == []
 
     run(main, timing=RealTiming())
 

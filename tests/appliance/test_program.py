@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +16,8 @@ from appliance.program import Program
 from heg.model.appliances import APPLIANCE_DEVICE, APPLIANCE_SERVICE
 from heg.runtime.clock import Clock
 from heg.runtime.notify import ServiceManager
-from hil.ports import free_port
-from tests.appliance.asker import GATEWAY, call
+from tests.appliance.asker import GATEWAY
+from tests.appliance.machine import Machine
 from tests.drivers.upnp.hosted import WASHER
 from tests.drivers.upnp.test_hosting_conformance import STREET, a_gateway
 from tests.support.namespaces import WIRE, needs_networks, wired
@@ -30,62 +25,6 @@ from tests.support.peers import SOURCES, built_on_libupnp, needs_libupnp
 from tests.support.processes import wait_until
 
 pytestmark = pytest.mark.system
-
-HEG_APPLIANCE = Path(sys.executable).parent / "heg-appliance"
-
-
-class Machine:
-    """A machine whose state is a file, with heg-appliance on it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.state = folder / "state"
-        self.state.write_text("standby\n")
-        self.port = free_port()
-        for name in ("on", "standby", "off"):
-            (folder / name).write_text(f"{name}\n")
-        self.config = folder / "appliance.toml"
-        ways = "".join(
-            f'{name} = ["/bin/cp", "{folder}/{name}", "{self.state}"]\n' for name in ("on", "standby", "off")
-        )
-        self.config.write_text(
-            f'state_dir = "{folder}/kept"\nsocket = "{folder}/run/socket"\n'
-            f'[appliance]\nname = "Washer"\nrated_w = 2200\ntimezone = "Europe/Berlin"\nwake = "none"\n'
-            f'[network]\naddress = "127.0.44.1"\nport = {self.port}\n'
-            f'[command]\nstate = ["/bin/cat", "{self.state}"]\n{ways}poll_s = 0.2\n'
-            "[cycle.cotton]\nwatts = [2000, 400]\n"
-        )
-
-    @contextmanager
-    def running(self) -> Iterator[subprocess.Popen[str]]:
-        command = [str(HEG_APPLIANCE), "--config", str(self.config)]
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        try:
-            wait_until(lambda: "http://127.0.44.1" in self.asked("status").stdout, "it is on the network", limit_s=15)
-            yield process
-        finally:
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(10) == 0
-            assert process.stderr is not None
-            self.log = process.stderr.read()
-            process.stderr.close()
-
-    def asked(self, *words: str) -> subprocess.CompletedProcess[str]:
-        command = [str(HEG_APPLIANCE), "--config", str(self.config), *words]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
-
-    def said(self, *words: str) -> str:
-        done = self.asked(*words)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def status(self) -> dict[str, Any]:
-        answer = json.loads(self.said("--json", "status"))
-        assert isinstance(answer, dict)
-        return answer
-
-    def ordered(self, action: str, **more: str) -> Any:
-        return asyncio.run(call(f"http://127.0.44.1:{self.port}/description.xml", action, **more))
 
 
 def test_a_person_loads_it_and_what_is_registered_outlives_it(tmp_path: Path) -> None:
