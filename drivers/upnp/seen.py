@@ -8,11 +8,11 @@ what has one is never pushed out by newcomers.
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable
 
 from drivers.upnp.orders import Ask, Describe, Found, Gone, Order, Outcome, Place, Refused, Verify
 from drivers.upnp.parts import GoneWhy
+from drivers.upnp.room import Room
 from drivers.upnp.ssdp.packet import Announcement, Kind
 from drivers.upnp.tracked import State, Tracked
 from heg.model.refusals import Refusal, RefusalCode
@@ -41,14 +41,8 @@ class SeenTable:
     """
 
     def __init__(self, *, most: int, most_per_host: int, known: Iterable[str] = ()) -> None:
-        self._most = most
-        self._most_per_host = most_per_host
-        self._known = set(known)
+        self._room = Room(most=most, most_per_host=most_per_host, known=known)
         self._records: dict[str, Tracked] = {}
-        self._strangers = 0
-        self._at_host: Counter[str] = Counter()
-        self._failed: dict[str, None] = {}
-        """Strangers that could not be described yet, the oldest first: they give way to the next ones."""
         self.soonest_s = math.inf
 
     def __len__(self) -> int:
@@ -70,7 +64,7 @@ class SeenTable:
 
     def remember(self, known: Iterable[str]) -> None:
         """Free the places of those that are neither there nor of the house any more: their owner removed them."""
-        self._known &= {*known, *self._records}
+        self._room.keep({*known, *self._records})
 
     def heard(self, said: Announcement, place: Place, now_s: float) -> list[Order]:
         """Take an announcement or an answer to a search."""
@@ -105,10 +99,7 @@ class SeenTable:
         record.state, record.tries = State.PRESENT, 0
         record.read_from_s = max(record.read_from_s + DESCRIBE_GAP_S, now_s)
         record.doubt, record.verify_s = GoneWhy.EXPIRED, math.inf
-        if uuid not in self._known:
-            self._known.add(uuid)
-            self._strangers -= 1
-            self._failed.pop(uuid, None)
+        self._room.sound(uuid)
         return self._noted(record, [Found(uuid)])
 
     def verified(self, uuid: str, place: Place, *, there: bool, now_s: float) -> list[Order]:
@@ -142,31 +133,19 @@ class SeenTable:
     # What is heard
 
     def _newcomer(self, said: Announcement, place: Place, now_s: float) -> list[Order]:
-        known = said.uuid in self._known
-        if not known and (refusal := self._no_room(place)) is not None and not self._make_room(place):
+        if not self._room.knows(said.uuid) and (refusal := self._no_room(place.host)) is not None:
             return [Refused(place.host, refusal)]
         record = Tracked(place, now_s + said.max_age_s, said.max_age_s, boot_id=said.boot_id, config_id=said.config_id)
         self._records[said.uuid] = record
-        self._strangers += not known
-        self._at_host[place.host] += 1
+        self._room.enter(said.uuid, place.host)
         return self._noted(record, self._describe(said.uuid, record, now_s))
 
-    def _no_room(self, place: Place) -> Refusal | None:
-        if len(self._known) + self._strangers >= self._most:
-            mend = "remove some that are gone for good, or raise [upnp] most_appliances"
-            return Refusal(RefusalCode.TOO_LARGE, f"at most {self._most} appliances", "one more", mend)
-        if self._at_host[place.host] >= self._most_per_host:
-            return Refusal(RefusalCode.TOO_LARGE, f"at most {self._most_per_host} appliances at one host", "one more")
+    def _no_room(self, host: str) -> Refusal | None:
+        refusal = self._room.refusal(host)
+        if refusal is None or (uuid := self._room.gives_way(host)) is None:
+            return refusal
+        self._drop(uuid)
         return None
-
-    def _make_room(self, place: Place) -> bool:
-        """Drop the stranger that failed longest ago: one who floods the link must not keep out who comes honestly."""
-        full_host = self._at_host[place.host] >= self._most_per_host
-        for uuid in self._failed:
-            if not full_host or self._records[uuid].place.host == place.host:
-                self._drop(uuid)
-                return True
-        return False
 
     def _at_home(self, said: Announcement, record: Tracked, place: Place, now_s: float) -> list[Order]:
         record.expires_s, record.max_age_s, record.asked = now_s + said.max_age_s, said.max_age_s, False
@@ -233,8 +212,7 @@ class SeenTable:
         record.tries += 1
         if outcome is Outcome.UNREACHABLE and record.tries < _MOST_TRIES:
             record.again_s = now_s + RETRY_S * 2 ** min(record.tries, _LONGEST_RETRY)
-            if uuid not in self._known:
-                self._failed[uuid] = None
+            self._room.failed(uuid, place.host)
             return []
         return self._not_there(uuid, record, GoneWhy.EXPIRED)
 
@@ -243,7 +221,7 @@ class SeenTable:
         record.doubt, record.tries = why, 0
         if record.others:
             record.again_s, record.trying = math.inf, record.others[0][0]
-            return [Describe(uuid, record.trying, uuid in self._known)]
+            return [Describe(uuid, record.trying, self._room.knows(uuid))]
         self._drop(uuid)
         return [Gone(uuid, why)] if record.state is State.PRESENT else []
 
@@ -268,7 +246,7 @@ class SeenTable:
             record.again_s = max(record.read_from_s, now_s)
             return []
         record.again_s, record.trying = math.inf, record.place
-        return [Describe(uuid, record.place, uuid in self._known)]
+        return [Describe(uuid, record.place, self._room.knows(uuid))]
 
     def _verify(self, uuid: str, record: Tracked, now_s: float, *, gap_s: float) -> list[Order]:
         at_s = record.verified_s + gap_s
@@ -281,20 +259,12 @@ class SeenTable:
     def _move(self, record: Tracked, place: Place, now_s: float) -> None:
         until = [until_s for other, until_s in record.others if other.same_spot(place)]
         record.others = tuple(other for other in record.others if not other[0].same_spot(place))
-        self._leave(record.place.host)
-        self._at_host[place.host] += 1
+        self._room.move(record.place.host, place.host)
         record.place, record.asked = place, False
         record.expires_s = until[0] if until else now_s + record.max_age_s
 
     def _drop(self, uuid: str) -> None:
-        self._leave(self._records.pop(uuid).place.host)
-        self._strangers -= uuid not in self._known
-        self._failed.pop(uuid, None)
-
-    def _leave(self, host: str) -> None:
-        self._at_host[host] -= 1
-        if not self._at_host[host]:
-            del self._at_host[host]
+        self._room.leave(uuid, self._records.pop(uuid).place.host)
 
     def _noted(self, record: Tracked, orders: list[Order]) -> list[Order]:
         self.soonest_s = min(self.soonest_s, record.due_s)
