@@ -14,7 +14,9 @@ from typing import Self
 import aiohttp
 from yarl import URL
 
+from drivers.upnp.fetching import new_session
 from drivers.upnp.parts import Link
+from drivers.upnp.urls import authority
 from heg.model.refusals import Refusal, RefusalCode
 from heg.runtime.clock import Clock, real_span
 
@@ -46,14 +48,7 @@ class HttpClient:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        # No connection is kept: 160 of them idle cost more memory than all that is known of their appliances.
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, force_close=True, use_dns_cache=False),
-            timeout=aiohttp.ClientTimeout(total=None),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent", "Content-Type"),
-        )
+        self._session = new_session()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -74,7 +69,7 @@ class HttpClient:
         where = zoned(URL(url, encoded=True), link)
         host = where.host or ""
         async with self._places_of_silent if host in self._silent else self._places:
-            answer = await self._limited(method, where, headers, body, most_bytes)
+            answer = await self._limited(method, where, {**headers, "Host": authority(url)}, body, most_bytes)
         self._note(host, answer)
         return answer
 
@@ -83,11 +78,10 @@ class HttpClient:
     ) -> HttpAnswer | Refusal:
         if self._session is None:
             return Refusal(RefusalCode.NOT_READY, "a driver that runs", "one that has ended")
-        plain = {**headers, "Host": _authority(url)}
         try:
             async with (
                 asyncio.timeout(self._limit_s),
-                self._session.request(method, url, headers=plain, data=body, allow_redirects=False) as response,
+                self._session.request(method, url, headers=headers, data=body, allow_redirects=False) as response,
             ):
                 told = await _capped(response.content, most_bytes)
         except TimeoutError:
@@ -116,12 +110,6 @@ def zoned(url: URL, link: Link) -> URL:
     except ValueError:
         return url
     return url.with_host(f"{host}%{link.name}") if address.version == 6 and address.is_link_local else url
-
-
-def _authority(url: URL) -> str:
-    """Return host and port without the zone, which is nobody's business but ours (RFC 6874)."""
-    host = (url.host or "").partition("%")[0]
-    return f"[{host}]:{url.port}" if ":" in host else f"{host}:{url.port}"
 
 
 async def _capped(content: aiohttp.StreamReader, most_bytes: int) -> bytes | None:

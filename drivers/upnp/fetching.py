@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import aiohttp
 
+from drivers.upnp.urls import authority
 from heg.model.refusals import Refusal, RefusalCode
 from heg.runtime.clock import Clock, real_span
 
@@ -23,15 +24,20 @@ class Missed:
 
 
 def new_session() -> aiohttp.ClientSession:
-    """A client without cookies, proxies, redirects and idle connections. Whoever makes it closes it."""
+    """A client without cookies, proxies, redirects and idle connections. Whoever makes it closes it.
+
+    160 connections kept idle would cost more memory than all that is known of their appliances.
+    """
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, force_close=True),
+        connector=aiohttp.TCPConnector(limit=0, force_close=True, use_dns_cache=False),
+        timeout=aiohttp.ClientTimeout(total=None),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         trust_env=False,
         read_bufsize=_CHUNK,
         max_line_size=_LONGEST_LINE,
         max_field_size=_LONGEST_LINE,
+        skip_auto_headers=("Accept", "Content-Type"),
         headers={"User-Agent": "Linux UPnP/2.0 heg/1", "Accept-Encoding": "identity"},
     )
 
@@ -45,14 +51,10 @@ class Fetcher:
 
     async def get(self, url: str, *, most_bytes: int, timeout_s: float) -> bytes | Missed:
         """The body of an answer with status 200."""
-        # A zone means something to this machine only: the host's own server is not told it.
-        host = url.removeprefix("http://").partition("/")[0]
-        header = host.partition("%")[0] + host[host.index("]") :] if "%" in host else host
-        limit = aiohttp.ClientTimeout(total=None)
         try:
             async with (
                 asyncio.timeout(max(timeout_s, real_span(self._clock, _LEAST_REAL_S))),
-                self._session.get(url, allow_redirects=False, timeout=limit, headers={"Host": header}) as answer,
+                self._session.get(url, allow_redirects=False, headers={"Host": authority(url)}) as answer,
             ):
                 return await _body(answer, most_bytes)
         except TimeoutError:

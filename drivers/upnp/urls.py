@@ -53,6 +53,11 @@ def without_zone(url: str) -> str:
     return head.partition("%")[0] + bracket + rest if bracket and "[" in head else url
 
 
+def authority(url: str) -> str:
+    """Host and port of a URL as its host is told them: the zone is nobody's business but ours (RFC 6874)."""
+    return without_zone(url).removeprefix("http://").partition("/")[0]
+
+
 def _checked(text: str, host: str) -> SplitResult | Refusal:
     came = repr(text[:80])
     if len(text) > LONGEST_URL or not (text.isascii() and text.isprintable()) or " " in text:

@@ -59,11 +59,17 @@ def scpd(table: dict[str, tuple[str, str]] = TABLE, evented: str = "PowerState")
         + "</argumentList></action>"
         for name, (into, out) in table.items()
     )
+    named = {one for rows in table.values() for names in rows for one in names.split()} - {evented}
+    variables = "".join(
+        f'<stateVariable sendEvents="no"><name>{one}</name><dataType>{"i4" if one == "RegID" else "string"}</dataType>'
+        "</stateVariable>"
+        for one in sorted(named)
+    )
     return (
         '<?xml version="1.0"?><scpd xmlns="urn:schemas-upnp-org:service-1-0"><specVersion><major>1</major>'
         f"<minor>0</minor></specVersion><actionList>{actions}</actionList><serviceStateTable>"
         f'<stateVariable sendEvents="yes"><name>{evented}</name><dataType>string</dataType></stateVariable>'
-        "</serviceStateTable></scpd>"
+        f"{variables}</serviceStateTable></scpd>"
     ).encode()
 
 

@@ -190,10 +190,11 @@ def test_a_renderer_of_libupnp() -> None:
 @pytest.mark.parametrize(
     "addresses", [(["10.77.0.1/16"], ["10.77.0.2/16"]), (["fd77::1/64"], ["fd77::2/64"])], ids=["IPv4", "IPv6"]
 )
-def test_an_appliance_hosted_by_gupnp(addresses: tuple[list[str], list[str]]) -> None:
+def test_an_appliance_hosted_by_gupnp(tmp_path: Path, addresses: tuple[list[str], list[str]]) -> None:
+    folder = _described_in(tmp_path, "7e57ab1e-0000-4000-8000-000000000009")
     with wired(addresses=addresses) as (near, far):
         where = addresses[1][0].partition("/")[0] if "." in addresses[1][0] else far.link_local()
-        script = (SYSTEM_PYTHON, "-W", "ignore", SOURCES / "gupnp_appliance.py", WIRE, where)
+        script = (SYSTEM_PYTHON, "-W", "ignore", SOURCES / "gupnp_appliance.py", WIRE, where, folder)
         with running(far, *script, ready="ready") as kettle:
             near.loop(lambda clock: _whole_life(clock, kettle, far.card(), WakeMethod.WOL, goodbyes_first=True))
 
@@ -201,13 +202,19 @@ def test_an_appliance_hosted_by_gupnp(addresses: tuple[list[str], list[str]]) ->
 @needs_libupnp()
 def test_an_appliance_hosted_by_libupnp(tmp_path: Path) -> None:
     uuid = "7e57ab1e-0000-4000-8000-00000000000c"
-    (tmp_path / "device.xml").write_bytes(device_xml(uuid, model="Kettle"))
-    (tmp_path / "scpd.xml").write_bytes(scpd())
+    _described_in(tmp_path, uuid)
     built = built_on_libupnp(SOURCES / "libupnp_appliance.c", tmp_path / "appliance")
     with wired() as (near, far):
         far.ip(f"route add 224.0.0.0/4 dev {WIRE}")  # it sends to the group by the routes alone
         with running(far, built, WIRE, tmp_path, uuid, ready="ready") as kettle:
             near.loop(lambda clock: _whole_life(clock, kettle, far.card(), WakeMethod.WOWLAN))
+
+
+def _described_in(folder: Path, uuid: str) -> Path:
+    """The documents that a library's appliance serves, in a folder."""
+    (folder / "device.xml").write_bytes(device_xml(uuid, model="Kettle"))
+    (folder / "scpd.xml").write_bytes(scpd())
+    return folder
 
 
 async def _whole_life(
