@@ -198,10 +198,10 @@ class Discovery:
     def _ask(self, place: Place) -> None:
         ports = [port for host, port in self._targets if host == place.host] or [SSDP_PORT]
         for port in ports:
-            self._ask_at(place.host, port)
+            self._ask_at(place.host, port, place.link.name)
 
-    def _ask_at(self, host: str, port: int) -> None:
-        link = self.network.link_towards(host)
+    def _ask_at(self, host: str, port: int, interface: str = "") -> None:
+        link = self.network.link_towards(host, interface)
         if link is not None:
             header = f"{bracketed(host.partition('%')[0])}:{port}"
             self.network.send(link, search_request(APPLIANCE_SERVICE, host=header, mx_s=None), host, port)

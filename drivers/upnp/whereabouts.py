@@ -1,7 +1,7 @@
 """Where an appliance is now: at its home, where it was described, and where else its own network card announces it.
 
 Nobody verifies the other places (`seen.py`): strangers may announce an appliance where they are. One counts where the
-kernel's table of neighbours names the same card as at its home, on the same interface: it is one machine, found by IPv4
+kernel's table of neighbours names the same card as at its home, in the same network: it is one machine, found by IPv4
 and speaking by IPv6, say. Nothing of that is kept: it is looked up for whoever comes from elsewhere than a home.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 from drivers.upnp.appliance import Appliance
 from drivers.upnp.orders import Place
-from drivers.upnp.parts import Caller, Link
+from drivers.upnp.parts import Caller, Described, Link
 
 CardOf = Callable[[str, Link], str]
 """Tells the network card that answers at an address on a link; empty when unknown."""
@@ -25,20 +25,28 @@ class Whereabouts:
     def is_at(self, appliance: Appliance, caller: Caller) -> bool:
         """Tell whether who calls is this appliance, as far as addresses tell that."""
         described = appliance.described
-        if described is None or not _by(described.link, caller.interface):
+        if described is None:
             return False
-        if caller.address == described.host:
+        if caller.address == described.host and _by(described.link, caller.interface):
             return True
-        announced = (
-            place.host.partition("%")[0] == caller.address and place.link.name == described.link.name
+        return any(
+            place.host.partition("%")[0] == caller.address
+            and _by(place.link, caller.interface)
+            and self._is_its(appliance, described, place)
             for place in self._besides(appliance.uuid)
         )
-        if not any(announced):
+
+    def _is_its(self, appliance: Appliance, described: Described, place: Place) -> bool:
+        """Another address in its network, or the same one where two of our interfaces are in its network.
+
+        In any other network somebody may have its card's number, and every address of a link.
+        """
+        if place.link.name != described.link.name and place.host != described.host:
             return False
         card = appliance.card or self._card_of(described.host, described.link)
-        return bool(card) and card == self._card_of(caller.address, described.link)
+        return bool(card) and card == self._card_of(place.host, place.link)
 
 
 def _by(link: Link, interface: str) -> bool:
-    """Link-local addresses, and those of two networks numbered alike, mean something on one interface only."""
+    """Addresses mean something in one network only; on loopback there is but one."""
     return interface in ("", link.name)

@@ -109,9 +109,11 @@ class SsdpNetwork:
         """Send to one host."""
         self._send(link, data, _towards(link, host, port))
 
-    def link_towards(self, host: str) -> LocalLink | None:
-        """The open link on which a host would be a neighbour."""
-        return next((link for link in self._opened if link.neighbour(host) is not None), None)
+    def link_towards(self, host: str, interface: str = "") -> LocalLink | None:
+        """The open link on which a host would be a neighbour: of an interface, if it is known on which."""
+        interface = interface or host.partition("%")[2]
+        links = (link for link in self._opened if interface in ("", link.link.name))
+        return next((link for link in links if link.neighbour(host) is not None), None)
 
     def _send(self, link: LocalLink, data: bytes, address: Destination, by: "_Ear | None" = None) -> None:
         opened = self._opened.get(link)

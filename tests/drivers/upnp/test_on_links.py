@@ -11,7 +11,7 @@ import pytest
 from drivers.upnp.config import UpnpConfig
 from heg.runtime.clock import Clock
 from tests.drivers.upnp.street import Appliance, Street, discovering, notify, uuid_number
-from tests.support.namespaces import WIRE, Network, needs_networks, network, wired
+from tests.support.namespaces import WIRE, Network, cable, needs_networks, network, wired
 from tests.support.stepped import stepped
 
 pytestmark = needs_networks
@@ -99,6 +99,25 @@ async def test_one_that_speaks_both_families_is_one_and_goes_on_by_the_other(clo
             await four.stop()
             await found.until(lambda: found.record.here[ONE].host == theirs, within_s=2000.0)
             assert found.record.words(ONE) == ["found", "found"]
+
+
+@stepped
+async def test_one_on_the_second_link_is_asked_there_before_its_announcement_runs_out(clock: Clock) -> None:
+    with network("gateway") as gateway, network("nobody") as nobody, network("street") as street:
+        cable(gateway, nobody, "eth0", WIRE)
+        cable(gateway, street, "wlan0", WIRE)
+        one = Appliance(ONE, f"{link_local(street)}%{WIRE}", 1900, max_age=60)
+        with gateway.entered():
+            await one.start(inside=street.entered())
+            async with discovering(clock, UpnpConfig(search_mx_s=1, search_interval_s=3600.0), [one]) as found:
+                await clock.sleep(5.0)
+                with street.entered():
+                    index = socket.if_nametoindex(WIRE)
+                one.say(notify("alive", ONE, one.location, max_age=60), (GROUP_V6, 1900, 0, index))
+                await found.until(lambda: ONE in found.record.here, within_s=5.0)
+                await clock.sleep(400.0)
+                assert one.searched > 3
+                assert found.record.words(ONE) == ["found"]
 
 
 @stepped
