@@ -89,10 +89,10 @@ class Visit:
         if isinstance(answer, Refusal):
             return self._without_events(kept, answer, now_s)
         due_s = answer.due_s
-        kept.unread |= answer.missed or known  # now and then it is asked itself: the last event may be the lost one
+        if answer.missed or known:  # now and then it is asked itself: the last event may be the lost one
+            kept.unread = kept.cycle_unread = True
         if kept.cycle_events is not None:
-            more = await self._subscribe_cycle(kept.cycle_events, described, kept.uuid, now_s)
-            due_s = min(due_s, more) if more is not None else due_s
+            due_s = min(due_s, await self._subscribe_cycle(kept.cycle_events, described, kept.uuid, now_s))
         if kept.described is described:
             kept.renew_s = due_s
         return None
@@ -108,11 +108,11 @@ class Visit:
 
     async def _subscribe_cycle(
         self, subscription: Subscription, described: Described, uuid: str, now_s: float
-    ) -> float | None:
-        """Return when to prolong; an appliance that tells no cycles is one all the same."""
+    ) -> float:
+        """Return when to prolong; one that tells no cycles is an appliance all the same, and asked now and then."""
         place = f"{uuid}/{CYCLE_PLACE}"
         answer = await self.subscriber.keep(subscription, described.cycle_event_url, described.link, place, now_s)
-        return None if isinstance(answer, Refusal) else answer.due_s
+        return now_s + _ASKED_EVERY_S if isinstance(answer, Refusal) else answer.due_s
 
     async def _read(self, kept: Appliance, described: Described) -> Refusal | None:
         if not kept.unread:

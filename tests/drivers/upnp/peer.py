@@ -40,6 +40,7 @@ class Peer:
     granted_s: int = 1800
     timeout: str = "Second-{}"
     sends_events: bool = True
+    sends_cycle_events: bool = True
     event_first: bool = True
     asked: list[str] = field(default_factory=list)
     arguments: list[dict[str, str]] = field(default_factory=list)
@@ -139,7 +140,7 @@ class Peer:
         return self._control(head, body)
 
     async def _subscribe(self, head: str) -> bytes:
-        if not self.sends_events:
+        if not (self.sends_cycle_events if "/cycle-event" in head else self.sends_events):
             return _http(501, b"")
         timeout = f"TIMEOUT: {self.timeout.format(self.granted_s)}"
         if (sid := _header(head, "SID")) != "":

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from drivers.upnp.parts import Link
 from heg.runtime.clock import Clock
 from tests.drivers.upnp.home import a_home, met
@@ -140,3 +142,16 @@ async def test_what_came_too_often_to_be_taken_is_asked_for(clock: Clock) -> Non
         before = peer.asked.count("GetPowerState")
         await home.until(lambda: home.value("state.power", "kettle-1") == "off", within_s=5.0)
         assert peer.asked.count("GetPowerState") <= before + 2
+
+
+@pytest.mark.parametrize("sends_events", [True, False])
+@stepped
+async def test_a_cycle_whose_event_is_lost_or_never_sent_is_read_all_the_same(
+    clock: Clock, *, sends_events: bool
+) -> None:
+    peer = Peer(cycle=a_cycle(), granted_s=300, sends_cycle_events=sends_events)
+    async with met(clock, peer) as (home, _):
+        peer.cycle = a_cycle(CycleId="c2")
+        took_s = await home.until(lambda: home.value("cycle.offer", "kettle-1").id == "c2", within_s=200.0)
+        assert took_s > 30.0
+        assert peer.asked.count("GetCycle") == 2
