@@ -52,11 +52,6 @@ class SeenTable:
         """UUIDs of those that are there."""
         return tuple(uuid for uuid, record in self._records.items() if record.state is State.PRESENT)
 
-    def place_of(self, uuid: str) -> Place | None:
-        """Where an appliance that is there lives."""
-        record = self._records.get(uuid)
-        return record.place if record is not None and record.state is State.PRESENT else None
-
     def besides(self, uuid: str) -> tuple[Place, ...]:
         """Where an appliance is announced besides its home: whoever may have done that."""
         record = self._records.get(uuid)

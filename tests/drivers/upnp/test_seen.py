@@ -9,7 +9,7 @@ from drivers.upnp.parts import GoneWhy, Link
 from drivers.upnp.seen import DESCRIBE_GAP_S, RECHECK_S, SeenTable
 from drivers.upnp.ssdp.packet import Kind
 from tests.drivers.upnp.street import uuid_number
-from tests.drivers.upnp.words import LAN, ONE, TWO, WIFI, alive, goodbye
+from tests.drivers.upnp.words import LAN, ONE, TWO, WIFI, alive, goodbye, home_of
 
 HOME = Place(LAN, "192.168.1.9", "http://192.168.1.9:80/d.xml")
 AWAY = Place(LAN, "192.168.1.66", "http://192.168.1.66:80/d.xml")
@@ -174,9 +174,9 @@ def test_another_port_is_believed_at_once_and_another_host_when_home_is_silent()
     assert table.described(ONE, port, Outcome.SOUND, 20.1) == [Found(ONE)]
     assert table.heard(alive(), AWAY, 40.0) == [Verify(ONE, port)]
     assert table.verified(ONE, port, there=False, now_s=43.0) == [Describe(ONE, AWAY, True)]
-    assert table.place_of(ONE) == port
+    assert home_of(table) == port
     assert table.described(ONE, AWAY, Outcome.SOUND, 43.1) == [Found(ONE)]
-    assert table.place_of(ONE) == AWAY
+    assert home_of(table) == AWAY
 
 
 def test_our_own_new_address_is_told_as_well() -> None:
@@ -192,7 +192,7 @@ def test_one_on_two_interfaces_is_one_and_goes_on_by_the_other() -> None:
     assert table.heard(alive(), ON_WIFI, 100.0) == []
     assert table.due(1800.0) == [Describe(ONE, ON_WIFI, True)]
     assert table.described(ONE, ON_WIFI, Outcome.SOUND, 1800.1) == [Found(ONE)]
-    assert table.place_of(ONE) == ON_WIFI
+    assert home_of(table) == ON_WIFI
     assert table.due(1900.0) == [Gone(ONE, GoneWhy.EXPIRED)]
 
 
@@ -202,7 +202,7 @@ def test_strangers_who_all_claim_one_uuid_are_few() -> None:
     told = [[type(one) for one in table.heard(alive(), place, 40.0)] for place in strangers]
     assert told == [[Verify], [], [], [Refused], [Refused], [Refused]]
     table.verified(ONE, HOME, there=True, now_s=41.0)
-    assert table.place_of(ONE) == HOME
+    assert home_of(table) == HOME
 
 
 def test_a_host_has_so_many_and_the_table_so_many() -> None:
@@ -259,6 +259,6 @@ def test_a_hundred_thousand_uuids_push_nobody_out() -> None:
             table.described(uuid, place, Outcome.SOUND, 1.0)
     assert len(table) == 512
     assert table.heard(alive(max_age=7200), HOME, 2.0) == []
-    assert table.place_of(ONE) == HOME
+    assert home_of(table) == HOME
     table.due(2000.0)
     assert table.present() == (ONE,)

@@ -12,7 +12,7 @@ from drivers.upnp.orders import Describe, Found, Gone, Order, Outcome, Place, Ve
 from drivers.upnp.seen import SeenTable
 from drivers.upnp.ssdp.packet import Kind
 from tests.drivers.upnp.street import uuid_number
-from tests.drivers.upnp.words import LAN, WIFI, alive, goodbye
+from tests.drivers.upnp.words import LAN, WIFI, alive, goodbye, home_of
 
 UUIDS = [uuid_number(number) for number in range(1, 9)]
 KNOWN = UUIDS[:2]
@@ -57,7 +57,7 @@ class AnyLink(RuleBasedStateMachine):
     @rule(uuid=uuids, place=places)
     def says_goodbye(self, uuid: str, place: Place) -> None:
         bare = Place(place.link, place.host)
-        was_elsewhere = (home := self.table.place_of(uuid)) is not None and not home.same_spot(bare)
+        was_elsewhere = (home := home_of(self.table, uuid)) is not None and not home.same_spot(bare)
         orders = self.table.heard(goodbye(uuid), bare, self.now_s)
         assert not (was_elsewhere and any(isinstance(one, Gone) for one in orders)), "believed from a stranger"
         self.take(orders)
