@@ -17,7 +17,8 @@ from drivers.upnp.exchange import Answer, Asked, address_of
 from drivers.upnp.markup import escaped
 
 MOST_SUBSCRIBERS = 512
-MOST_OF_ONE = 4
+MOST_OF_ONE = 16
+"""As many appliances as may live at one address (discovery)."""
 _MOST_CALLBACKS = 3
 _LONGEST_CALLBACK = 256
 _FIRST_AFTER_S = 0.1
@@ -113,7 +114,7 @@ class Subscriptions:
         ours = tuple(_zoned(one, asked) for one in places if address_of(one.host) == address_of(asked.peer))
         if not ours:
             return Answer(_NOT_MET, counted="subscribe_elsewhere" if places else "subscribe_malformed")
-        if not self._room_for(asked.peer):
+        if not self._make_room(asked.peer):
             return Answer(HTTPStatus.SERVICE_UNAVAILABLE, counted="subscribe_too_many")
         span_s = self._span_s(asked)
         new = Subscriber(f"uuid:{self._new_sid()}", asked.peer, ours, now_s + span_s, dict(self._state))
@@ -207,13 +208,23 @@ class Subscriptions:
         one = self._all.get(sid.strip())
         return one if one is not None and one.peer == asked.peer else None
 
-    def _room_for(self, peer: str) -> bool:
-        if len(self._all) >= MOST_SUBSCRIBERS:
-            return False
-        address = address_of(peer)
-        if address is not None and address.is_loopback:  # there all have one address
+    def _make_room(self, peer: str) -> bool:
+        """See that there is room for one more; who has most gives up what was renewed longest ago.
+
+        So whoever starts again and again is heard each time, though nobody took back what it had before; and one
+        address with many keeps out nobody who has fewer.
+        """
+        address, counts = address_of(peer), Counter(one.peer for one in self._all.values())
+        full = len(self._all) >= MOST_SUBSCRIBERS
+        # On loopback all have one address: there the bound of all holds alone.
+        too_many = counts[peer] >= MOST_OF_ONE and not (address is not None and address.is_loopback)
+        if not full and not too_many:
             return True
-        return sum(one.peer == peer for one in self._all.values()) < MOST_OF_ONE
+        holder = peer if too_many else max(counts, key=lambda one: counts[one])
+        if not too_many and counts[holder] <= counts[peer] + 1:
+            return False
+        del self._all[min((one for one in self._all.values() if one.peer == holder), key=lambda one: one.until_s).sid]
+        return True
 
     def _span_s(self, asked: Asked) -> int:
         wanted = _SECONDS.fullmatch(asked.headers.get("TIMEOUT", "").strip())

@@ -254,13 +254,48 @@ def plain(state: dict[str, str]) -> Subscriptions:
     return Subscriptions(state, lambda: str(next(numbers)), Counter(), Terms())
 
 
-def test_one_address_has_few_of_them() -> None:
+def subscribed(all_: Subscriptions, peer: str, now_s: float = 0.0) -> str:
+    """Subscribe from an address; returns the SID, empty when there is no room."""
+    headers = {"NT": "upnp:event", "CALLBACK": f"<http://{peer}/>"}
+    return all_.subscribe(asked(headers, peer), now_s, lambda: None).headers.get("SID", "")
+
+
+def renewed(all_: Subscriptions, sid: str, peer: str, now_s: float) -> int:
+    return all_.subscribe(asked({"SID": sid}, peer), now_s, lambda: None).status
+
+
+def test_one_address_has_few_of_them_and_who_starts_again_and_again_is_always_heard() -> None:
     all_ = plain({"A": "1"})
-    headers = {"NT": "upnp:event", "CALLBACK": "<http://10.0.0.2/>"}
-    got = [all_.subscribe(asked(headers), 0.0, lambda: None).status for _ in range(MOST_OF_ONE + 1)]
-    assert got == [200] * MOST_OF_ONE + [503]
-    other = {"NT": "upnp:event", "CALLBACK": "<http://10.0.0.3/>"}
-    assert all_.subscribe(asked(other, "10.0.0.3"), 0.0, lambda: None).status == 200
+    other = subscribed(all_, "10.0.0.3")
+    sids = [subscribed(all_, "10.0.0.2", float(number)) for number in range(MOST_OF_ONE)]
+    assert renewed(all_, sids[0], "10.0.0.2", 100.0) == 200
+    assert subscribed(all_, "10.0.0.2", 101.0)
+    assert len(all_) == MOST_OF_ONE + 1
+    assert renewed(all_, sids[0], "10.0.0.2", 102.0) == 200
+    assert renewed(all_, sids[1], "10.0.0.2", 102.0) == 412  # renewed longest ago
+    assert renewed(all_, other, "10.0.0.3", 102.0) == 200
+
+
+def test_who_has_many_keeps_out_nobody_who_has_fewer() -> None:
+    all_ = plain({"A": "1"})
+    for number in range(MOST_SUBSCRIBERS):
+        assert subscribed(all_, f"10.0.1.{number // MOST_OF_ONE}", float(number))
+    newcomers = [f"10.0.2.{number}" for number in range(200)]
+    for peer in newcomers:
+        assert subscribed(all_, peer, 1000.0)
+    assert len(all_) == MOST_SUBSCRIBERS
+    peers = Counter(one.peer for one in all_._all.values())
+    assert all(peers[peer] == 1 for peer in newcomers)
+    assert max(peers.values()) - min(peers[f"10.0.1.{number}"] for number in range(32)) <= 1
+
+
+def test_where_everybody_has_one_there_is_room_for_no_more() -> None:
+    all_ = plain({"A": "1"})
+    for number in range(MOST_SUBSCRIBERS):
+        assert subscribed(all_, f"10.1.{number // 256}.{number % 256}")
+    assert not subscribed(all_, "10.0.0.2")
+    assert not subscribed(all_, "10.1.0.1")
+    assert len(all_) == MOST_SUBSCRIBERS
 
 
 def test_after_the_last_number_comes_one() -> None:
