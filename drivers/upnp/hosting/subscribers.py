@@ -66,6 +66,8 @@ class Subscriber:
     sequence: int = 0
     failures: int = 0
     not_before_s: float = -math.inf
+    slow: bool = False
+    """Whether it was, the last time: it is told after the others."""
     busy: bool = True
     """True while an event is on its way, and until the subscription itself is answered."""
 
@@ -147,11 +149,12 @@ class Subscriptions:
 
     def due(self, now_s: float, *, first: bool) -> tuple[str, ...]:
         """Who has something to hear and is not being told already: of those told before, or those not yet."""
-        return tuple(
-            sid
-            for sid, one in self._all.items()
+        due = (
+            one
+            for one in self._all.values()
             if one.news and not one.busy and one.not_before_s <= now_s and (one.sequence == 0) is first
         )
+        return tuple(one.sid for one in sorted(due, key=lambda one: one.slow))
 
     def next_s(self, now_s: float) -> float:
         """When the first of those who are told later is due; infinite when nobody is."""
@@ -169,12 +172,12 @@ class Subscriptions:
         one.sequence = sequence + 1 if sequence < _LAST_SEQUENCE else 1
         return Event(sid, sequence, one.places, news)
 
-    def told(self, event: Event, status: int | None, now_s: float) -> None:
-        """An event was answered with this HTTP status; None: by nobody."""
+    def told(self, event: Event, status: int | None, now_s: float, *, slow: bool = False) -> None:
+        """An event was answered with this HTTP status, after a long time perhaps; None: by nobody."""
         one = self._all.get(event.sid)
         if one is None:
             return
-        one.busy = False
+        one.busy, one.slow = False, slow
         if status is not None and status < _BAD:
             one.failures = 0
             return

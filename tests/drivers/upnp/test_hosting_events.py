@@ -217,6 +217,29 @@ async def test_who_does_not_hear_is_dropped_and_delays_nobody(clock: Clock) -> N
 
 
 @stepped
+async def test_a_hundred_that_take_every_event_and_answer_none_delay_the_others_little(clock: Clock) -> None:
+    async with ear(clock) as mine, ear(clock) as deaf, hosted(clock) as home:
+        deaf.deaf = True
+        for _ in range(100):
+            await subscribe(home, deaf.url)
+        await subscribe(home, mine.url)
+        begun_s = clock.monotonic_s()
+        while not mine.at_s:
+            await clock.sleep(0.1)
+        # The first time nobody knows of them: eight a quarter of a second, sixty-four that hold on for three seconds.
+        assert clock.monotonic_s() - begun_s < 6.0
+        await clock.sleep(4.0)
+        home.house.write(WASHER, 1, RequestKind.WAKE_UP)
+        begun_s = clock.monotonic_s()
+        while len(mine.at_s) < 2:
+            await clock.sleep(0.1)
+        assert clock.monotonic_s() - begun_s < 2.0 + 0.5  # by when registrations are looked at
+        assert mine.told("OpenRegistrations") == ["0", "1"]
+        await clock.sleep(60.0)
+        assert len(home.device.subscriptions) == 1
+
+
+@stepped
 async def test_what_was_not_taken_is_told_again_with_what_came_since(clock: Clock) -> None:
     async with ear(clock) as mine, hosted(clock) as home:
         mine.status = 412  # the first event overtook the answer
