@@ -40,6 +40,7 @@ class Advertiser:
         self._location, self._refused = location, refused
         self._chance = chance or Random()  # noqa: S311 - spreads answers over time, hides nothing
         self._told: frozenset[Link] = frozenset()
+        self._joined = False
         self._changed = asyncio.Event()
         self._pace = Pace(_OF_ONE, _OF_ONE_A_SECOND)
         self._waiting: dict[tuple[Link, tuple[str, int], str], asyncio.TimerHandle] = {}
@@ -107,13 +108,15 @@ class Advertiser:
                 await self._changed.wait()
 
     def _meet_links(self) -> None:
-        """A link more than before: the boot id grows, and those that stay are told (1.2.4)."""
+        """A link more than before, or again: the boot id grows (1.2.2), and those that stay are told (1.2.4)."""
         links = frozenset(self._datagrams.links())
-        if self._told and links - self._told:
-            for link in self._told & links:
-                for datagram in self._presence.update(_group(link), self._location(link)):
-                    self._datagrams.to_all(link, datagram)
-            self._presence = self._presence.next()
+        if links - self._told:
+            if self._joined:
+                for link in self._told & links:
+                    for datagram in self._presence.update(_group(link), self._location(link)):
+                        self._datagrams.to_all(link, datagram)
+                self._presence = self._presence.next()
+            self._joined = True
         self._told = links
 
     def _announce(self) -> None:

@@ -28,6 +28,7 @@ from drivers.upnp.hosting.subscribers import Subscriptions, Terms
 from drivers.upnp.parts import Askers, Datagrams, Link
 from drivers.upnp.server import HttpServer
 from heg.devices.contract import DriverContext
+from heg.model.appliances import Registration
 
 _LOOK_S = 2.0
 """Registrations also end by themselves: so often they are looked at."""
@@ -55,11 +56,13 @@ class GatewayDevice:
         self._presence = Presence(uuid, int(self._clock.utc().timestamp()) & _LARGEST_ID, config_id)
         self._refused = refused
         self._update_id = 0
+        self._open: tuple[tuple[str, Registration], ...] = ()
+        """Kept from one look to the next: to gather them is most of what page and list cost."""
         self._seen: frozenset[object] = frozenset()
         state = {OPEN_REGISTRATIONS.name: "0", UPDATE_ID.name: "0"}
         self.subscriptions = Subscriptions(state, lambda: str(uuid4()), refused, terms)
         self._publisher = Publisher(self._clock, self.subscriptions, moderation_s)
-        self._control = Control(Orders(self._clock.monotonic_s, askers, context.registrations, self._look).act)
+        self._control = Control(Orders(self._clock.monotonic_s, askers, lambda: self._open, self._look).act)
 
     def routes(self) -> tuple[Route, ...]:
         """What the server answers for it."""
@@ -90,8 +93,8 @@ class GatewayDevice:
 
     def _look(self) -> None:
         """See which registrations are open, and tell if they are others than before."""
-        found = self._context.registrations()
-        seen = frozenset((one.identity, one.id, one.state) for _, one in found)
+        self._open = self._context.registrations()
+        seen = frozenset((one.identity, one.id, one.state) for _, one in self._open)
         if seen == self._seen:
             return
         self._seen = seen
@@ -104,7 +107,7 @@ class GatewayDevice:
         port = self._context.page_port
         host = f"[{asked.host}]" if ":" in asked.host else asked.host
         app = f"https://{host}:{port}/" if port else ""
-        shown = page(self._context.unit, self._context.registrations(), self._context.time_zone, app)
+        shown = page(self._context.unit, self._open, self._context.time_zone, app)
         return Answer(body=shown, headers=HEADERS)
 
     async def _subscribe(self, asked: Asked) -> Answer:

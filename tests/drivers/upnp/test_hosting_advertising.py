@@ -177,6 +177,25 @@ async def test_one_more_link_is_another_boot(clock: Clock) -> None:
         assert {headers_of(datagram)["BOOTID.UPNP.ORG"] for _, datagram in wires.sent} == {str(first + 1)}
 
 
+@stepped
+async def test_whoever_comes_back_to_the_network_has_booted_anew(clock: Clock) -> None:
+    """Pulled and plugged in again, with another address perhaps: nobody may take it for the one of before."""
+    async with hosted(clock) as home:
+        wires = home.wires
+        first = int(headers_of(wires.sent[0][1])["BOOTID.UPNP.ORG"])
+        await clock.sleep(1.0)
+        wires.in_use = ()
+        home.advertiser.links_changed()
+        await clock.sleep(5.0)
+        wires.sent.clear()
+        wires.in_use = (LOOPBACK,)
+        home.advertiser.links_changed()
+        await clock.sleep(0.1)
+        said = [headers_of(datagram) for _, datagram in wires.sent]
+        assert {one["NTS"] for one in said} == {"ssdp:alive"}
+        assert {one["BOOTID.UPNP.ORG"] for one in said} == {str(first + 1)}
+
+
 SEARCHES: dict[str, tuple[bytes, Search | None]] = {
     "whole": (search("ssdp:all"), Search("ssdp:all", 2)),
     "long": (search("ssdp:all", "120"), Search("ssdp:all", 5)),

@@ -69,6 +69,7 @@ async def test_the_page_says_what_was_asked_and_no_stranger_writes_on_it(clock: 
         assert b"No appliance has asked for anything." in body
         assert b"own machine only" in body
         home.house.write(WASHER, 1, RequestKind.NO_STANDBY)
+        await clock.sleep(2.1)  # so often registrations are looked at
         home.house.manager.reconfigure((), "Europe/Rome", 8463)
         shown = (await home.served.ask("GET", "/"))[2].decode()
         assert "<td>washer</td><td>not be put to standby</td>" in shown
