@@ -122,7 +122,10 @@ class ApplianceDesk:
         """Take note of the state that the body truly has, and tell it at once."""
         if state is self.model.state and self.model.seen:
             return
+        begun = self.model.cycle
         self.model.observed(state, self._clock.utc())
+        if begun is not None and self.model.cycle is None:
+            logger.warning("%s: the cycle %s was broken off: somebody brought it to %s", self.name, begun.name, state)
         self._changed()
         self._soon(self.saved())
 

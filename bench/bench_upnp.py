@@ -15,7 +15,6 @@ from bench.upnp_calls import ROUNDS, called
 from bench.upnp_farm import name_of
 from bench.upnp_lan import Lan, lan
 from tests.support.namespaces import Traffic, why_not
-from tests.support.processes import wait_until
 
 ONLY_BY_NAME = True
 MANY, MOST = 160, 320
@@ -70,7 +69,7 @@ def _discovery(home: Lan) -> list[Row]:
     home.farm.tell("searched")
     before = home.traffic()
     home.start()
-    states = _known(home, MANY)
+    states = home.known(MANY)
     first_s = home.farm.tell("searched")[0]
     found_s = max(at_s for _, at_s in states.values()) - first_s
     time.sleep(3.0)
@@ -200,7 +199,7 @@ def _twice_as_many(home: Lan) -> list[Row]:
     many_kib = home.resident_kib()
     before, begun_s = home.traffic(), time.time()
     home.farm.tell("join", **{"from": MANY})
-    states = _known(home, MOST)
+    states = home.known(MOST)
     spent_s = max(at_s for _, at_s in states.values()) - begun_s
     passed = home.traffic().since(before)
     time.sleep(STILL_S)
@@ -220,12 +219,6 @@ def _ends(home: Lan) -> list[Row]:
     home.farm.tell("leave", goodbye=True)
     time.sleep(3.0)
     return [_phase(f"de-registration of {MOST}", home.traffic().since(before))]
-
-
-def _known(home: Lan, count: int) -> Mapping[str, tuple[str, float]]:
-    """Wait until the states of so many are known and nothing more is to be asked of anybody."""
-    wait_until(lambda: len(home.states()) >= count, f"{count} states are known", limit_s=60.0)
-    return home.states()
 
 
 def _spans_ms(home: Lan, pressed: Mapping[str, float]) -> Sequence[float]:

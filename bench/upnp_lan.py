@@ -80,9 +80,10 @@ class Lan:
         values = self.ask("GET", "/api/v1/latest?variable=state.power")["values"]
         return {one["device"]: (one["value"], datetime.fromisoformat(one["time"]).timestamp()) for one in values}
 
-    def known(self, count: int, limit_s: float = 60.0) -> None:
-        """Wait until the state of so many is at the door."""
-        wait_until(lambda: len(self.states()) >= count, f"{count} appliances are known", limit_s=limit_s)
+    def known(self, count: int) -> dict[str, tuple[str, float]]:
+        """Wait until the states of so many are at the door, and return all."""
+        wait_until(lambda: len(self.states()) >= count, f"{count} states are known", limit_s=60.0)
+        return self.states()
 
     def traffic(self) -> Traffic:
         """What has passed the cable, both ways."""

@@ -15,8 +15,9 @@ from typing import Any, Self
 
 from hil.appliances.handle import ApplianceHandle
 from hil.faults import FaultError, apply, fault_of
+from hil.handles import Handle
 from hil.house.vehicle import Vehicle
-from hil.rig import Handle, Rig
+from hil.rig import Rig
 
 _LONGEST_LINE = 64 * 1024
 

@@ -15,7 +15,8 @@ from heg.model.appliances import PowerState
 from hil.appliances.handle import ApplianceHandle
 from hil.appliances.settings import CycleSettings
 from hil.appliances.trouble import Corruption
-from hil.rig import ChargerHandle, Handle, MeterHandle, ProducerHandle, Rig, StorageHandle
+from hil.handles import ChargerHandle, Handle, MeterHandle, ProducerHandle, StorageHandle
+from hil.rig import Rig
 
 GATEWAY = "gateway"
 """Device name by which the gateway itself is meant."""

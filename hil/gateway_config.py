@@ -10,10 +10,11 @@ from typing import Any
 
 from hil.appliances.handle import ApplianceHandle
 from hil.devices.server import SerialTransport
+from hil.handles import ChargerHandle, Handle, MeterHandle, StorageHandle
 from hil.ports import free_port
 from hil.replay.prices import Prices, write_prices
 from hil.replay.weather import Replay
-from hil.rig import ChargerHandle, Handle, MeterHandle, Rig, StorageHandle
+from hil.rig import Rig
 
 
 def gateway_config(

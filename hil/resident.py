@@ -9,8 +9,8 @@ from heg.runtime.clock import Clock
 from hil.appliances.handle import ApplianceHandle
 from hil.appliances.settings import CycleSettings
 from hil.gateway import GatewayError, GatewayView
+from hil.handles import ChargerHandle
 from hil.house.vehicle import Trip
-from hil.rig import ChargerHandle
 
 _LOOKS_EVERY_S = 60.0
 _SAYS_AGAIN_S = 300.0

@@ -4,6 +4,7 @@ It knows nothing of what it is: a `Desk` behind it acts and tells. For a rig it 
 address, and made to say nonsense.
 """
 
+import asyncio
 import logging
 import random
 from collections import Counter
@@ -175,8 +176,11 @@ class UpnpAppliance:
             self._mouth.to_group(search(target, self._mouth.group_host, within_s))
 
     async def told(self, limit_s: float) -> bool:
-        """Wait until subscribers know, at most so long; tell whether all were reached or given up."""
-        return await self._events.told(limit_s)
+        """Wait until subscribers know, and who asks has an answer, at most so long; tell whether that is so."""
+        if waited_for := [*self._events.under_way(), *self._server.under_way()]:
+            _, late = await asyncio.wait(waited_for, timeout=limit_s)
+            return not late
+        return True
 
     def _mangled(self, kind: str, document: bytes) -> bytes:
         return self.mangle(kind, document)

@@ -46,11 +46,9 @@ class Events:
         publisher.changed(values, self._clock.monotonic_s())
         self._send(publisher)
 
-    async def told(self, limit_s: float) -> bool:
-        """Wait until everybody was told, at most so long; tell whether they were."""
-        if self._couriers:
-            await asyncio.wait(self._couriers.values(), timeout=limit_s)
-        return not self._couriers
+    def under_way(self) -> list[asyncio.Task[None]]:
+        """List who carries messages now."""
+        return list(self._couriers.values())
 
     def freeze(self, *, frozen: bool) -> None:
         """Tell nobody anything, as long as it lasts."""

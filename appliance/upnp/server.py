@@ -70,6 +70,10 @@ class HttpServer:
         for connection in list(self.connections):
             connection.abort()
 
+    def under_way(self) -> list[asyncio.Task[None]]:
+        """List what is being answered now."""
+        return [one.answering for one in self.connections if one.answering is not None]
+
     def freeze(self, *, frozen: bool) -> None:
         """Answer nothing from now on, or go on where it stood."""
         if frozen == self.frozen:
@@ -89,14 +93,14 @@ class HttpServer:
 class Connection(asyncio.Protocol):
     """One connection: one request after the other."""
 
-    __slots__ = ("_full", "_handler", "_last", "_reader", "_server", "_task", "_timer", "_transport", "peer")
+    __slots__ = ("_full", "_handler", "_last", "_reader", "_server", "_timer", "_transport", "answering", "peer")
 
     def __init__(self, server: HttpServer, handler: Handler) -> None:
         self._server = server
         self._handler = handler
         self._reader = Reader(LARGEST_CALL_BYTES)
         self._transport: asyncio.Transport | None = None
-        self._task: asyncio.Task[None] | None = None
+        self.answering: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.peer = ""
         self._last = False
@@ -120,8 +124,8 @@ class Connection(asyncio.Protocol):
         self._server.connections.discard(self)
         self._stop_waiting()
         self._transport = None
-        if self._task is not None:
-            self._task.cancel()
+        if self.answering is not None:
+            self.answering.cancel()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; a request under way is answered first."""
@@ -131,7 +135,7 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Answer still what was asked; nothing more comes."""
         self._last = True
-        return self._task is not None or (self._server.frozen and self._reader.begun)
+        return self.answering is not None or (self._server.frozen and self._reader.begun)
 
     def pause_writing(self) -> None:
         """Answer nothing more to somebody who does not read."""
@@ -149,7 +153,7 @@ class Connection(asyncio.Protocol):
 
     def go_on(self) -> None:
         """Answer what is there, if nobody holds us."""
-        if self._transport is None or self._task is not None or self._full or self._server.frozen:
+        if self._transport is None or self.answering is not None or self._full or self._server.frozen:
             self._hold()
             return
         self._transport.resume_reading()
@@ -160,7 +164,7 @@ class Connection(asyncio.Protocol):
             return
         if message is not None:
             self._stop_waiting()
-            self._task = asyncio.get_running_loop().create_task(self._answer(message), name="appliance: request")
+            self.answering = asyncio.get_running_loop().create_task(self._answer(message), name="appliance: request")
         elif self._reader.awaits_leave:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
@@ -181,7 +185,7 @@ class Connection(asyncio.Protocol):
         transport.write(reply.response.to_bytes(head_only=message.start[0] == "HEAD", lasting=lasting))
         if reply.afterwards is not None:
             reply.afterwards()
-        self._task = None
+        self.answering = None
         if not lasting:
             transport.close()
             return

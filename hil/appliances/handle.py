@@ -46,6 +46,7 @@ class ApplianceHandle:
         ground, self._gateways = network
         self._ground = ground
         self._ear = ear
+        self._card: MagicEar | None = None
         self._house, self._now_s = truth
         self._clock = clock
         self._loaded = 0
@@ -121,7 +122,8 @@ class ApplianceHandle:
     async def stop(self) -> None:
         """End for good, whatever it suffers."""
         await self._settle()
-        self._ear().forget(self.name)
+        if self._card is not None:
+            self._card.forget(self.name)
         await self._end_trouble()
         await self.simulated.stop(goodbye=False)
 
@@ -258,8 +260,9 @@ class ApplianceHandle:
 
     def _wait_for_packet(self) -> None:
         password = self.settings.secure_on
-        card = Sleeper(mac_bytes(self.settings.mac), self._woken, mac_bytes(password) if password else b"")
-        self._ear().waits(self.name, card)
+        sleeper = Sleeper(mac_bytes(self.settings.mac), self._woken, mac_bytes(password) if password else b"")
+        self._card = self._ear()
+        self._card.waits(self.name, sleeper)
 
     def _woken(self) -> None:
         self._soon(self._wake())

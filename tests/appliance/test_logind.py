@@ -170,6 +170,30 @@ def test_what_was_slept_through_is_not_begun_where_logind_said_nothing_of_waking
     run(main, timing=RealTiming())
 
 
+def test_a_shutdown_by_hand_breaks_a_cycle_off_and_says_so_and_pauses_one_that_can(
+    logind: MockedLogind, rtc: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main(clock: Clock) -> None:
+        async with computer(clock, logind, rtc) as one:
+            for interruptible in (False, True):
+                assert await one.desk.offer(Cycle("c-1", "Render", CycleCurve((0.2,), 15, interruptible))) is None
+                assert (await call(one.upnp.location, "OperationOn")).status == 200
+                refused = 200 if interruptible else 500
+                assert (await call(one.upnp.location, "OperationOff")).status == refused
+                await asyncio.to_thread(logind.says, "PrepareForShutdown", begins=True)
+                await one.until(lambda: not one.body.holds_lock)
+                assert (one.model.cycle is None) is not interruptible
+                await asyncio.to_thread(logind.says, "PrepareForShutdown", begins=False)  # it was called off
+                await one.until(lambda: one.body.holds_lock and one.model.state is PowerState.ON)
+            assert one.model.cycle is not None
+            assert one.model.cycle.running
+
+    run(main, timing=RealTiming())
+    assert [one.message for one in caplog.records if "broken off" in one.message] == [
+        "computer: the cycle Render was broken off: somebody brought it to off"
+    ]
+
+
 def test_an_order_in_the_middle_of_going_to_sleep_changes_nothing(logind: MockedLogind, rtc: Path) -> None:
     async def main(clock: Clock) -> None:
         async with computer(clock, logind, rtc) as one, Listener() as listener:
@@ -213,6 +237,12 @@ def test_its_alarm_is_set_for_the_end_of_its_standby(logind: MockedLogind, rtc: 
             await one.until(lambda: not one.body.holds_lock)
             shown = int((rtc / "since_epoch").read_text())
             assert abs(int(alarm.read_text()) - shown - 4 * 3600) < 30
+
+            await asyncio.to_thread(logind.says, "PrepareForSleep", begins=False)  # somebody wakes it before
+            await one.until(lambda: one.body.holds_lock)
+            await asyncio.to_thread(logind.says, "PrepareForSleep", begins=True)  # and puts it to sleep by hand
+            await one.until(lambda: not one.body.holds_lock)
+            assert alarm.read_text() == "0\n"
 
     run(main, timing=RealTiming())
 

@@ -13,6 +13,7 @@ from heg.model.appliances import PowerState
 from heg.runtime.clock import Clock
 from hil.appliances.farm import card_of
 from hil.appliances.handle import ApplianceHandle
+from hil.appliances.magic import WAKE_PORT
 from hil.appliances.settings import ApplianceSettings, CycleSettings
 from hil.appliances.trouble import Corruption
 from hil.desk import status, status_line
@@ -211,6 +212,14 @@ async def test_a_loaded_programme_is_offered_runs_its_curve_and_leaves_standby(c
         assert (one.power_kw, one.state) == (0.0, PowerState.STANDBY)
         with pytest.raises(FaultError, match="window"):
             await apply(rig, fault_of({**table, "within_h": 0.1}))
+
+
+@stepped
+async def test_a_rig_in_which_nobody_sleeps_needs_nothing_of_the_port_of_magic_packets(clock: Clock) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("", WAKE_PORT))
+        async with Rig(planned(lamp=ApplianceSettings()), clock) as rig:
+            await rig.after(1)
 
 
 @needs_networks

@@ -14,10 +14,11 @@ from hil.devices.charger import ChargerSettings
 from hil.devices.meter import MeterSettings
 from hil.devices.pv import PvSettings
 from hil.devices.storage import StorageSettings
+from hil.handles import Handle
 from hil.house.battery import BatteryConfig
 from hil.house.house import Constant, HouseConfig
 from hil.house.vehicle import VehicleConfig
-from hil.rig import DeviceSettings, Handle, Rig, RigPlan, SerialBus
+from hil.rig import DeviceSettings, Rig, RigPlan, SerialBus
 from tests.support.peers import needs
 
 pytestmark = pytest.mark.system

@@ -275,5 +275,6 @@ def _call(name: str, *arguments: int) -> None:
         raise OSError(number, f"{name}: {os.strerror(number)}")
 
 
-needs_networks = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+_LACKS = why_not()
+needs_networks = pytest.mark.skipif(_LACKS is not None, reason=str(_LACKS))
 """Marks a test that makes networks; it is skipped, with the reason, where that is not allowed."""
