@@ -11,7 +11,7 @@ from datetime import datetime
 
 from heg.control.snapshot import NOMINAL_V, Known, Reading, reading_of
 from heg.data.door import Door
-from heg.model.appliances import LoadReduction
+from heg.model.appliances import LoadReduction, still_asked
 from heg.model.envelope import Envelope, EnvelopeLimit, EnvelopeSource, SourceVoice, combine
 from heg.model.instance import ANY, Location
 from heg.model.losses import loss
@@ -69,19 +69,19 @@ class EnvelopeReader:
     def limits(self, now_s: float) -> tuple[EnvelopeLimit, ...]:
         """Return what every source says now."""
         live = (self._voice(source, now_s).limit(now_s) for source in self._live)
-        return (*self._fixed, *live, *self._reductions())
+        return (*self._fixed, *live, *self._reductions(now_s))
 
     def envelope(self, now_s: float, *, only: EnvelopeSource | None = None) -> Envelope:
         """Return what all sources leave together; `only` that one, for what holds under hands-off."""
         return combine(limit for limit in self.limits(now_s) if only in (None, limit.source))
 
-    def _reductions(self) -> Iterator[EnvelopeLimit]:
+    def _reductions(self, now_s: float) -> Iterator[EnvelopeLimit]:
         """Each request that is not over; it ends by itself, should automation be gone by then."""
         for instance in self._door.latest_all("reduction", Location(self._unit, _UTILITY, ANY)):
             asked = instance.value
             if not isinstance(asked, LoadReduction) or instance.source != _AUTOMATION:
                 continue
-            if asked.active and self._utc() < asked.until:
+            if still_asked(asked, self._utc(), instance.age_s(now_s)):
                 text = f"{asked.who}: at most {asked.max_import_kw:g} kW import until {asked.until:%H:%M} UTC"
                 yield EnvelopeLimit(
                     EnvelopeSource.UTILITY, max_kw=asked.max_import_kw, reaction_s=_REDUCED_S, text=text

@@ -6,6 +6,7 @@ the list of what was asked.
 
 import asyncio
 from collections.abc import Awaitable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
@@ -14,12 +15,15 @@ from heg.control.settings import ControlSettings
 from heg.data.door import CommandAnswer, Door, Outcome
 from heg.devices.contract import ApplianceActuator, AttachedActuator
 from heg.model.appliances import StandbyPeriod
-from heg.model.instance import Location
+from heg.model.instance import ANY, Location
 from heg.model.local_times import next_occurrence, time_of_day
 from heg.model.refusals import Refusal, RefusalCode
 from heg.runtime.clock import Clock
 
 T = TypeVar("T")
+
+MOST_PERIODS = 16
+"""At a time, of one appliance."""
 
 
 class Standing(Protocol):
@@ -52,6 +56,9 @@ class StandbyDesk:
         span = self._span(arguments)
         if isinstance(span, Refusal):
             return CommandAnswer(Outcome.REFUSED, refusal=span)
+        if self._free(one.name) is None:
+            expected = f"at most {MOST_PERIODS} standby periods of one appliance at a time"
+            return _refused(RefusalCode.TOO_LARGE, expected, "one more", "withdraw one")
         number = await self._limited(one.appliance.standby_period(str(arguments["start"]), str(arguments["stop"])))
         if isinstance(number, Refusal):
             return CommandAnswer(Outcome.REFUSED, refusal=number)
@@ -66,9 +73,9 @@ class StandbyDesk:
         refusal = await self._limited(appliance.withdraw(named))
         if refusal is not None:
             return CommandAnswer(Outcome.REFUSED, refusal=refusal)
-        known = self._door.latest("standby_period", self._place(name, named))
-        if known is not None and isinstance(said := known.value, StandbyPeriod):
-            self._note(name, StandbyPeriod(said.id, said.start, said.stop, said.asked, active=False))
+        for place, said in self._kept(name).items():
+            if said.id == named:
+                self._door.write("standby_period", place, replace(said, active=False))
         return CommandAnswer(Outcome.DONE, f"{name}: standby period {named} is withdrawn.")
 
     def _span(self, arguments: Mapping[str, object]) -> tuple[datetime, datetime] | Refusal:
@@ -83,9 +90,21 @@ class StandbyDesk:
         return begins, next_occurrence(stop, begins, zone)
 
     def _note(self, name: str, said: StandbyPeriod) -> None:
-        self._door.write("standby_period", self._place(name, said.id), said)
+        """An appliance that gives a number again means another period by it."""
+        again = next((place for place, one in self._kept(name).items() if one.id == said.id), None)
+        self._door.write("standby_period", again or self._free(name) or self._part(name, 0), said)
 
-    def _place(self, name: str, number: int) -> Location:
+    def _free(self, name: str) -> Location | None:
+        """Return the first part where nothing is still to come."""
+        kept, now = self._kept(name), self._clock.utc()
+        parts = (self._part(name, number) for number in range(MOST_PERIODS))
+        return next((part for part in parts if (one := kept.get(part)) is None or not _lies_ahead(one, now)), None)
+
+    def _kept(self, name: str) -> dict[Location, StandbyPeriod]:
+        found = self._door.latest_all("standby_period", Location(self._room.settings.unit, name, ANY))
+        return {one.location: one.value for one in found if isinstance(one.value, StandbyPeriod)}
+
+    def _part(self, name: str, number: int) -> Location:
         return Location(self._room.settings.unit, name, str(number))
 
     async def _limited(self, call: Awaitable[T]) -> T | Refusal:
@@ -95,6 +114,10 @@ class StandbyDesk:
                 return await call
         except TimeoutError:
             return Refusal(RefusalCode.TIMEOUT, f"the appliance's answer within {limit_s:g} s", "none")
+
+
+def _lies_ahead(said: StandbyPeriod, now: datetime) -> bool:
+    return said.active and now < said.stop
 
 
 def _refused(code: RefusalCode, expected: str, came: str, mend: str = "") -> CommandAnswer:

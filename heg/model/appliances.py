@@ -131,11 +131,20 @@ class LoadReduction:
     active: bool = True
 
 
+def still_asked(request: UtilityOrder | LoadReduction, now: datetime, age_s: float) -> bool:
+    """Tell whether the utility's request holds at `now`, `age_s` after it was written.
+
+    It ends at its time, and at the latest after as long as was asked: a clock that is set back prolongs nothing.
+    """
+    return request.active and now < request.until and age_s < (request.until - request.asked).total_seconds()
+
+
 @dataclass(frozen=True, slots=True)
 class StandbyPeriod:
-    """Record `standby_period` at part ID of an appliance: it puts itself to standby then, once, by its own clock.
+    """Record `standby_period` at one of an appliance's parts: it puts itself to standby then, once, by its own clock.
 
-    `id` is the appliance's own number for it. `active` turns False when it is withdrawn.
+    `id` is the appliance's own number for it. `active` turns False when it is withdrawn. The parts are few: a new one
+    takes that of one that is over.
     """
 
     id: int

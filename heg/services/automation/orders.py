@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from heg.data.door import CommandAnswer, Door, Outcome
-from heg.model.appliances import Importance, UtilityOrder
+from heg.model.appliances import Importance, UtilityOrder, still_asked
 from heg.model.instance import ANY, Location
 from heg.model.leases import Reason, ReasonCode
 from heg.model.policy import Role, Stakeholder
@@ -31,9 +31,14 @@ class UtilityOrders:
 
     def __init__(self, door: Door, clock: Clock, settings: AutomationSettings, meter: Meter) -> None:
         self._door, self._clock, self._settings, self._meter = door, clock, settings, meter
-        for place, order in self._holding().items():
+        for one in door.latest_all("utility.order", Location(settings.unit, ANY, ANY)):
+            order = one.value
+            if not isinstance(order, UtilityOrder) or not order.active or clock.utc() >= order.until:
+                continue
             if settings.strategy is not Strategy.FULL or not settings.lets_named(order.who):
-                door.write("utility.order", place, replace(order, active=False))
+                door.write("utility.order", one.location, replace(order, active=False))
+            elif one.sequence == 0:
+                door.write("utility.order", one.location, order)  # its age is counted from here on
 
     def active(self, appliances: Mapping[str, Appliance]) -> dict[str, UtilityOrder]:
         """Return the orders that hold now, by appliance; one that is lost is told again when it is back.
@@ -47,12 +52,12 @@ class UtilityOrders:
         return found
 
     def _holding(self) -> dict[Location, UtilityOrder]:
-        now = self._clock.utc()
+        now, now_s = self._clock.utc(), self._clock.monotonic_s()
         found = self._door.latest_all("utility.order", Location(self._settings.unit, ANY, ANY))
         return {
             one.location: one.value
             for one in found
-            if isinstance(one.value, UtilityOrder) and one.value.active and now < one.value.until
+            if isinstance(one.value, UtilityOrder) and still_asked(one.value, now, one.age_s(now_s))
         }
 
     def ask(

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from heg.data.door import CommandAnswer, Door, Outcome
-from heg.model.appliances import Importance, LoadReduction, PowerState
+from heg.model.appliances import Importance, LoadReduction, PowerState, still_asked
 from heg.model.capabilities import StorageCapability, VehicleCapability
-from heg.model.instance import ANY, Location, Quality
+from heg.model.instance import ANY, Instance, Location, Quality
 from heg.model.leases import Claim, Reason, ReasonCode
 from heg.model.policy import Stakeholder
 from heg.model.records import DeviceRecord, DeviceStatus, EvidenceRecord
@@ -64,10 +64,16 @@ class Reductions:
 
     def active(self) -> tuple[LoadReduction, ...]:
         """Return the requests that hold now, the tightest first."""
-        now = self._clock.utc()
-        found = (one.value for one in self._door.latest_all("reduction", Location(self._settings.unit, UTILITY, ANY)))
-        holding = (one for one in found if isinstance(one, LoadReduction) and one.active and now < one.until)
+        found = self._door.latest_all("reduction", Location(self._settings.unit, UTILITY, ANY))
+        holding = (record for one in found if (record := self._holding(one)) is not None)
         return tuple(sorted(holding, key=lambda one: one.max_import_kw))
+
+    def _holding(self, instance: Instance | None) -> LoadReduction | None:
+        record = None if instance is None else instance.value
+        if instance is None or not isinstance(record, LoadReduction):
+            return None
+        age_s = instance.age_s(self._clock.monotonic_s())
+        return record if still_asked(record, self._clock.utc(), age_s) else None
 
     def _end_unwanted(self) -> None:
         """The owner's strategy may have changed since they were taken."""
@@ -104,9 +110,8 @@ class Reductions:
         return self._answer(reduction, self._reach(reduction.max_import_kw, sheddable))
 
     def _release(self, place: Location, who: Stakeholder) -> CommandAnswer:
-        newest = self._door.latest("reduction", place)
-        record = None if newest is None else newest.value
-        if not isinstance(record, LoadReduction) or not record.active or record.until <= self._clock.utc():
+        record = self._holding(self._door.latest("reduction", place))
+        if record is None:
             refusal = Refusal(RefusalCode.CONFLICT, "a request that holds", f"none of {who}")
             return CommandAnswer(Outcome.REFUSED, refusal=refusal)
         self._door.write("reduction", place, replace(record, active=False))

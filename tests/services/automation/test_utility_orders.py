@@ -13,7 +13,7 @@ from heg.model.records import DeviceStatus, EvidenceRecord
 from heg.runtime.clock import Clock
 from heg.services.automation.settings import Strategy
 from tests.services.automation.scene import OFF, ON, STANDBY, scene
-from tests.services.automation.utility import NORTH, SUN, UTILITY, furnish, let_in, order
+from tests.services.automation.utility import NORTH, SUN, UTILITY, furnish, let_in, lives, on, order, reduce
 from tests.support.stepped import stepped
 
 
@@ -111,5 +111,27 @@ def test_an_order_waits_for_one_that_is_lost(device: str) -> None:
             house.present("tank", DeviceStatus.LOST)
             await clock.sleep(5)
             assert house.claim("tank", UTILITY) is not None
+
+    told()
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_clock_that_is_set_back_prolongs_nothing(restarted: bool, tmp_path: Path) -> None:
+    @stepped
+    async def told(clock: Clock) -> None:
+        async with scene(clock, tmp_path / "store.sqlite", strategy=Strategy.FULL) as house:
+            furnish(house)
+            await order(house.owner, "tank", power_state="off", minutes=30)
+            await reduce(house.owner, 4.5, minutes=30)
+            await lives(house, 1.0, 30)
+            assert on(house) == {"freezer"} or on(house) == {"freezer", "sauna"}
+            clock.jump_utc(-10 * 86400.0)
+            if restarted:
+                await house.restart()
+            await lives(house, 1.0, 600)
+            assert house.claim("tank", UTILITY) is not None
+            await lives(house, 1.0, 1500)
+            assert on(house) == {"freezer", "sauna", "tank"}
+            assert (await reduce(house.owner, release=True)).outcome is Outcome.REFUSED, "it is over"
 
     told()
