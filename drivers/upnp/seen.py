@@ -91,7 +91,7 @@ class SeenTable:
             self._move(record, place, now_s)
         elif place != record.place:  # it moved on meanwhile
             return self._noted(record, self._describe(uuid, record, now_s))
-        record.state, record.tries = State.PRESENT, 0
+        record.state, record.tries, record.sound = State.PRESENT, 0, place
         record.read_from_s = max(record.read_from_s + DESCRIBE_GAP_S, now_s)
         record.doubt, record.verify_s = GoneWhy.EXPIRED, math.inf
         self._room.sound(uuid)
@@ -209,7 +209,18 @@ class SeenTable:
             record.again_s = now_s + RETRY_S * 2 ** min(record.tries, _LONGEST_RETRY)
             self._room.failed(uuid, place.host)
             return []
-        return self._not_there(uuid, record, GoneWhy.EXPIRED)
+        if record.sound is None or record.sound == place:
+            return self._not_there(uuid, record, GoneWhy.EXPIRED)
+        return self._at_last_sound(uuid, record, place, now_s)
+
+    def _at_last_sound(self, uuid: str, record: Tracked, place: Place, now_s: float) -> list[Order]:
+        """A location that was announced in its name is not its own, it seems: whether it is where it was is seen."""
+        record.tries = 0
+        if record.place != place:  # it has told another one meanwhile
+            return self._describe(uuid, record, now_s)
+        assert record.sound is not None
+        record.place, record.doubt = record.sound, GoneWhy.EXPIRED
+        return self._verify(uuid, record, now_s, gap_s=0.0)
 
     def _not_there(self, uuid: str, record: Tracked, why: GoneWhy) -> list[Order]:
         """Go on where else it was heard, or without it."""

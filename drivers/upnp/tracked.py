@@ -29,6 +29,8 @@ class Tracked:
     state: State = State.CANDIDATE
     boot_id: int | None = None
     config_id: int | None = None
+    sound: Place | None = None
+    """Where it was described soundly last; at another location on its host anybody may have announced it."""
     others: tuple[tuple[Place, float], ...] = ()
     """Where it was heard besides, and until when that holds."""
     trying: Place | None = None

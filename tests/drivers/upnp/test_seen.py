@@ -262,3 +262,42 @@ def test_a_hundred_thousand_uuids_push_nobody_out() -> None:
     assert home_of(table) == HOME
     table.due(2000.0)
     assert table.present() == (ONE,)
+
+
+FORGED = Place(LAN, HOME.host, "http://192.168.1.9:81/another-page")
+
+
+def test_a_location_forged_in_its_own_name_does_not_take_it_away() -> None:
+    table = with_one()
+    assert table.heard(alive(), FORGED, 100.0) == [Describe(ONE, FORGED, True)]
+    assert table.described(ONE, FORGED, Outcome.UNSOUND, 100.1) == [Verify(ONE, HOME)]
+    assert table.verified(ONE, HOME, there=True, now_s=100.2) == []
+    assert home_of(table) == HOME
+    assert table.heard(alive(), HOME, 200.0) == [], "nothing has changed"
+
+
+def test_a_forged_location_where_nobody_answers_is_given_up_for_the_old_one() -> None:
+    table = with_one()
+    now_s = 100.0
+    table.heard(alive(), FORGED, now_s)
+    while (orders := table.described(ONE, FORGED, Outcome.UNREACHABLE, now_s)) == []:
+        now_s = table.soonest_s
+        assert table.due(now_s) == [Describe(ONE, FORGED, True)]
+    assert orders == [Verify(ONE, HOME)]
+    assert now_s < 300.0
+    assert table.present() == (ONE,)
+
+
+def test_one_that_moved_to_another_port_and_is_not_sound_there_is_gone() -> None:
+    table = with_one()
+    table.heard(alive(boot=2), FORGED, 100.0)
+    table.described(ONE, FORGED, Outcome.UNSOUND, 100.1)
+    assert table.verified(ONE, HOME, there=False, now_s=103.0) == [Gone(ONE, GoneWhy.EXPIRED)]
+
+
+def test_what_is_announced_while_a_forged_location_is_read_counts() -> None:
+    table = with_one()
+    table.heard(alive(), FORGED, 100.0)
+    assert table.heard(alive(), HOME, 100.1) == []
+    assert table.described(ONE, FORGED, Outcome.UNSOUND, 110.0) == [Describe(ONE, HOME, True)]
+    assert table.described(ONE, HOME, Outcome.SOUND, 110.1) == [Found(ONE)]
