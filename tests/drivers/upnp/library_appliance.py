@@ -17,7 +17,7 @@ from async_upnp_client.server import (
     create_state_var,
 )
 
-from tests.drivers.upnp.street import DEVICE, SERVICE, TABLE, uuid_number
+from tests.drivers.upnp.documents import DEVICE, SERVICE, TABLE, uuid_number
 
 ONE = uuid_number(1)
 ORDERS = {"OperationOn": "ON", "OperationOff": "OFF", "GoToStandby": "Standby"}

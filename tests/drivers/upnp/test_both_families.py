@@ -18,7 +18,8 @@ from heg.devices.manager import DeviceManager
 from heg.model.instance import ANY, Location
 from heg.model.policy import CUSTOMER
 from heg.runtime.clock import Clock
-from tests.drivers.upnp.street import Appliance, notify, uuid_number
+from tests.drivers.upnp.documents import notify, uuid_number
+from tests.drivers.upnp.street import Appliance
 from tests.support.attached import Attached
 from tests.support.namespaces import WIRE, Network, cable, needs_networks, network
 from tests.support.stepped import stepped

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from heg.runtime.clock import Clock
-from tests.drivers.upnp.street import TABLE, Appliance, a_street, notify, scpd, uuid_number
+from tests.drivers.upnp.documents import TABLE, notify, scpd, uuid_number
+from tests.drivers.upnp.street import Appliance, a_street
 from tests.support.stepped import stepped
 
 ONE, TWO = uuid_number(1), uuid_number(2)

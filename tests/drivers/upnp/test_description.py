@@ -6,7 +6,7 @@ import pytest
 
 from drivers.upnp.description import DeviceDescription, Service, device_of, service_fault
 from heg.model.refusals import Refusal, RefusalCode
-from tests.drivers.upnp.street import CYCLE_TABLE, CYCLES, SERVICE, TABLE, device_xml, scpd, uuid_number
+from tests.drivers.upnp.documents import CYCLE_TABLE, CYCLES, SERVICE, TABLE, device_xml, scpd, uuid_number
 
 ONE, TWO = uuid_number(1), uuid_number(2)
 HOST = "192.168.1.9"

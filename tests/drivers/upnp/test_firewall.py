@@ -14,8 +14,8 @@ from heg.config.schema import HegConfig
 from heg.config.sockets import open_sockets
 from heg.model.firewall import ruleset
 from heg.runtime.clock import Clock
+from tests.drivers.upnp.documents import uuid_number
 from tests.drivers.upnp.serving import said, serving
-from tests.drivers.upnp.street import uuid_number
 from tests.drivers.upnp.test_on_links import on_a_link
 from tests.support.namespaces import WIRE, Network, needs_networks, wired
 from tests.support.peers import needs, program

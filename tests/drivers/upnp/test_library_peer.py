@@ -12,8 +12,9 @@ from drivers.upnp.config import UpnpConfig
 from heg.model.appliances import PowerState
 from heg.model.leases import SetPoint
 from heg.runtime.clock import Clock
+from tests.drivers.upnp.documents import uuid_number
 from tests.drivers.upnp.lan import a_lan
-from tests.drivers.upnp.street import discovering, uuid_number
+from tests.drivers.upnp.street import discovering
 from tests.support.namespaces import needs_networks, wired
 
 pytestmark = [needs_networks, pytest.mark.system]

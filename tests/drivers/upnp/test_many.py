@@ -13,7 +13,8 @@ from appliance.upnp.device import Place
 from appliance.upnp.ground import Ground
 from drivers.upnp.config import UpnpConfig
 from heg.runtime.clock import Clock
-from tests.drivers.upnp.street import discovering, uuid_number
+from tests.drivers.upnp.documents import uuid_number
+from tests.drivers.upnp.street import discovering
 from tests.support.namespaces import needs_networks, wired
 
 pytestmark = [needs_networks, pytest.mark.system]

@@ -10,7 +10,8 @@ import pytest
 
 from drivers.upnp.config import UpnpConfig
 from heg.runtime.clock import Clock
-from tests.drivers.upnp.street import Appliance, Street, discovering, notify, uuid_number
+from tests.drivers.upnp.documents import notify, uuid_number
+from tests.drivers.upnp.street import Appliance, Street, discovering
 from tests.support.namespaces import WIRE, Network, cable, needs_networks, network, wired
 from tests.support.stepped import stepped
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from drivers.upnp.ssdp.packet import MOST_BYTES, Announcement, Kind, parse, search_request, uuid_of
 from heg.model.refusals import Refusal, RefusalCode
-from tests.drivers.upnp.street import DEVICE, SERVICE, notify, response, uuid_number
+from tests.drivers.upnp.documents import DEVICE, SERVICE, notify, response, uuid_number
 
 ONE = uuid_number(1)
 WHERE = "http://192.168.1.9:8000/d.xml"

@@ -8,7 +8,7 @@ from drivers.upnp.orders import Ask, Describe, Found, Gone, Outcome, Place, Refu
 from drivers.upnp.parts import GoneWhy, Link
 from drivers.upnp.seen import DESCRIBE_GAP_S, RECHECK_S, SeenTable
 from drivers.upnp.ssdp.packet import Kind
-from tests.drivers.upnp.street import uuid_number
+from tests.drivers.upnp.documents import uuid_number
 from tests.drivers.upnp.words import LAN, ONE, TWO, WIFI, alive, goodbye, home_of
 
 HOME = Place(LAN, "192.168.1.9", "http://192.168.1.9:80/d.xml")

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from drivers.upnp.orders import Describe, Found, Gone, Order, Outcome, Place, Verify
 from drivers.upnp.seen import SeenTable
 from drivers.upnp.ssdp.packet import Kind
-from tests.drivers.upnp.street import uuid_number
+from tests.drivers.upnp.documents import uuid_number
 from tests.drivers.upnp.words import LAN, WIFI, alive, goodbye, home_of
 
 UUIDS = [uuid_number(number) for number in range(1, 9)]

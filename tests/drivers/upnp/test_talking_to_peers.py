@@ -26,8 +26,8 @@ from heg.model.leases import SetPoint
 from heg.model.records import DeviceStatus
 from heg.model.refusals import Refusal
 from heg.runtime.clock import Clock
+from tests.drivers.upnp.documents import device_xml, scpd
 from tests.drivers.upnp.lan import PORT, Lan, Program, a_lan, described, running
-from tests.drivers.upnp.street import device_xml, scpd
 from tests.support.namespaces import WIRE, Network, needs_networks, wired
 from tests.support.peers import SOURCES, SYSTEM_PYTHON, built_on_libupnp, needs, needs_gupnp, needs_libupnp, program
 

@@ -5,7 +5,7 @@ from drivers.upnp.parts import Link
 from drivers.upnp.seen import SeenTable
 from drivers.upnp.ssdp.packet import Announcement, Kind
 from drivers.upnp.tracked import State
-from tests.drivers.upnp.street import uuid_number
+from tests.drivers.upnp.documents import uuid_number
 
 LAN, WIFI = Link("eth0", "192.168.1.2"), Link("wlan0", "192.168.2.2")
 ONE, TWO = uuid_number(1), uuid_number(2)

@@ -33,8 +33,7 @@ from heg.model.appliances import CYCLE_SERVICE, GATEWAY_SERVICE
 from heg.model.local_times import time_of_day
 from heg.model.refusals import Refusal
 from tests.appliance.fuzz_rows import APPLIANCE_ROWS
-from tests.drivers.upnp.fuzz.rows import HTTP_WORDS, XML_WORDS, Fed, Target
-from tests.drivers.upnp.street import (
+from tests.drivers.upnp.documents import (
     CYCLE_TABLE,
     CYCLES,
     DEVICE,
@@ -45,6 +44,7 @@ from tests.drivers.upnp.street import (
     scpd,
     uuid_number,
 )
+from tests.drivers.upnp.fuzz.rows import HTTP_WORDS, XML_WORDS, Fed, Target
 
 ONE, HOST = uuid_number(1), "192.168.1.9"
 WHERE = f"http://{HOST}:8000/d.xml"
