@@ -26,7 +26,7 @@ class Care:
     def __init__(self, clock: Clock, refused: Counter[str]) -> None:
         self.clock, self.refused = clock, refused
         self._of: Counter[str] = Counter()
-        self._all: set[Connection] = set()
+        self._all: dict[Connection, None] = {}  # who came first stands first
 
     @property
     def all(self) -> int:
@@ -39,16 +39,26 @@ class Care:
 
     def enter(self, connection: "Connection") -> None:
         """One more is inside."""
-        self._all.add(connection)
+        self._all[connection] = None
         self._of[connection.peer] += 1
 
     def leave(self, connection: "Connection") -> None:
         """A connection is over."""
         if connection in self._all:
-            self._all.discard(connection)
+            del self._all[connection]
             self._of[connection.peer] -= 1
             if self._of[connection.peer] <= 0:
                 del self._of[connection.peer]
+
+    def make_room(self, peer: str) -> bool:
+        """End the oldest connection of the address that has most; False where that has hardly more than this one."""
+        holder, most = max(self._of.items(), key=lambda item: item[1], default=("", 0))
+        oldest = next((one for one in self._all if one.peer == holder and one.transport is not None), None)
+        if oldest is None or most <= self._of[peer] + 1:
+            return False
+        self.leave(oldest)
+        oldest.end()
+        return True
 
     def close(self) -> None:
         """End every connection."""

@@ -85,9 +85,13 @@ class Door:
         alone = not address.is_loopback
         if (alone and not self._of_one.may(peer, now_s)) or not self._of_all.may("", now_s):
             return "http_too_often"
-        inside = self._care.of(peer)
-        if self._care.all >= MOST_CONNECTIONS or (alone and inside >= MOST_OF_ONE):
+        if alone and self._care.of(peer) >= MOST_OF_ONE:
             return "http_too_many"
+        if self._care.all < MOST_CONNECTIONS:
+            return None
+        if not self._care.make_room(peer):
+            return "http_too_many"
+        self._refused["http_crowded_out"] += 1
         return None
 
     def _enter(self, connection: socket.socket, peer: str) -> None:

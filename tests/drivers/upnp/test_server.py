@@ -140,6 +140,21 @@ async def test_there_are_so_many_connections_and_no_more(clock: Clock) -> None:
 
 
 @stepped
+async def test_who_holds_most_connections_gives_one_up_for_who_has_none(clock: Clock) -> None:
+    """As a stranger with many addresses of IPv6, each with as many as one may have."""
+    async with serving(clock, [HELLO]) as served:
+        held = [await served.connect(f"127.0.0.{10 + number % 16}") for number in range(MOST_CONNECTIONS)]
+        for number in range(1, 6):
+            assert (await served.ask("GET", "/hello", source=f"127.0.0.{100 + number}"))[0] == 200
+            assert served.refused["http_crowded_out"] == number
+            await served.connect(f"127.0.0.{100 + number}")
+        ended = [reader for reader, _ in held if reader.at_eof()]
+        assert ended == [reader for reader, _ in held[: len(ended)]]
+        await clock.sleep(LONGEST_LIFE_S + 1.0)
+        assert (await served.ask("GET", "/hello"))[0] == 200
+
+
+@stepped
 async def test_a_handler_that_fails_is_told_in_the_log_and_harms_nobody(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
