@@ -23,8 +23,8 @@ MOST_CONNECTIONS = 256
 MOST_OF_ONE = 16
 """As many appliances as may live at one address (discovery): all may send an event at once."""
 _A_TURN = 4
-_BREATH_S = 1.0
-"""Real seconds of rest when the system gives no more connections."""
+_BREATH_S, _TOLD_EVERY_S = 1.0, 600.0
+"""Real seconds of rest when the system gives no more connections, and between two lines of the log about it."""
 
 
 class Door:
@@ -33,6 +33,7 @@ class Door:
     def __init__(self, clock: Clock, refused: Counter[str], make: Callable[[], Connection], care: Care) -> None:
         self._clock, self._refused, self._make, self._care = clock, refused, make, care
         self._of_one, self._of_all = Pace(64.0, 32.0), Pace(1024.0, 512.0)
+        self._telling = Pace(1.0, 1.0 / _TOLD_EVERY_S)
         self._entering: set[asyncio.Task[Entering]] = set()
         self._resting: dict[socket.socket, asyncio.TimerHandle] = {}
 
@@ -71,7 +72,9 @@ class Door:
                 connection.close()
 
     def _rest(self, listener: socket.socket, error: OSError) -> None:
-        logger.warning("no connection of an appliance could be taken: %s", error)
+        self._refused["http_no_descriptor"] += 1
+        if self._telling.may("", self._now_s()):
+            logger.warning("no connection of an appliance could be taken: %s", error)
         loop = asyncio.get_running_loop()
         loop.remove_reader(listener)
         self._resting[listener] = loop.call_later(real_span(self._clock, _BREATH_S), self.open, listener)
@@ -80,7 +83,7 @@ class Door:
         address = address_of(place)
         if address is None or not at_home(address):
             return "http_stranger"
-        peer, now_s = str(address), self._clock.monotonic_s() / real_span(self._clock, 1.0)
+        peer, now_s = str(address), self._now_s()
         # On loopback all have one address; there the bounds of all hold.
         alone = not address.is_loopback
         if (alone and not self._of_one.may(peer, now_s)) or not self._of_all.may("", now_s):
@@ -93,6 +96,10 @@ class Door:
             return "http_too_many"
         self._refused["http_crowded_out"] += 1
         return None
+
+    def _now_s(self) -> float:
+        """Real seconds."""
+        return self._clock.monotonic_s() / real_span(self._clock, 1.0)
 
     def _enter(self, connection: socket.socket, peer: str) -> None:
         speaking = self._make()

@@ -120,7 +120,8 @@ def test_the_firewall_lets_the_home_network_search_and_tell_and_nothing_else(lau
     wait_until(lambda: laundry.said("search", f"{HOME}2") != [], "a search over the group is answered")
     assert laundry.said("connect", f"{HOME}2", f"{HOME}1", 8465) == "open"
     assert laundry.said("search", f"{PUBLIC}2") == []
-    assert laundry.said("search", f"{HOME}2", f"{HOME}1") == []  # by the group alone
+    assert laundry.said("search", f"{HOME}2", f"{HOME}1") == [f"{HOME}1"]  # asked alone, too
+    assert laundry.said("search", f"{PUBLIC}2", f"{PUBLIC}1") == []
     closed = [laundry.said("connect", f"{PUBLIC}2", f"{PUBLIC}1", port) for port in (8465, 8463)]
     closed += [laundry.said("connect", f"{HOME}2", f"{HOME}1", port) for port in (8462, 8467, 1900)]
     assert set(closed) == {"TimeoutError"}

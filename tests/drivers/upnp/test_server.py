@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
+import resource
 import socket
 import struct
 from collections import Counter
@@ -137,6 +140,23 @@ async def test_there_are_so_many_connections_and_no_more(clock: Clock) -> None:
         await clock.sleep(LONGEST_LIFE_S + 1.0)
         assert (await served.ask("GET", "/hello"))[0] == 200
         assert len(idle) == MOST_CONNECTIONS
+
+
+@stepped
+async def test_without_descriptors_it_rests_and_says_so_once(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    async with serving(clock, [HELLO]) as served:
+        with contextlib.ExitStack() as held, socket.socket() as waiting:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (waiting.fileno() + 8, hard))
+            held.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+            with contextlib.suppress(OSError):
+                while True:
+                    held.callback(os.close, os.dup(0))
+            waiting.connect(("127.0.0.1", served.port))
+            await clock.sleep(20.0)
+        assert served.refused["http_no_descriptor"] >= 19
+        assert (await served.ask("GET", "/hello"))[0] == 200
+    assert caplog.text.count("no connection of an appliance could be taken") == 1
 
 
 @stepped
