@@ -40,7 +40,9 @@ class Bus:
         self._parser = Parser()
         self._serial = 0
         self._waiting: dict[int, asyncio.Future[Message]] = {}
-        self._signals: dict[tuple[str, str], OnSignal] = {}
+        self._signals: dict[tuple[str, str], tuple[str, OnSignal]] = {}
+        self._owners: dict[str, str] = {DBUS.bus_name or "": DBUS.bus_name or ""}
+        """Who has which name now: anybody may send a signal to us alone, whatever we listen to."""
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.name = ""
 
@@ -94,10 +96,20 @@ class Bus:
         return tuple(answer.body)
 
     async def listen(self, to: DBusAddress, member: str, on_signal: OnSignal) -> None:
-        """Have `on_signal` called with the values of each such signal. Raises `BusError`."""
-        self._signals[to.interface or "", member] = on_signal
-        rule = f"type='signal',sender='{to.bus_name}',path='{to.object_path}',interface='{to.interface}'"
+        """Have `on_signal` called with the values of each such signal of who has that name. Raises `BusError`."""
+        name = to.bus_name or ""
+        if name not in self._owners:
+            await self.listen(DBUS, "NameOwnerChanged", self._changed_hands)
+            with contextlib.suppress(BusError):  # nobody has it yet
+                (self._owners[name],) = await self.call(DBUS, "GetNameOwner", "s", (name,))
+        self._signals[to.interface or "", member] = (name, on_signal)
+        rule = f"type='signal',sender='{name}',path='{to.object_path}',interface='{to.interface}'"
         await self.call(DBUS, "AddMatch", "s", (f"{rule},member='{member}'",))
+
+    def _changed_hands(self, values: Sequence[Any]) -> None:
+        name, _, owner = values
+        if name in {wanted for wanted, _ in self._signals.values()}:
+            self._owners[name] = owner
 
     def close(self) -> None:
         """End the connection; closing twice is allowed."""
@@ -137,7 +149,8 @@ class Bus:
         fields = message.header.fields
         if message.header.message_type is MessageType.signal:
             key = (fields.get(HeaderFields.interface, ""), fields.get(HeaderFields.member, ""))
-            if (on_signal := self._signals.get(key)) is not None:
+            name, on_signal = self._signals.get(key, ("", None))
+            if on_signal is not None and fields.get(HeaderFields.sender) == self._owners.get(name, ""):
                 on_signal(message.body)
             return
         waiting = self._waiting.get(fields.get(HeaderFields.reply_serial, 0))

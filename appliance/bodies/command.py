@@ -1,5 +1,6 @@
 """A machine behind programs: one tells its state, others switch it."""
 
+import asyncio
 import logging
 from collections.abc import Mapping
 
@@ -74,15 +75,14 @@ async def conditions_that_hold(
     commands: Mapping[str, tuple[tuple[str, ...], float]], names: frozenset[str]
 ) -> frozenset[str]:
     """Ask programs whether conditions hold (exit code 0); one that cannot say is taken to hold."""
-    holding: set[str] = set()
-    for name in sorted(names):
-        argv, limit_s = commands[name]
+
+    async def holds(name: str) -> bool:
         try:
-            ran = await run_program(argv, limit_s)
+            return (await run_program(*commands[name])).code == 0
         except ProgramError as error:
             logger.warning("condition %s is taken to hold: %s", name, error)
-            holding.add(name)
-        else:
-            if ran.code == 0:
-                holding.add(name)
-    return frozenset(holding)
+            return True
+
+    asked = sorted(names)
+    answers = await asyncio.gather(*map(holds, asked))  # all at once: who ordered waits for them
+    return frozenset(name for name, held in zip(asked, answers, strict=True) if held)

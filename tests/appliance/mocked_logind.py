@@ -11,7 +11,7 @@ from tests.support.peers import SYSTEM_PYTHON
 from tests.support.processes import wait_until
 
 _CALL = """
-import dbus, sys
+import dbus, dbus.lowlevel, sys
 bus = dbus.bus.BusConnection(sys.argv[1])
 mock = bus.get_object("org.freedesktop.login1", "/org/freedesktop/login1")
 manager = "org.freedesktop.login1.Manager"
@@ -21,6 +21,14 @@ match sys.argv[2:]:
         control.EmitSignal(manager, name, "b", [value == "true"])
     case ["returns", method, signature, code]:
         control.AddMethod(manager, method, signature, "s" if method.startswith("Can") else "", code)
+    case ["pretends", name, value]:
+        for other in bus.list_names():
+            if other.startswith(":") and other != bus.get_unique_name():
+                signal = dbus.lowlevel.SignalMessage("/org/freedesktop/login1", manager, name)
+                signal.set_destination(other)
+                signal.append(value == "true", signature="b")
+                bus.send_message(signal)
+        bus.flush()
     case ["blocked", what]:
         control.AddProperty(manager, "BlockInhibited", what)
     case ["inhibitors"]:
@@ -58,6 +66,10 @@ class MockedLogind:
     def says(self, signal: str, *, begins: bool) -> None:
         """Tell everybody that sleep or shutdown begins, or is over."""
         self._run("signal", signal, "true" if begins else "false")
+
+    def is_pretended_to_say(self, signal: str, *, begins: bool) -> None:
+        """Have somebody else of this machine tell each by itself, as anybody may on a bus."""
+        self._run("pretends", signal, "true" if begins else "false")
 
     def answers(self, method: str, signature: str, code: str) -> None:
         """Answer a method in another way; `code` as dbusmock runs it."""

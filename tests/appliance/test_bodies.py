@@ -139,13 +139,15 @@ def test_a_condition_that_cannot_say_holds(tmp_path: Path) -> None:
     commands = {
         "holds": ((script(tmp_path / "a", "exit 0"),), 1.0),
         "holds not": ((script(tmp_path / "b", "exit 1"),), 1.0),
-        "hangs": ((script(tmp_path / "c", "exec sleep 60"),), 0.2),
+        **{f"hangs {at}": ((script(tmp_path / "c", "exec sleep 60"),), 0.5) for at in range(4)},
         "is gone": (("/nowhere",), 1.0),
     }
 
-    async def main(_: Clock) -> None:
+    async def main(clock: Clock) -> None:
+        begun_s = clock.real_s()
         holding = await conditions_that_hold(commands, frozenset(commands))
-        assert holding == {"holds", "hangs", "is gone"}
+        assert holding == {"holds", *(name for name in commands if name.startswith("hangs")), "is gone"}
+        assert clock.real_s() - begun_s < 1.9  # not one after the other
 
     working(main)
 

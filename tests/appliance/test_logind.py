@@ -194,6 +194,20 @@ def test_a_shutdown_by_hand_breaks_a_cycle_off_and_says_so_and_pauses_one_that_c
     ]
 
 
+def test_nobody_else_says_that_it_sleeps_and_a_logind_that_began_anew_does(logind: MockedLogind, rtc: Path) -> None:
+    async def main(clock: Clock) -> None:
+        async with computer(clock, logind, rtc) as one:
+            await asyncio.to_thread(logind.is_pretended_to_say, "PrepareForSleep", begins=True)
+            await clock.sleep(0.3)
+            assert (one.model.state, one.body.holds_lock) == (PowerState.ON, True)
+            await asyncio.to_thread(logind.end)
+            await asyncio.to_thread(logind.__enter__)
+            await asyncio.to_thread(logind.says, "PrepareForSleep", begins=True)
+            await one.until(lambda: one.model.state is PowerState.STANDBY)
+
+    run(main, timing=RealTiming())
+
+
 def test_an_order_in_the_middle_of_going_to_sleep_changes_nothing(logind: MockedLogind, rtc: Path) -> None:
     async def main(clock: Clock) -> None:
         async with computer(clock, logind, rtc) as one, Listener() as listener:
