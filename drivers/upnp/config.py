@@ -54,13 +54,14 @@ class UpnpConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     def __post_init__(self) -> None:
         """Refuse targets and UUIDs that mean nothing, already when the file is checked."""
+        if self.search_port == SSDP_PORT:
+            raise ValueError(f"search_port other than {SSDP_PORT}, at which announcements are heard")
         for entry in self.search_targets:
             target_of(entry)
         for uuid in self.secure_on:
             if _UUID.fullmatch(uuid) is None:
-                raise ValueError(
-                    f"secure_on: {uuid[:40]!r}: expected an appliance's UUID, eight to twelve digits between dashes"
-                )
+                example = "5ac10000-0000-4000-8000-00000000beef"
+                raise ValueError(f"secure_on with appliances' UUIDs, such as {example}, came {uuid[:41]!r}")
 
 
 def open_sockets(config: UpnpConfig) -> tuple[OpenSocket, ...]:

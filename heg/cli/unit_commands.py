@@ -53,7 +53,7 @@ def _check(options: argparse.Namespace) -> int:
     elif not faults:
         print(f"{options.config}: good; drivers: {', '.join(sorted(loaded.drivers)) or 'none'}")
         if loaded.unit.contract is None:
-            print(f"{options.config}: [contract] is not there: the house is measured and nothing is commanded")
+            print(f"{options.config}: [contract] is not there: the house is measured, no power is steered")
     if faults and not options.json:
         raise CommandError(BAD_CONFIG, "\n".join(faults))
     return BAD_CONFIG if faults else DONE

@@ -15,6 +15,7 @@ from heg.config.schema import HegConfig
 
 LARGEST_FILE_BYTES = 128_000
 """What the door takes as one record, however much of it JSON has to escape."""
+_TABLE = "a table ([section] with keys below it)"
 _REFERENCE = 'a reference, such as { file = "/path" }; a secret itself never stands in this file'
 _STRUCT = TypeVar("_STRUCT", bound=msgspec.Struct)
 
@@ -113,9 +114,7 @@ def _too_large(size: int) -> ConfigFault:
 def _struct(raw: object, type_: type[_STRUCT], where: tuple[str, ...], faults: list[ConfigFault]) -> _STRUCT | None:
     """Convert a table field by field, so that one fault does not hide the next; None when anything was wrong."""
     if not isinstance(raw, dict):
-        hidden = getattr(type_, "HIDDEN", False)
-        expected = _REFERENCE if hidden else "a table ([section] with keys below it)"
-        faults.append(ConfigFault(_key(where), "" if hidden else shown(raw), expected))
+        faults.append(_hidden(where) if _is_secret(type_) else ConfigFault(_key(where), shown(raw), _TABLE))
         return None
     fields = {field.encode_name: field for field in msgspec.structs.fields(type_)}
     before = len(faults)
@@ -138,23 +137,33 @@ def _struct(raw: object, type_: type[_STRUCT], where: tuple[str, ...], faults: l
 
 
 def _field(raw: object, type_: Any, where: tuple[str, ...], faults: list[ConfigFault]) -> Any:
-    inner = inner_struct(type_)
-    if inner is not None and isinstance(raw, dict):
+    many = origin if (origin := get_origin(type_)) in (dict, list, tuple) else None
+    inner = inner_struct(type_ if many is None else get_args(type_)[1 if many is dict else 0])
+    if inner is not None and many is None and isinstance(raw, dict):
         return _struct(raw, inner, where, faults)
-    if get_origin(type_) is dict and isinstance(raw, dict) and (inner := inner_struct(get_args(type_)[1])) is not None:
+    if inner is not None and many is dict and isinstance(raw, dict):
         return {key: _struct(value, inner, (*where, key), faults) for key, value in raw.items()}
-    if get_origin(type_) in (list, tuple) and isinstance(raw, list) and (inner := inner_struct(get_args(type_)[0])):
+    if inner is not None and many in (list, tuple) and isinstance(raw, list):
         items = [_struct(value, inner, (*where, str(index)), faults) for index, value in enumerate(raw)]
-        return tuple(items) if get_origin(type_) is tuple else items
+        return tuple(items) if many is tuple else items
     try:
         return msgspec.convert(raw, type_)
     except msgspec.ValidationError as error:
-        if inner is not None and getattr(inner, "HIDDEN", False):
-            # Somebody may have written the secret itself: what came is shown nowhere.
-            faults.append(ConfigFault(_key(where), "", _REFERENCE))
-            return None
-        faults.append(ConfigFault(_key(where), shown(raw), described(type_) or str(error)))
+        if _is_secret(inner):
+            faults.append(_hidden(where))
+        else:
+            expected = described(type_) or (_TABLE if many is dict else str(error).removeprefix("Expected "))
+            faults.append(ConfigFault(_key(where), shown(raw), expected))
         return None
+
+
+def _is_secret(type_: type[msgspec.Struct] | None) -> bool:
+    return type_ is not None and getattr(type_, "HIDDEN", False)
+
+
+def _hidden(where: tuple[str, ...]) -> ConfigFault:
+    """Somebody may have written the secret itself: what came is shown nowhere."""
+    return ConfigFault(_key(where), "", _REFERENCE)
 
 
 def _unknown(where: str, known: set[str], what: str, key: str | None = None) -> ConfigFault:

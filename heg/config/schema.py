@@ -53,7 +53,7 @@ class ClockSection(Section, frozen=True):
 
 
 class ContractSection(Section, frozen=True):
-    """`[contract]`: the supply contract at the connection point. Without it nothing is commanded."""
+    """`[contract]`: the supply contract at the connection point. Without it no power is steered."""
 
     max_import_kw: Kilowatts
     max_export_kw: Kilowatts

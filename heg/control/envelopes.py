@@ -1,7 +1,7 @@
 """The envelope of the connection point, put together each cycle (DESIGN.md, Two clocks 1).
 
 A source that is not configured has no say. A configured one that falls silent gives its fail-safe, never "no limit".
-Without a supply contract there is no envelope to hold, and nothing is commanded.
+Without a supply contract there is no envelope to hold, and no power is steered.
 """
 
 import math

@@ -132,13 +132,36 @@ def test_panels_are_said_by_their_peak_or_by_area_and_efficiency(tmp_path: Path)
             load(path, DRIVERS)
 
 
-def test_a_secret_in_place_of_its_reference_is_shown_nowhere(tmp_path: Path) -> None:
-    class Feed(msgspec.Struct, frozen=True):
-        token: SecretReference | None = None
+class Keyed(msgspec.Struct, frozen=True):
+    token: SecretReference | None = None
+    tokens: dict[str, SecretReference] = {}
+    more: tuple[SecretReference, ...] = ()
 
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'token = "hunter2"',
+        'token = ["hunter2"]',
+        'tokens = "hunter2"',
+        'tokens = ["hunter2"]',
+        'tokens = { a = "hunter2" }',
+        'more = "hunter2"',
+        'more = ["hunter2"]',
+        'more = { a = "hunter2" }',
+    ],
+)
+def test_a_secret_in_place_of_its_reference_is_shown_nowhere(tmp_path: Path, line: str) -> None:
     path = tmp_path / "heg.toml"
-    path.write_text('[feed]\ntoken = "hunter2"\n')
+    path.write_text(f"[feed]\n{line}\n")
     with pytest.raises(ConfigError) as caught:
-        load(path, {"feed": Feed})
+        load(path, {"feed": Keyed})
     assert "hunter2" not in str(caught.value)
     assert "a reference" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["device = 3", "[automation]\nappliance = []", "[automation]\nappliance = { a = 3 }"])
+def test_a_value_where_sections_belong_is_told_so(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(written(tmp_path, text), DRIVERS)
+    assert str(caught.value).endswith("expected a table ([section] with keys below it)")

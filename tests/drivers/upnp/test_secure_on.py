@@ -28,8 +28,9 @@ def test_they_are_references_by_uuid(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        (f'"uuid:{UUID}" = {{ env = "A" }}', "secure_on with appliances' UUIDs, such as"),
         (f'"{UUID}" = "10.20.30.40"', "a secret itself never stands in this file"),
-        (f'"{UUID[1:]}" = {{ env = "A" }}', "an appliance's UUID"),
+        (f'"{UUID[1:]}" = {{ env = "A" }}', "appliances' UUIDs, such as 5ac10000-"),
         (f'"{UUID}" = {{ env = "A", file = "b" }}', "exactly one of"),
     ],
 )
