@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from heg.model.instance import Location
+from heg.model.leases import Reason, ReasonCode
+from heg.model.records import Severity
 from tests.support.chromium import Page, needs_page
+from tests.web.appliances import HEATER, TOLD
 from tests.web.preview import Preview
-from tests.web.test_browser import DESK, PHONE, fits, look, words
+from tests.web.test_browser import DESK, PHONE, fits, look, too_wide, words
 
 pytestmark = [pytest.mark.system, needs_page("/appliances.js")]
 
@@ -44,6 +50,28 @@ def test_appliances_tell_how_they_are_and_are_switched_by_their_owner(browser: s
         await page.until("document.querySelectorAll('#appliances details').length === 43")
         preview.house.report("state.power", "lamp-9", "off")
         await page.until("document.querySelector('#appliances [data-device=lamp-9] .chip').innerText === 'Off'")
+
+    look("appliances", browser, scene)
+
+
+def test_what_an_appliance_calls_itself_breaks_no_page(browser: str) -> None:
+    async def scene(page: Page, preview: Preview) -> None:
+        door, place = preview.house.door, Location("home", "a" + "-y" * 15)
+        loud = replace(
+            HEATER, name=place.device, called="W" * 64, maker="<b>Ω" * 16, model="M" * 64, identity="uuid:loud"
+        )
+        why = replace(TOLD, reason=Reason(ReasonCode.AUTOMATION, "Z" * 200), outvoted=("Q" * 200,))
+        for variable, value in (("device", loud), ("state.power", "on"), ("lease", why)):
+            door.write(variable, place, value)
+        preview.house.alarm("refused", Severity.WARNING, f"It refused 3 commands: {'K' * 120}", "J" * 120)
+        await page.until("document.querySelector('#appliances').innerText.includes('<b>Ω')")
+        await page.until("document.querySelector('#alarms').innerText.includes('KKK')")
+        await page.evaluate("document.querySelectorAll('#appliances details').forEach((one) => one.open = true)")
+        for width in (360, 641, 980):
+            await page.size(width, 900, calm=True)
+            assert await too_wide(page) == [], width
+        for size in (PHONE, DESK):
+            await fits(page, *size, dark=False)
 
     look("appliances", browser, scene)
 
