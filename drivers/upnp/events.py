@@ -12,6 +12,7 @@ from drivers.upnp import gena
 from drivers.upnp.client import HttpClient
 from drivers.upnp.gena import Message, Order
 from drivers.upnp.parts import EVENTS_PATH, Link
+from drivers.upnp.urls import bracketed
 from heg.model.refusals import Refusal, RefusalCode
 
 _RENEW_SHARE = 0.5
@@ -153,8 +154,7 @@ class Subscriber:
         return wrong if found is None else found
 
     def _callback(self, link: Link, place: str) -> str:
-        host = f"[{link.address}]" if ":" in link.address else link.address
-        return f"http://{host}:{self._port}{EVENTS_PATH}/{quote(place)}"
+        return f"http://{bracketed(link.address)}:{self._port}{EVENTS_PATH}/{quote(place)}"
 
 
 def _refused(status: int) -> Refusal:

@@ -73,6 +73,12 @@ def address_of(text: str) -> Address | None:
     return address
 
 
+def on_loopback(host: str) -> bool:
+    """Tell whether an address is of this machine alone."""
+    address = address_of(host)
+    return address is not None and address.is_loopback
+
+
 def at_home(address: Address | None) -> bool:
     """Tell whether an address is of a home network or of this machine: the firewall lets in the same."""
     if address is None:

@@ -17,8 +17,9 @@ from aiohttp import HttpVersion11, web
 
 from drivers.upnp.connection import Care, Connection
 from drivers.upnp.door import Door
-from drivers.upnp.exchange import PRODUCT, Answer, Asked, Route, address_of
+from drivers.upnp.exchange import PRODUCT, Answer, Asked, Route, address_of, on_loopback
 from drivers.upnp.parts import EVENTS_PATH, MOST_EVENT_BYTES, EventSink, Link
+from drivers.upnp.urls import bracketed
 from heg.runtime.clock import Clock, real_span
 
 logger = logging.getLogger(__name__)
@@ -78,8 +79,7 @@ class HttpServer:
 
     def url(self, link: Link, path: str) -> str:
         """Return the address of a path as who is on the link finds it."""
-        host = f"[{link.address}]" if ":" in link.address else link.address
-        return f"http://{host}:{self._port}{path}"
+        return f"http://{bracketed(link.address)}:{self._port}{path}"
 
     async def run(self) -> None:
         """Serve until cancelled; nothing of it is left then."""
@@ -205,8 +205,7 @@ def events_to(sink: EventSink) -> Route:
 
 def _doorway(link: Link) -> Doorway:
     """Every address of an interface is one socket, bound to the interface: a new address needs no new one."""
-    address = address_of(link.address)
-    if address is not None and address.is_loopback:
+    if on_loopback(link.address):
         return Doorway("", 0, link.address)
     try:
         number = socket.if_nametoindex(link.name)

@@ -9,19 +9,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from drivers.upnp.actions import Action, Argument, Kind
+from drivers.upnp.envelope import CONTROL, ENVELOPE, contents, enclosed
 from drivers.upnp.markup import Caps, Element, MarkupError, escaped, read
 from heg.model.appliances import ApplianceFault
 from heg.model.local_times import time_of_day
 from heg.model.refusals import Refusal, RefusalCode
 
 Value = str | int | bool | datetime | None
-ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
-_CONTROL = "urn:schemas-upnp-org:control-1-0"
-_HEAD = (
-    f'<?xml version="1.0"?><s:Envelope xmlns:s="{ENVELOPE}" '
-    's:encodingStyle="http://schemas.xmlsoap.org/soap/encoding/"><s:Body>'
-)
-_FOOT = "</s:Body></s:Envelope>"
 CAPS = Caps(size=8_192, deep=8, elements=48, text=4_096)
 _OK, _FAULT = 200, 500
 _LONGEST_TEXT = 120
@@ -94,7 +88,7 @@ def encode(action: Action, values: Mapping[str, Value]) -> bytes | Refusal:
     if unknown := values.keys() - {argument.name for argument in action.inputs}:
         return Refusal(RefusalCode.WRONG_KIND, f"only the arguments of {action.name}", ", ".join(sorted(unknown)))
     name = f"u:{action.name}"
-    return f'{_HEAD}<{name} xmlns:u="{action.service}">{"".join(parts)}</{name}>{_FOOT}'.encode()
+    return enclosed(f'<{name} xmlns:u="{action.service}">{"".join(parts)}</{name}>')
 
 
 def decode(action: Action, status: int, body: bytes) -> Answer | Fault | Refusal:
@@ -102,24 +96,20 @@ def decode(action: Action, status: int, body: bytes) -> Answer | Fault | Refusal
     if status not in (_OK, _FAULT):
         return _no_answer(action, f"HTTP status {status}")
     try:
-        told = _told(read(body, CAPS))
+        told = contents(read(body, CAPS))[:1]
     except MarkupError as error:
         return _no_answer(action, str(error))
-    if told is None:
+    if not told:
         return _no_answer(action, "no SOAP envelope")
+    return _of_element(action, status, told[0])
+
+
+def _of_element(action: Action, status: int, told: Element) -> Answer | Fault | Refusal:
     if told.name == "Fault" and told.space == ENVELOPE:
         return _fault(told) or _no_answer(action, "a SOAP fault without a UPnP error")
     if status != _OK or told.name != f"{action.name}Response" or told.space != action.service:
         return _no_answer(action, f"{_shown(told.name)} of {_shown(told.space)} with HTTP status {status}")
     return _arguments(action, told)
-
-
-def _told(root: Element) -> Element | None:
-    """Return what stands in the body of an envelope."""
-    if root.name != "Envelope" or root.space != ENVELOPE:
-        return None
-    body = root.child("Body")
-    return body.children[0] if body is not None and body.children else None
 
 
 def _arguments(action: Action, told: Element) -> Answer | Refusal:
@@ -143,7 +133,7 @@ def _arguments(action: Action, told: Element) -> Answer | Refusal:
 def _fault(told: Element) -> Fault | None:
     detail = told.child("detail")
     error = detail.child("UPnPError") if detail is not None else None
-    if error is None or error.space != _CONTROL:
+    if error is None or error.space != CONTROL:
         return None
     texts = dict(error.texts())
     code = texts.get("errorCode", "")

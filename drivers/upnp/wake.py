@@ -15,6 +15,7 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from drivers.upnp.exchange import on_loopback
 from drivers.upnp.parts import Link
 from heg.model.appliances import WakeMethod
 from heg.model.refusals import Refusal, RefusalCode
@@ -129,12 +130,14 @@ class Waker:
         for link in links:
             for address in self._addresses(link):
                 yield Datagram(link, address, payload)
-            if _same_family(sleeper.address, link) and (sleeper.method is WakeMethod.WOWLAN or _is_loopback(link)):
+            if _same_family(sleeper.address, link) and (
+                sleeper.method is WakeMethod.WOWLAN or on_loopback(link.address)
+            ):
                 yield Datagram(link, sleeper.address, payload)
 
     def _addresses(self, link: Link) -> tuple[str, ...]:
         """Where everybody on a link hears; on loopback is no everybody, and nobody sleeps but who plays that."""
-        if _is_loopback(link):
+        if on_loopback(link.address):
             return ()
         if ipaddress.ip_address(link.address).version == 6:
             return (_ALL_NODES,)
@@ -182,7 +185,3 @@ def _bind_to_device(out: socket.socket, interface: str) -> None:
 def _same_family(address: str, link: Link) -> bool:
     """Whether a link can carry packets to an address; none can to an unknown one."""
     return bool(address) and (":" in address) == (":" in link.address)
-
-
-def _is_loopback(link: Link) -> bool:
-    return ipaddress.ip_address(link.address).is_loopback

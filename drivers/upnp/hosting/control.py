@@ -9,21 +9,15 @@ from dataclasses import dataclass
 from enum import IntEnum
 from http import HTTPStatus
 
+from drivers.upnp.envelope import CONTROL, contents, enclosed
 from drivers.upnp.exchange import XML, Answer, Asked
 from drivers.upnp.hosting.service import ACTIONS, Action
 from drivers.upnp.markup import Caps, Element, MarkupError, escaped, read
 from heg.model.appliances import GATEWAY_SERVICE
 
 MOST_BYTES = 8_192
-_ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
-_CONTROL = "urn:schemas-upnp-org:control-1-0"
 _CAPS = Caps(size=MOST_BYTES, deep=5, elements=24, text=1_024)
 _LONGEST_ARGUMENT = 64
-_HEAD = (
-    f'<?xml version="1.0" encoding="utf-8"?>\n<s:Envelope xmlns:s="{_ENVELOPE}" '
-    's:encodingStyle="http://schemas.xmlsoap.org/soap/encoding/"><s:Body>'
-)
-_FOOT = "</s:Body></s:Envelope>"
 
 
 class Code(IntEnum):
@@ -78,10 +72,10 @@ class Control:
 
 def _order(header: str, root: Element) -> _Order | Fault:
     """Return what is asked for. Raises `MarkupError` where it is no envelope with one element in its body."""
-    body = root.child("Body")
-    if (root.name, root.space) != ("Envelope", _ENVELOPE) or body is None or len(body.children) != 1:
+    found = contents(root)
+    if len(found) != 1:
         raise MarkupError("expected a SOAP envelope with one action in its body, came something else")
-    told = body.children[0]
+    [told] = found
     action = ACTIONS.get(told.name)
     if action is None or told.space != GATEWAY_SERVICE or header.strip().strip('"') != f"{told.space}#{told.name}":
         return Fault(Code.INVALID_ACTION, "Invalid Action")
@@ -103,7 +97,7 @@ def _done(action: Action, outputs: Outputs) -> Answer:
 
 def _fault(fault: Fault) -> Answer:
     detail = (
-        f'<UPnPError xmlns="{_CONTROL}"><errorCode>{int(fault.code)}</errorCode>'
+        f'<UPnPError xmlns="{CONTROL}"><errorCode>{int(fault.code)}</errorCode>'
         f"<errorDescription>{escaped(fault.text)}</errorDescription></UPnPError>"
     )
     said = f"<faultcode>s:Client</faultcode><faultstring>UPnPError</faultstring><detail>{detail}</detail>"
@@ -111,5 +105,4 @@ def _fault(fault: Fault) -> Answer:
 
 
 def _said(status: int, body: str, counted: str = "") -> Answer:
-    whole = f"{_HEAD}{body}{_FOOT}".encode()
-    return Answer(status, whole, {"Content-Type": XML, "EXT": ""}, counted)
+    return Answer(status, enclosed(body), {"Content-Type": XML, "EXT": ""}, counted)

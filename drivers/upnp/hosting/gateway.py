@@ -27,6 +27,7 @@ from drivers.upnp.hosting.service import (
 from drivers.upnp.hosting.subscribers import Subscriptions, Terms
 from drivers.upnp.parts import Askers, Datagrams, Link
 from drivers.upnp.server import HttpServer
+from drivers.upnp.urls import bracketed
 from heg.devices.contract import DriverContext
 from heg.model.appliances import Registration
 
@@ -105,8 +106,7 @@ class GatewayDevice:
 
     async def _page(self, asked: Asked) -> Answer:
         port = self._context.page_port
-        host = f"[{asked.host}]" if ":" in asked.host else asked.host
-        app = f"https://{host}:{port}/" if port else ""
+        app = f"https://{bracketed(asked.host)}:{port}/" if port else ""
         shown = page(self._context.unit, self._open, self._context.time_zone, app)
         return Answer(body=shown, headers=HEADERS)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from drivers.upnp.exchange import address_of
+from drivers.upnp.exchange import on_loopback
 from drivers.upnp.hosting.advertiser import Advertiser
 from drivers.upnp.parts import Datagrams, Link
 from drivers.upnp.server import HttpServer
@@ -16,7 +16,7 @@ class Reach:
 
     def __init__(self, datagrams: Datagrams, server: HttpServer, targets: Iterable[tuple[str, int]] = ()) -> None:
         self._datagrams, self._server = datagrams, server
-        self._targets = tuple(one for one in targets if _is_loopback(one[0]))
+        self._targets = tuple(one for one in targets if on_loopback(one[0]))
 
     def links(self) -> tuple[Link, ...]:
         """The links where it can be asked now."""
@@ -24,7 +24,7 @@ class Reach:
 
     def to_all(self, link: Link, datagram: bytes) -> None:
         """Send to the group, or to each target."""
-        if not _is_loopback(link.address):
+        if not on_loopback(link.address):
             self._datagrams.to_all(link, datagram)
             return
         for target in self._targets:
@@ -51,8 +51,3 @@ class OnLinks:
         """There are other links now."""
         self._server.listen(self._datagrams.links())
         self._advertiser.links_changed()
-
-
-def _is_loopback(host: str) -> bool:
-    address = address_of(host)
-    return address is not None and address.is_loopback

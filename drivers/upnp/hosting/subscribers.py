@@ -13,8 +13,9 @@ from http import HTTPStatus
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from drivers.upnp.exchange import Answer, Asked, address_of
+from drivers.upnp.exchange import Answer, Asked, address_of, on_loopback
 from drivers.upnp.markup import escaped
+from drivers.upnp.urls import bracketed
 
 MOST_SUBSCRIBERS = 512
 MOST_OF_ONE = 16
@@ -50,8 +51,7 @@ class Place:
     @property
     def header(self) -> str:
         """The value of the header HOST."""
-        plain = self.host.partition("%")[0]
-        return f"[{plain}]:{self.port}" if ":" in plain else f"{plain}:{self.port}"
+        return f"{bracketed(self.host.partition('%')[0])}:{self.port}"
 
 
 @dataclass(slots=True)
@@ -217,10 +217,10 @@ class Subscriptions:
         So whoever starts again and again is heard each time, though nobody took back what it had before; and one
         address with many keeps out nobody who has fewer.
         """
-        address, counts = address_of(peer), Counter(one.peer for one in self._all.values())
+        counts = Counter(one.peer for one in self._all.values())
         full = len(self._all) >= MOST_SUBSCRIBERS
         # On loopback all have one address: there the bound of all holds alone.
-        too_many = counts[peer] >= MOST_OF_ONE and not (address is not None and address.is_loopback)
+        too_many = counts[peer] >= MOST_OF_ONE and not on_loopback(peer)
         if not full and not too_many:
             return True
         holder = peer if too_many else max(counts, key=lambda one: counts[one])

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from drivers.upnp import actions, soap
 from drivers.upnp.actions import GET_CYCLE, GET_POWER_STATE, OPERATIONS, STANDBY_PERIOD, WITHDRAW, Action
+from drivers.upnp.envelope import ENVELOPE
 from drivers.upnp.markup import Caps, escaped, read
 from drivers.upnp.soap import Fault, decode, encode
 from heg.model.appliances import PowerState
@@ -30,7 +31,7 @@ def test_a_request_is_as_the_architecture_says() -> None:
     body = encode(STANDBY_PERIOD, {**WHO, "StartTime": "22:00:00", "StopTime": "06:30:00"})
     assert isinstance(body, bytes)
     root = read(body, Caps())
-    assert (root.name, root.space) == ("Envelope", soap.ENVELOPE)
+    assert (root.name, root.space) == ("Envelope", ENVELOPE)
     called = root.children[0].children[0]
     assert (called.name, called.space) == ("StandbyPeriod", STANDBY_PERIOD.service)
     assert list(called.texts()) == [*WHO.items(), ("StartTime", "22:00:00"), ("StopTime", "06:30:00")]
