@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from appliance.labels import Moment
 from heg.model.appliances import PowerState
 from heg.model.cycles import CycleCurve
 
@@ -17,10 +18,10 @@ class Cycle:
     id: str
     name: str
     curve: CycleCurve
-    earliest: datetime | None = None
-    latest: datetime | None = None
+    earliest: Moment | None = None
+    latest: Moment | None = None
     ran: timedelta = timedelta()
-    since: datetime | None = None
+    since: Moment | None = None
     before: PowerState = PowerState.STANDBY
     begun: bool = False
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from appliance import spoken
+from appliance.body import Body, BodyError
 from appliance.cycles import Cycle
 from appliance.faults import Fault, SoapFault
 from appliance.labels import Labels
@@ -25,27 +26,14 @@ LOOK_AGAIN_S = 60.0
 """Times of day are labels that may jump: whatever waits is looked at this often."""
 _TRY_AGAIN_S = 15.0
 """What is due and is not allowed yet is tried again this often."""
+MOST_ASKED = 8
+"""Orders from the network that wait for each other, whether or not somebody waits for them still."""
 _T = TypeVar("_T")
 _ORDERS = {
     "OperationOn": PowerState.ON,
     "OperationOff": PowerState.OFF,
     "GoToStandby": PowerState.STANDBY,
 }
-
-
-class BodyError(Exception):
-    """The body did not do it; the fault says why."""
-
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(fault.text)
-        self.fault = fault
-
-
-class Body(Protocol):
-    """What an appliance truly is. It tells each change of its state to `ApplianceDesk.observed`, also its own."""
-
-    async def go(self, target: PowerState) -> None:
-        """Go to a state, or begin to. Raises `BodyError`."""
 
 
 class Audience(Protocol):
@@ -99,6 +87,7 @@ class ApplianceDesk:
         self._disk = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._asked: set[asyncio.Task[Done | Fault]] = set()
         self._stuck = False
         self._complained = ""
 
@@ -185,8 +174,14 @@ class ApplianceDesk:
         if not same_address(arguments["Address"], peer):
             came = f"Address: expected {peer}, from where you ask; came {arguments['Address']}"
             return Fault(ApplianceFault.NOT_YOURS, came)
+        if len(self._asked) >= MOST_ASKED:
+            return Fault(
+                ApplianceFault.BUSY, f"expected at most {MOST_ASKED} orders at a time, and the last to be done"
+            )
         # An order goes on to its end, also when the one who gave it does not wait for that.
         work = self._soon(self._do(action, arguments, (spoken.plain_uuid(arguments["UUID"]), peer)))
+        self._asked.add(work)
+        work.add_done_callback(self._asked.discard)
         result = await asyncio.shield(work)
         return result if isinstance(result, Fault) else {"RegID": str(result.reg_id)}
 

@@ -71,7 +71,7 @@ class Folder:
         return made
 
     def kept(self) -> Kept:
-        """Read what outlived the last run; a damaged file is put aside and said."""
+        """Read what outlived the last run; a damaged file is put aside and said. Raises `KeepError`."""
         file = self._path / "kept.json"
         try:
             if file.stat().st_size > LARGEST_FILE_BYTES:
@@ -79,7 +79,10 @@ class Folder:
             return msgspec.json.decode(file.read_bytes(), type=Kept)
         except FileNotFoundError:
             return Kept()
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            text = f"expected a file that user {os.getuid()} may read; mend it, or remove it to begin without: {error}"
+            raise KeepError(f"{file}: {text}") from error
+        except ValueError as error:
             aside = file.with_suffix(".damaged")
             logger.error("%s: its registrations are lost, the file is kept as %s: %s", file, aside.name, error)
             file.replace(aside)

@@ -1,9 +1,14 @@
 """Times of day are labels that somebody may set: on a computer without a clock of its own, at every start."""
 
 from datetime import datetime, timedelta
+from typing import Annotated
+
+import msgspec
 
 from heg.runtime.clock import Clock
 
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+"""One that has its zone; a file that says none is damaged."""
 _SET_BY = timedelta(seconds=5)
 """A label that runs apart from time by more was set."""
 

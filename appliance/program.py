@@ -11,9 +11,10 @@ from typing import Protocol
 from appliance.addresses import own_address
 from appliance.bodies.command import CommandBody, conditions_that_hold
 from appliance.bodies.gpio import GpioBody, KernelLines
+from appliance.body import Body
 from appliance.config import ApplianceConfig
 from appliance.config_file import zone_of
-from appliance.desk import ApplianceDesk, Body
+from appliance.desk import ApplianceDesk
 from appliance.gateway import Gateways
 from appliance.judging import Judge
 from appliance.keeping import Folder, machine_id

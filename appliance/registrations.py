@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from zoneinfo import ZoneInfo
 
 from appliance.faults import Fault, SoapFault
+from appliance.labels import Moment
 from heg.model.appliances import ApplianceFault, PowerState
 from heg.model.local_times import next_occurrence
 
@@ -41,8 +42,8 @@ class Period:
     id: int
     owner: str
     address: str
-    start: datetime
-    stop: datetime
+    start: Moment
+    stop: Moment
     state: PeriodState = PeriodState.WAITING
     before: PowerState | None = None
 

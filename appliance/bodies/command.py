@@ -5,7 +5,8 @@ import logging
 from collections.abc import Mapping
 
 from appliance.bodies.programs import ProgramError, run_program
-from appliance.desk import ApplianceDesk, BodyError
+from appliance.body import BodyError
+from appliance.desk import ApplianceDesk
 from appliance.faults import Fault, SoapFault
 from heg.model.appliances import PowerState
 from heg.runtime.clock import Clock

@@ -8,7 +8,8 @@ import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from appliance.desk import ApplianceDesk, BodyError
+from appliance.body import BodyError
+from appliance.desk import ApplianceDesk
 from appliance.faults import Fault, SoapFault
 from heg.model.appliances import PowerState
 from heg.runtime.clock import Clock

@@ -16,7 +16,8 @@ from jeepney import DBusAddress
 
 from appliance.bodies.bus import Bus, BusError
 from appliance.bodies.rtc import RtcAlarm
-from appliance.desk import ApplianceDesk, BodyError
+from appliance.body import BodyError
+from appliance.desk import ApplianceDesk
 from appliance.faults import Fault, SoapFault
 from heg.model.appliances import ApplianceFault, PowerState
 from heg.runtime.clock import Clock

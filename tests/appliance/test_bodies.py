@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,8 +14,9 @@ import pytest
 from appliance.bodies.command import CommandBody, conditions_that_hold
 from appliance.bodies.gpio import GpioBody, KernelLines
 from appliance.bodies.programs import ProgramError, run_program
+from appliance.body import BodyError
 from appliance.cycles import Cycle
-from appliance.desk import ApplianceDesk, BodyError
+from appliance.desk import ApplianceDesk
 from appliance.faults import Fault
 from appliance.model import ApplianceModel, Kind
 from heg.model.appliances import PowerState
@@ -124,11 +127,17 @@ def test_a_state_that_is_none_is_said_once(tmp_path: Path, caplog: pytest.LogCap
 
 
 def test_no_shell_reads_what_is_run_and_little_of_what_it_says_is_kept(tmp_path: Path) -> None:
-    async def main(_: Clock) -> None:
+    async def main(clock: Clock) -> None:
         ran = await run_program(("/bin/echo", "$(touch x)", "; true"), 5.0)
         assert (ran.code, ran.said) == (0, "$(touch x) ; true\n")
         ran = await run_program(("/usr/bin/head", "-c", "3000000", "/dev/zero"), 5.0)
         assert (ran.code, len(ran.said)) == (0, 4096)
+        begun_s = clock.real_s()
+        leaves = script(tmp_path / "leaves", f"sleep 30 & echo $! > {tmp_path}/pid; echo on")  # which holds its output
+        ran = await run_program((leaves,), 20.0)
+        assert (ran.code, ran.said) == (0, "on\n")
+        assert clock.real_s() - begun_s < 10
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)  # it was not ended
         with pytest.raises(ProgramError, match="/nowhere"):
             await run_program(("/nowhere",), 5.0)
 

@@ -9,13 +9,14 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from appliance.body import BodyError
 from appliance.cycles import Cycle
-from appliance.desk import ApplianceDesk, BodyError
+from appliance.desk import MOST_ASKED, ApplianceDesk
 from appliance.faults import Fault, SoapFault
 from appliance.judging import Judge, Rule
 from appliance.model import ApplianceModel, Done, Kept, Kind
 from appliance.registrations import Book, PeriodState
-from heg.model.appliances import PowerState
+from heg.model.appliances import ApplianceFault, PowerState
 from heg.model.cycles import CycleCurve
 from heg.runtime.clock import Clock
 from tests.appliance.asker import GATEWAY
@@ -200,6 +201,26 @@ async def test_an_order_is_carried_out_also_when_the_asker_does_not_wait_for_it(
         assert machine.switched == [ON]
         assert desk.model.cycle is not None
         assert desk.model.cycle.running
+
+
+@stepped
+async def test_who_orders_on_and_on_and_waits_for_nothing_is_not_obeyed_on_and_on(clock: Clock) -> None:
+    machine = Machine(clock)
+    async with machine.running() as desk:
+        machine.hangs = asyncio.Event()
+        who = {"UUID": GATEWAY, "Address": HERE}
+        for number in range(50):
+            asking = asyncio.create_task(desk.act(("OperationOff", "OperationOn")[number % 2], who, HERE))
+            await machine.after(seconds=0.1)
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+        refused = await desk.act("OperationOff", who, HERE)
+        assert isinstance(refused, Fault)
+        assert refused.code is ApplianceFault.BUSY
+        machine.hangs.set()
+        await machine.after(seconds=1)
+        assert desk.executed == MOST_ASKED
+        assert not isinstance(await desk.act("OperationOff", who, HERE), Fault)
 
 
 @stepped

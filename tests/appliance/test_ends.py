@@ -8,7 +8,8 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.desk import ApplianceDesk, BodyError
+from appliance.body import BodyError
+from appliance.desk import ApplianceDesk
 from appliance.faults import Fault, SoapFault
 from appliance.model import ApplianceModel, Kept, Kind
 from heg.model.appliances import PowerState

@@ -80,10 +80,17 @@ def test_a_damaged_file_is_put_aside_and_a_damaged_uuid_is_not_exchanged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = Folder.open(tmp_path)
-    (tmp_path / "kept.json").write_text('{"book": 3}')
-    assert folder.kept() == Kept()
+    for damaged in (
+        '{"book": 3}',
+        '{"cycle": {"id": "1", "name": "x", "curve": {"power_kw": [1]}, "since": "2026-03-01T12:00"}}',
+    ):
+        (tmp_path / "kept.json").write_text(damaged)
+        assert folder.kept() == Kept()
     assert "its registrations are lost" in caplog.text
     assert (tmp_path / "kept.damaged").exists()
+    (tmp_path / "kept.json").mkdir()  # what cannot be read is not damaged: nothing is begun without it
+    with pytest.raises(KeepError, match=r"expected a file that user [0-9]+ may read"):
+        folder.kept()
     assert folder.uuid("machine") == folder.uuid("another machine")
     (tmp_path / "uuid").write_text("nobody")
     with pytest.raises(KeepError, match="expected a UUID"):
