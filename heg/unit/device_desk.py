@@ -2,30 +2,27 @@
 
 import asyncio
 import tomllib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from functools import reduce
 from typing import Any
 
 from heg.control.room import ControlRoom
 from heg.data.door import CommandAnswer, CommandHandler, Door, Outcome
-from heg.devices.contract import FEED, ApplianceActuator, DriverSpec, NewDevice
+from heg.devices.contract import FEED, DriverSpec, NewDevice
 from heg.devices.manager import DeviceManager
-from heg.model.catalogue import CATALOGUE
 from heg.model.edits import Append, Discard, Drop, Edit, Put, Rename
-from heg.model.instance import ANY, Instance, Kind, Location, Quality
+from heg.model.instance import ANY, Location
 from heg.model.records import DeviceRecord, DeviceStatus
 from heg.model.refusals import Refusal, RefusalCode
 from heg.runtime.clock import Clock
 from heg.unit.configuring import Configuration
 from heg.unit.device_words import Addition, Naming, addition_of, naming_of, said_of
+from heg.unit.listening import Listening
 
 _FOUND_WITHIN_S = 20.0
-_ANSWERS_WITHIN_S = 15.0
-_LISTENS_S = 2.0
 _LOOK_S = 0.5
-_MOST_VALUES = 60
-_DEVICES = "devices"
-"""The communication manager, as the data interface knows it."""
-_MEASURED = (Kind.SCALAR, Kind.COUNTER, Kind.STATE)
+_BY_NAME = (("automation", "appliance"), ("cycle",))
+"""Sections whose subsections are the owner's words about the device of that name."""
 
 
 class DeviceDesk:
@@ -43,6 +40,7 @@ class DeviceDesk:
     ) -> None:
         self._door, self._clock, self._unit, self._specs = door, clock, unit, specs
         self._devices, self._control, self._configuration = devices, control, configuration
+        self._listening = Listening(door, clock, unit, devices, control)
 
     async def run(self) -> None:
         """Answer until cancelled."""
@@ -131,15 +129,30 @@ class DeviceDesk:
     async def _call(self, record: DeviceRecord, wish: Naming) -> CommandAnswer:
         if (refusal := self._name_refusal(wish.name)) is not None:
             return _refused(refusal)
+        if (refusal := self._taken_words(record.name, wish.name)) is not None:
+            return _refused(refusal)
         entry = self._devices.entry_of(record)
         edits: list[Edit] = [Put(("device", wish.name, "identity"), record.identity)]
         if entry.name:
             edits = [Rename(("device", entry.name), wish.name)]
+        edits += [Rename((*section, record.name), wish.name) for section in self._words_about(record.name)]
         for driver, spec in self._specs.items():
             if spec.editor is not None:
                 edits += _within(driver, spec.editor.rename(self._section(driver), record.name, wish.name))
         why = wish.said.why or f"{record.name} is called {wish.name}"
         return await self._configuration.edit(edits, wish.said.who, why)
+
+    def _words_about(self, name: str) -> list[tuple[str, ...]]:
+        """The sections in which the owner says something about a device of this name."""
+        raw = self._raw()
+        return [section for section in _BY_NAME if name in reduce(lambda at, key: at.get(key, {}), section, raw)]
+
+    def _taken_words(self, name: str, wanted: str) -> Refusal | None:
+        """What is said of one device goes along with its name, and must not meet what is said of another."""
+        both = set(self._words_about(name)) & set(self._words_about(wanted))
+        came = ", ".join(f"[{'.'.join((*section, wanted))}]" for section in sorted(both))
+        expected, mend = "a name of which nothing else is said", "choose another, or take that section out"
+        return Refusal(RefusalCode.CONFLICT, expected, came, mend) if both else None
 
     def _name_refusal(self, name: str) -> Refusal | None:
         """A name that ever was another device's stands for that one's past."""
@@ -207,57 +220,7 @@ class DeviceDesk:
 
     async def _test(self, place: Location, _arguments: Mapping[str, object]) -> CommandAnswer:
         record = self._known(place.device)
-        if isinstance(record, Refusal):
-            return _refused(record)
-        if record.protocol == FEED:
-            values = _values(self._newest(record.name))
-            return CommandAnswer(Outcome.DONE, f"{record.name}: {record.status}.", detail={"values": values})
-        one = self._control.attached(record.name)
-        if one is not None and one.appliance is not None:
-            return await self._ask(record.name, one.appliance)
-        begun_s = self._clock.monotonic_s()
-        heard = await self._hear(record.name)
-        if not heard:
-            now = self._devices.record_of(record.name) or record
-            came = now.detail or str(now.status)
-            mend = "check its power supply, cable and address"
-            refusal = Refusal(RefusalCode.DEVICE_LOST, f"{record.name} to answer at {record.address}", came, mend)
-            return CommandAnswer(Outcome.REFUSED, str(refusal), refusal)
-        return _answered(record.name, min(one.arrived_s for one in heard) - begun_s, heard)
-
-    async def _ask(self, device: str, appliance: ApplianceActuator) -> CommandAnswer:
-        """One that speaks only when something changes is asked."""
-        begun_s = self._clock.monotonic_s()
-        refusal = await appliance.ask()
-        if refusal is not None:
-            return _refused(refusal)
-        return _answered(device, self._clock.monotonic_s() - begun_s, self._newest(device))
-
-    async def _hear(self, device: str) -> list[Instance]:
-        """What a device says from now on, a little longer than until its first word."""
-        told = self._door.event("*", Location(self._unit, device, ANY))
-        found: dict[tuple[str, Location], Instance] = {}
-        until_s = self._clock.monotonic_s() + _ANSWERS_WITHIN_S
-        words = told.__aiter__()
-        try:
-            while (left_s := until_s - self._clock.monotonic_s()) > 0:
-                async with asyncio.timeout(left_s):
-                    one = (await anext(words)).instance
-                if not _is_measured(one) or one.quality is not Quality.GOOD:
-                    continue
-                if not found:
-                    until_s = min(until_s, self._clock.monotonic_s() + _LISTENS_S)
-                found[one.variable, one.location] = one
-        except (TimeoutError, StopAsyncIteration):
-            pass
-        finally:
-            told.close()
-        return list(found.values())
-
-    def _newest(self, device: str) -> list[Instance]:
-        place = Location(self._unit, device, ANY)
-        measured = (name for name, one in CATALOGUE.items() if one.kind in _MEASURED)
-        return [one for name in measured for one in self._door.latest_all(name, place)]
+        return _refused(record) if isinstance(record, Refusal) else await self._listening.test(record)
 
     # The file
 
@@ -293,23 +256,6 @@ def _prefixed(driver: str, edit: Edit) -> Edit:
             return Append((driver, *key), value)
         case Discard(key, values):
             return Discard((driver, *key), values)
-
-
-def _is_measured(instance: Instance) -> bool:
-    """What the device said itself: others write at its place too."""
-    variable = instance.variable
-    return instance.source == _DEVICES and CATALOGUE[variable].kind in _MEASURED and not variable.startswith("self.")
-
-
-def _answered(device: str, took_s: float, heard: Collection[Instance]) -> CommandAnswer:
-    text = f"{device} answered within {max(0.0, took_s):.1f} s with {len(heard)} value{'s' if len(heard) > 1 else ''}."
-    detail = {"took_s": round(max(0.0, took_s), 2), "values": _values(heard)}
-    return CommandAnswer(Outcome.DONE, text, detail=detail)
-
-
-def _values(instances: Iterable[Instance]) -> dict[str, object]:
-    found = sorted(instances, key=lambda one: (one.variable, one.location))[:_MOST_VALUES]
-    return {"/".join(piece for piece in (one.variable, one.location.part) if piece): one.value for one in found}
 
 
 def _refused(refusal: Refusal) -> CommandAnswer:
