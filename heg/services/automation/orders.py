@@ -117,7 +117,7 @@ class UtilityOrders:
         return {name: f"{one.who} has ordered {name}" for name, one in orders.items() if one.who.startswith(Role.DSO)}
 
     def _want(self, order: UtilityOrder) -> Wanted:
-        text = f"{called(order.who)} wants it {order.power_state} until {self._clock_time(order.until)}."
+        text = f"Ordered {order.power_state} until {self._clock_time(order.until)} by {called(order.who)}."
         return Wanted(Reason(ReasonCode.UTILITY, text), power_state=order.power_state)
 
     def _release(self, who: Stakeholder, device: str) -> CommandAnswer:

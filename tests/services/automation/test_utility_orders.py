@@ -27,7 +27,7 @@ async def test_an_order_holds_until_its_end_and_through_a_restart(clock: Clock, 
         await clock.sleep(1)
         claim = house.claim("tank", UTILITY)
         assert claim is not None
-        assert (claim.power_state, claim.reason.text) == (STANDBY, "dso:north wants it standby until Sun 01:30.")
+        assert (claim.power_state, claim.reason.text) == (STANDBY, "Ordered standby until Sun 01:30 by dso:north.")
         evidence = house.owner.latest("evidence", Location("home", "utility", "dso.north"))
         assert evidence is not None
         assert isinstance(evidence.value, EvidenceRecord)
