@@ -54,6 +54,27 @@ def test_appliances_tell_how_they_are_and_are_switched_by_their_owner(browser: s
     look("appliances", browser, scene)
 
 
+def test_what_is_being_switched_stays_where_it_is(browser: str) -> None:
+    async def scene(page: Page, preview: Preview) -> None:
+        await page.until("document.querySelectorAll('#appliances details').length === 8")
+        await page.evaluate(
+            "(() => { const row = document.querySelector('#appliances [data-device=lamp-3]');"
+            " row.open = true; row.querySelector('button').focus(); })()"
+        )
+        preview.house.door.write("lease", Location("home", "lamp-3"), TOLD)
+        await page.until("document.querySelector('#appliances [data-device=lamp-3] .appliance-why').innerText !== ''")
+        where = (
+            "[...document.querySelectorAll('#appliances details')].findIndex((one) => one.dataset.device === 'lamp-3')"
+        )
+        assert await page.evaluate(where) == 5
+        assert await page.evaluate("document.activeElement.innerText") == "On"
+        await page.evaluate("document.querySelector('#appliances [data-device=lamp-3]').open = false")
+        preview.house.report("state.power", "lamp-9", "off")
+        await page.until(f"{where} === 1")
+
+    look("appliances", browser, scene)
+
+
 def test_what_an_appliance_calls_itself_breaks_no_page(browser: str) -> None:
     async def scene(page: Page, preview: Preview) -> None:
         door, place = preview.house.door, Location("home", "a" + "-y" * 15)

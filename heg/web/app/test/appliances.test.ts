@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { type Appliance, about, chip, first, glance, own, why } from "../src/appliances/words";
+import { type Appliance, about, chip, first, glance, own, steady, why } from "../src/appliances/words";
 import { HouseClock } from "../src/format";
 
 const PLAIN: Appliance = {
@@ -17,6 +17,12 @@ test("those with something to tell come first, then names as people count", () =
   Object.assign(all[4] as Appliance, { held: true });
   Object.assign(all[3] as Appliance, { status: "lost" });
   assert.deepEqual(first(all).map((one) => one.device), ["heater", "radio", "lamp-9", "lamp-10", "oven"]);
+});
+
+test("while somebody looks into one they keep their places, and new ones come behind", () => {
+  const all = ["lamp", "oven", "radio"].map((device) => ({ ...PLAIN, device }));
+  Object.assign(all[2] as Appliance, { held: true });
+  assert.deepEqual(steady(first(all), ["oven", "lamp"]).map((one) => one.device), ["oven", "lamp", "radio"]);
 });
 
 test("the chip tells what it is, what it was told, and when it does not follow", () => {

@@ -9,7 +9,7 @@ import { byId, KeyedList, make, nobodyMayLook, show, text } from "../dom";
 import type { HouseClock } from "../format";
 import type { AppliancesAtAGlance } from "../model";
 import { capital } from "../words";
-import { type Appliance, about, chip, facts, first, glance, own, why } from "./words";
+import { type Appliance, about, chip, facts, first, glance, own, steady, why } from "./words";
 
 const SHOWN = 8;
 const LEAST_MS = 1000;
@@ -29,6 +29,7 @@ interface Row {
 export class AppliancesView {
   private clock: HouseClock;
   private known: Appliance[] = [];
+  private order: string[] = [];
   private changed = -1;
   private asked = -LEAST_MS;
   private asking = false;
@@ -77,8 +78,10 @@ export class AppliancesView {
   }
 
   private draw(): void {
-    const sorted = first(this.known);
     const open = new Set([...this.rows.querySelectorAll<HTMLDetailsElement>("details[open]")].map((row) => row.dataset.device));
+    // What was opened is being read or switched: only when all are closed do they take their places anew.
+    const sorted = open.size > 0 ? steady(first(this.known), this.order) : first(this.known);
+    this.order = sorted.map((one) => one.device);
     this.list.show(this.every ? sorted : sorted.filter((one, index) => index < SHOWN || open.has(one.device)));
     show(this.more, sorted.length > SHOWN);
     text(this.more, this.every ? "Show fewer" : `Show all ${sorted.length}`);

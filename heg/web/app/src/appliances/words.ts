@@ -47,6 +47,13 @@ export function first(all: readonly Appliance[]): Appliance[] {
   return [...all].sort((a, b) => rank(a) - rank(b) || a.device.localeCompare(b.device, undefined, { numeric: true }));
 }
 
+/** The same in the order in which they stood, those that are new behind: nothing moves away under a hand. */
+export function steady(all: readonly Appliance[], before: readonly string[]): Appliance[] {
+  const stood = new Map(before.map((device, index) => [device, index]));
+  const place = (one: Appliance) => stood.get(one.device) ?? before.length;
+  return [...all].sort((a, b) => place(a) - place(b));
+}
+
 export function chip(one: Appliance): Verdict {
   if (one.status === "lost") return { text: "Lost", tone: "warn" };
   const is = one.power_state === null ? "Not known yet" : (STATES[one.power_state] ?? one.power_state);
