@@ -54,7 +54,7 @@ async def test_a_device_is_named_and_its_history_goes_along(clock: Clock, tmp_pa
 async def test_what_its_owner_says_of_a_device_goes_along_with_its_name(clock: Clock, tmp_path: Path) -> None:
     rule = {"windows": ["22:00-06:00"]}
     cycle = {"power_kw": [1.0], "latest": "18:00"}
-    said = {"automation": {"appliance": {"pv": rule}}, "cycle": {"pv": cycle, "dishes": cycle}}
+    said: dict[str, Any] = {"automation": {"appliance": {"pv": rule}}, "cycle": {"pv": cycle, "dishes": cycle}}
     async with an_owner(clock, tmp_path, **said) as owner:
         await owner.house.until(lambda: "pv" in owner.house.state["devices"])
         met = await ask(owner, "rename", "pv", name="dishes")
