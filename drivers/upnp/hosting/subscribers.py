@@ -24,8 +24,10 @@ _MOST_CALLBACKS = 3
 _LONGEST_CALLBACK = 256
 _FIRST_AFTER_S = 0.1
 """After the answer to SUBSCRIBE: gupnp 1.6.3 takes an event that overtakes it with 200, and forgets it."""
-_PAUSES_S = (1.0, 10.0)
-"""After a first and a second event that was not taken; after the third there is no subscription any more."""
+_PAUSES_S = (1.0, 10.0, 60.0, 300.0)
+"""After each event in a row that was not taken, the last again and again: who sleeps hears the newest when it wakes."""
+_MOST_REFUSED = 3
+"""Of them in a row, where the last was refused: then there is no subscription any more."""
 _LAST_SEQUENCE = 2**32 - 1
 _CALLBACK = re.compile(r"<([!-;=?-~]*)>", re.ASCII)
 _SECONDS = re.compile(r"second-([0-9]{1,9})", re.ASCII | re.IGNORECASE)
@@ -182,11 +184,11 @@ class Subscriptions:
             one.failures = 0
             return
         self._refused["event_unheard"] += 1
-        if one.failures >= len(_PAUSES_S):
+        one.failures += 1
+        if status is not None and one.failures >= _MOST_REFUSED:
             del self._all[event.sid]
             return
-        one.not_before_s = now_s + _PAUSES_S[one.failures]
-        one.failures += 1
+        one.not_before_s = now_s + _PAUSES_S[min(one.failures, len(_PAUSES_S)) - 1]
         one.news = {**event.news, **one.news}
         if event.sequence == 0:  # it came before the answer that told the subscriber its SID, perhaps
             one.sequence = 0
