@@ -61,7 +61,7 @@ class Sight:
             told = states.get(name)
             state, since_s = self._state(name, told.value if told is not None and told.sequence > 0 else None)
             power = powers.get(name)
-            measured = power.value if power is not None and power.sequence > 0 else None
+            measured = power.value if power is not None and power.sequence > 0 and state is PowerState.ON else None
             kw = measured if isinstance(measured, float) and measured > _DRAWS_KW else capability.rated_kw
             present = record.status is DeviceStatus.ATTACHED
             found[name] = Appliance(
