@@ -5,22 +5,19 @@ awaited between a measurement and a wish; the hands act beside each other, each 
 cycles the appliances alone are decided for anew where somebody claims them who is not to wait.
 """
 
-import asyncio
 import logging
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from heg.control.budget import DAY_S, WriteMeter
 from heg.control.claims import ClaimBook
 from heg.control.cycle import Cycle
-from heg.control.deciding import Outcome, Told
-from heg.control.device_terms import budget_of, rules_for
+from heg.control.deciding import Outcome
 from heg.control.hand import Hand
+from heg.control.hands import Hands
 from heg.control.hurried import HurriedClaims
 from heg.control.journal import LeaseJournal
-from heg.control.journal_format import Condition, HeldLease, Journalled
+from heg.control.journal_format import Condition
 from heg.control.leases import Phase
 from heg.control.notices import Notices
 from heg.control.orders import OrderDesk
@@ -29,7 +26,6 @@ from heg.control.settings import ControlSettings
 from heg.control.snapshot import Known, Snapshot
 from heg.data.door import Door
 from heg.devices.contract import AttachedActuator, DeviceRegistry
-from heg.model.capabilities import ApplianceCapability
 from heg.model.instance import Location
 from heg.model.leases import Reason, ReasonCode
 from heg.model.losses import loss
@@ -66,16 +62,11 @@ class ControlRoom:
         self._door, self._registry, self._clock, self._supervisor = door, registry, clock, supervisor
         self._settings, self._completed = settings, completed
         self._journal = LeaseJournal(journal)
-        self._said: Journalled | None = None
         self._journal_due_s = clock.monotonic_s()
         self._opened_s = 0.0
-        self._hands: dict[str, Hand] = {}
-        self._tasks: dict[str, str] = {}
-        self._written: dict[str, tuple[int, int]] = {}
-        self._withheld: frozenset[str] = frozenset()
-        self._here: frozenset[str] = frozenset()
         self._book = ClaimBook(door.service, settings.claimants)
         self._cycle = Cycle(door, settings, self._book, clock)
+        self._hands = Hands(clock, supervisor, self._journal, settings, self._cycle.is_fresh)
         self._notices = Notices(door, settings.unit)
         self._desk = OrderDesk(self, door, clock)
         self._hurried = HurriedClaims(door, settings.unit, clock)
@@ -100,8 +91,7 @@ class ControlRoom:
 
     def hand_on(self, device: str) -> Hand | None:
         """Return the hand on this device, if there is one."""
-        hands = (hand for hand in self._hands.values() if hand.identity in self._here)
-        return next((hand for hand in hands if hand.name == device), None)
+        return self._hands.on(device)
 
     def attached(self, device: str) -> AttachedActuator | None:
         """Return what can be commanded under this name."""
@@ -130,15 +120,16 @@ class ControlRoom:
         """One control cycle."""
         now_s = self._clock.monotonic_s()
         attached = self._registry.actuators()
-        self._meet(attached)
-        self._here = frozenset(one.info.identity for one in attached)
-        self._snapshot, envelope, outcomes = self._cycle.step(attached, self._told(), now_s, hands_off=self.hands_off)
+        if not self._closing:
+            self._hands.meet(attached)
+        self._hands.here(attached)
+        told = self._hands.told()
+        self._snapshot, envelope, outcomes = self._cycle.step(attached, told, now_s, hands_off=self.hands_off)
         self._take_in_hand(attached, outcomes)
         self._notices.envelope(envelope, self._snapshot.grid, now_s)
         self._notices.meter_age(self._cycle.meter_age_s)
-        for hand in self._hands.values():
-            if hand.identity not in self._here:
-                # Removed for good, perhaps with another device under its name: it is not told what that one is told.
+        for hand in self._hands:
+            if not self._hands.is_here(hand):
                 hand.gone()
                 continue
             self._tell(hand, outcomes.get(hand.name), self._snapshot, now_s)
@@ -146,29 +137,30 @@ class ControlRoom:
 
     def switch(self) -> None:
         """Between two cycles: what claims that do not wait make of appliances. Nothing else is decided or told."""
-        if self._said is None or self._closing or self.hands_off:
+        if self._hands.said is None or self._closing or self.hands_off:
             return
         now_s = self._clock.monotonic_s()
         attached = self._registry.actuators()
         names = {one.info.identity: one.name for one in attached}
-        self._here = frozenset(names)
-        decided = self._cycle.switch(attached, self._told(), now_s)
+        self._hands.here(attached)
+        decided = self._cycle.switch(attached, self._hands.told(), now_s)
         if decided is None:
             return
         self._snapshot, outcomes = decided
         self._take_in_hand(attached, outcomes)
-        for hand in self._hands.values():
+        for hand in self._hands:
             # One that was renamed meanwhile is met under its new name by the next cycle.
             if hand.switches and names.get(hand.identity) == hand.name and hand.name in outcomes:
                 self._tell(hand, outcomes[hand.name], self._snapshot, now_s)
         self._tell_of_the_others(outcomes, self._snapshot)
 
-    def _told(self) -> dict[str, Told]:
-        return {hand.name: hand.told() for hand in self._hands.values() if hand.identity in self._here}
+    def _take_in_hand(self, attached: tuple[AttachedActuator, ...], outcomes: Mapping[str, Outcome]) -> None:
+        if not self._closing:
+            self._hands.take(attached, {name for name, outcome in outcomes.items() if outcome.wish is not None})
 
     def _tell(self, hand: Hand, outcome: Outcome | None, snapshot: Snapshot, now_s: float) -> None:
         allowed = self._allowed(outcome)
-        if hand.identity in self._withheld:
+        if self._hands.is_withheld(hand):
             allowed = Outcome(None, _RENEWED)
         hand.want(allowed.wish)
         self._notices.lease(hand, allowed, snapshot.grid.power_kw, now_s)
@@ -176,7 +168,7 @@ class ControlRoom:
 
     def _tell_of_the_others(self, outcomes: Mapping[str, Outcome], snapshot: Snapshot) -> None:
         """Appliances that somebody asks something of, and that are not in hand."""
-        in_hand = {hand.name for hand in self._hands.values()}
+        in_hand = {hand.name for hand in self._hands}
         asked = snapshot.appliances.keys() - in_hand
         self._notices.left_alone({name: outcomes[name] for name in asked if name in outcomes})
 
@@ -191,46 +183,23 @@ class ControlRoom:
         await self._journal.hands_off(on=on)
         self.hands_off = on
         self._door.write("hands_off", Location(self._settings.unit), "on" if on else "off")
-        for hand in self._hands.values():
+        for hand in self._hands:
             hand.lease.try_again()
 
     def reconfigure(self, settings: ControlSettings) -> None:
         """Go by other limits from the next cycle on. Raises ValueError for another unit or other times: they stay."""
         if settings.timings != self._settings.timings or settings.unit != self._settings.unit:
             raise ValueError("the control cycle and the unit's name take effect at the next start")
-        self._settings = settings
+        self._settings = self._hands.settings = settings
         self._cycle.reconfigure(settings)
 
     async def let_go(self, identities: frozenset[str]) -> bool:
-        """Give devices back and leave them alone until `take_up`, before their driver ends; False when some did not.
-
-        What could not be given back stays journalled, and under its hand, which goes on when the device is there again.
-        """
-        self._withheld |= identities
-        hands = [hand for hand in self._hands.values() if hand.identity in identities and not hand.recovering]
-        done = await asyncio.gather(*(hand.let_go(self._settings.shutdown_s) for hand in hands))
-        for hand, good in zip(hands, done, strict=True):
-            if good:
-                await self._part_from(hand)
-        return all(done)
+        """Give devices back and leave them alone until `take_up`, before their driver ends; False when some did not."""
+        return await self._hands.let_go(identities)
 
     def take_up(self, identities: frozenset[str]) -> None:
         """Command these devices again, as they are attached now."""
-        self._withheld -= identities
-
-    async def _part_from(self, hand: Hand) -> None:
-        """The next hand on the device begins with what is configured then, and with the day's writes so far.
-
-        A cycle that finds it idle, and whoever had it let go, may both part from it: the first one does.
-        """
-        if (task := self._tasks.pop(hand.identity, None)) is None:
-            return
-        self._written[hand.identity] = (int(self._clock.utc().timestamp() // DAY_S), hand.writes().today)
-        await self._supervisor.stop(task)
-        self._hands.pop(hand.identity, None)
-        if self._said is not None:
-            held = {key: lease for key, lease in self._said.held.items() if key != Hand.key_of(hand.identity)}
-            self._said = replace(self._said, held=held)
+        self._hands.take_up(identities)
 
     async def close(self) -> bool:
         """Give everything back, all devices at once, within the stated time; False when some did not answer.
@@ -242,12 +211,9 @@ class ControlRoom:
         self._closing = True
         self._desk.close()
         self._hurried.close()
-        held = [hand for hand in self._hands.values() if not hand.recovering]
-        done = await asyncio.gather(*(hand.let_go(self._settings.shutdown_s) for hand in held))
-        for hand in tuple(self._hands.values()):
-            await self._part_from(hand)
+        done = await self._hands.close()
         await self._journal.close()
-        return all(done)
+        return done
 
     def _allowed(self, outcome: Outcome | None) -> Outcome:
         if self._closing:
@@ -258,7 +224,7 @@ class ControlRoom:
 
     async def _open_journal(self) -> None:
         """Without a journal the house is measured and nothing is commanded."""
-        if self._said is not None or self._closing or self._clock.monotonic_s() < self._journal_due_s:
+        if self._hands.said is not None or self._closing or self._clock.monotonic_s() < self._journal_due_s:
             return
         try:
             said = await self._journal.open()
@@ -269,7 +235,7 @@ class ControlRoom:
             self._notices.alarm("", "lease-journal", f"The lease journal cannot be opened: {error}.", "check the disk")
             self._journal_due_s = self._clock.monotonic_s() + _JOURNAL_AGAIN_S
             return
-        self._said, self._opened_s = said, self._clock.monotonic_s()
+        self._hands.said, self._opened_s = said, self._clock.monotonic_s()
         self.hands_off = self.hands_off or said.hands_off
         self._door.write("hands_off", Location(self._settings.unit), "on" if self.hands_off else "off")
         damaged = said.condition is Condition.DAMAGED
@@ -278,9 +244,10 @@ class ControlRoom:
 
     async def _settle_doubt(self) -> None:
         """After damage: once every device that came back has been released, the next start need not doubt again."""
-        if self._said is None or not self._said.doubt or self._clock.monotonic_s() - self._opened_s < _DOUBT_S:
+        said = self._hands.said
+        if said is None or not said.doubt or self._clock.monotonic_s() - self._opened_s < _DOUBT_S:
             return
-        if any(hand.recovering or hand.lease.phase is Phase.RELEASING for hand in self._hands.values()):
+        if any(hand.recovering or hand.lease.phase is Phase.RELEASING for hand in self._hands):
             return
         try:
             await self._journal.doubt_settled()
@@ -288,77 +255,10 @@ class ControlRoom:
             logger.error("the lease journal cannot be written: %s", error)
             self._opened_s = self._clock.monotonic_s()
             return
-        self._said = replace(self._said, doubt=False)
+        self._hands.said = replace(said, doubt=False)
         self._notices.alarm("", "lease-journal", None)
 
-    def _meet(self, attached: tuple[AttachedActuator, ...]) -> None:
-        if self._said is None or self._closing:
-            return
-        for one in attached:
-            hand = self._hands.get(one.info.identity)
-            if hand is None and one.present and self._always_in_hand(one, self._said):
-                hand = self._begin(one, self._said)
-            if hand is not None:
-                hand.meet(one.actuator, name=one.name, present=one.present)
-
-    def _always_in_hand(self, one: AttachedActuator, said: Journalled) -> bool:
-        """Hundreds of appliances may be attached: a hand is on one only while there is something to do."""
-        return not isinstance(one.capability, ApplianceCapability) or Hand.key_of(one.info.identity) in said.held
-
-    def _take_in_hand(self, attached: tuple[AttachedActuator, ...], outcomes: Mapping[str, Outcome]) -> None:
-        """Appliances that something is wished of now."""
-        if self._said is None or self._closing:
-            return
-        wished = {name for name, outcome in outcomes.items() if outcome.wish is not None}
-        for one in attached:
-            if one.name in wished and one.info.identity not in self._hands:
-                self._begin(one, self._said)
-
-    def _begin(self, one: AttachedActuator, said: Journalled) -> Hand | None:
-        if one.info.identity in self._withheld:
-            return None
-        hand = self._hands[one.info.identity] = self._new_hand(one, said)
-        self._tasks[hand.identity] = _task(hand)
-        self._supervisor.start(_task(hand), hand.run)
-        return hand
-
     async def _part_from_the_idle(self) -> None:
-        idle = [hand for hand in self._hands.values() if hand.switches and hand.at_rest]
-        for hand in idle:
+        for hand in self._hands.idle():
             self._notices.over(hand)
-            await self._part_from(hand)
-
-    def _new_hand(self, one: AttachedActuator, said: Journalled) -> Hand:
-        # What a damaged journal still says of a lease is no reason to go on with it.
-        inherited = said.held.get(Hand.key_of(one.info.identity))
-        in_doubt = said.doubt
-        if isinstance(one.capability, ApplianceCapability):
-            in_doubt = said.doubt and inherited is not None  # what it was before is known of those that are named
-        elif said.doubt:
-            inherited = None
-        return Hand(
-            one.info.identity,
-            one.name,
-            one.actuator,
-            self._write_meter(one, inherited),
-            rules=rules_for(one, self._settings.rules),
-            settings=self._settings.hand,
-            journal=self._journal,
-            clock=self._clock,
-            fresh=self._cycle.is_fresh,
-            inherited=inherited,
-            in_doubt=in_doubt,
-            appliance=one.appliance,
-        )
-
-    def _write_meter(self, one: AttachedActuator, inherited: HeldLease | None) -> WriteMeter:
-        day, today = (inherited.day, inherited.writes_today) if inherited is not None else (0, 0)
-        day, today = max((day, today), self._written.get(one.info.identity, (0, 0)))
-        if day != int(self._clock.utc().timestamp() // DAY_S):
-            day, today = 0, 0
-        return WriteMeter(budget_of(one), now_s=self._clock.monotonic_s(), day=day, today=today)
-
-
-def _task(hand: Hand) -> str:
-    """Two devices may follow each other under one name: the identity tells their tasks apart."""
-    return f"hand.{hand.name}.{zlib.crc32(hand.identity.encode()):08x}"
+            await self._hands.part_from(hand)
