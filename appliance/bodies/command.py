@@ -13,6 +13,9 @@ from heg.runtime.clock import Clock
 
 logger = logging.getLogger(__name__)
 
+_ASKED_AT_ONCE = 4
+"""Programs of conditions; the unit lets no more than 32 tasks live."""
+
 
 class CommandBody:
     """Asks for the state again and again, and after each switch."""
@@ -34,6 +37,7 @@ class CommandBody:
         self._poll_s = poll_s
         self._limit_s = limit_s
         self._troubled = False
+        self._switched = 0
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -52,9 +56,11 @@ class CommandBody:
             raise BodyError(Fault(SoapFault.ACTION_FAILED, str(error))) from error
         if ran.code:
             raise BodyError(Fault(SoapFault.ACTION_FAILED, f"{argv[0]} ended with {ran.code}"))
+        self._switched += 1
         await self._look()
 
     async def _look(self) -> None:
+        switched = self._switched
         try:
             ran = await run_program(self._state, self._limit_s)
         except ProgramError as error:
@@ -65,7 +71,8 @@ class CommandBody:
             self._complain(f"{self._state[0]}: expected on, standby or off and 0, came {word[:40]!r} and {ran.code}")
             return
         self._troubled = False
-        self._desk.observed(PowerState(word))
+        if switched == self._switched:  # else it was asked before, and says what was
+            self._desk.observed(PowerState(word))
 
     def _complain(self, text: str) -> None:
         (logger.debug if self._troubled else logger.warning)("its state is not known: %s", text)
@@ -77,13 +84,16 @@ async def conditions_that_hold(
 ) -> frozenset[str]:
     """Ask programs whether conditions hold (exit code 0); one that cannot say is taken to hold."""
 
+    few = asyncio.Semaphore(_ASKED_AT_ONCE)
+
     async def holds(name: str) -> bool:
         try:
-            return (await run_program(*commands[name])).code == 0
+            async with few:
+                return (await run_program(*commands[name])).code == 0
         except ProgramError as error:
             logger.warning("condition %s is taken to hold: %s", name, error)
             return True
 
     asked = sorted(names)
-    answers = await asyncio.gather(*map(holds, asked))  # all at once: who ordered waits for them
+    answers = await asyncio.gather(*map(holds, asked))  # who ordered waits for them
     return frozenset(name for name, held in zip(asked, answers, strict=True) if held)

@@ -7,10 +7,13 @@ number comes 1. Only variables that changed are told. A subscriber that is slow 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from html import escape
+from ipaddress import ip_address
 
 from appliance.upnp.client import Url
 
 MOST_SUBSCRIBERS = 16
+MOST_OF_ADDRESS = 4
+"""Who subscribes again and again, as after each crash, gives up its own oldest, and shuts nobody out."""
 SHORTEST_S, LONGEST_S = 60, 3600
 _MOST_PENDING = 8
 _LAST_SEQ = 2**32 - 1
@@ -53,9 +56,16 @@ class Publisher:
         self._subscriptions: dict[str, Subscription] = {}
 
     def subscribe(self, callbacks: tuple[Url, ...], seconds: int, now_s: float) -> Subscription | None:
-        """Take a subscriber, who is to be told all values first; None where there is no room."""
+        """Take a subscriber, who is to be told all values first; None where there is no room.
+
+        The hosts of `callbacks` are addresses, as numbers.
+        """
         self._forget_ended(now_s)
-        if len(self._subscriptions) >= MOST_SUBSCRIBERS:
+        host = ip_address(callbacks[0].host)
+        of_one = [sid for sid, one in self._subscriptions.items() if ip_address(one.callbacks[0].host) == host]
+        if len(of_one) >= MOST_OF_ADDRESS:
+            del self._subscriptions[of_one[0]]
+        elif len(self._subscriptions) >= MOST_SUBSCRIBERS:
             return None
         new = Subscription(self._new_sid(), callbacks, now_s + seconds, pending=[dict(self._told)])
         self._subscriptions[new.sid] = new

@@ -86,6 +86,25 @@ def test_programs_tell_and_switch(tmp_path: Path) -> None:
     working(main)
 
 
+def test_an_answer_that_is_older_than_the_switch_does_not_undo_what_began_with_it(tmp_path: Path) -> None:
+    async def main(clock: Clock) -> None:
+        slow = f"s=$(cat {tmp_path}/state); if [ $s = standby ]; then sleep 0.8; fi; echo $s"
+        desk, body = machine(clock, tmp_path, look=slow)
+        desk.observed(STANDBY)
+        assert await desk.offer(Cycle("c-1", "Cotton", CycleCurve((1.0,)))) is None
+        watch = asyncio.create_task(body.run())
+        await clock.sleep(0.3)  # it is asked, and knows what it will say
+        assert not isinstance(await desk.order(ON), Fault)
+        await clock.sleep(1.2)
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
+        assert desk.model.state is ON
+        assert desk.model.cycle is not None
+        await desk.close()
+
+    working(main)
+
+
 @pytest.mark.parametrize(
     ("on", "said"), [("exit 3", "ended with 3"), ("sleep 60", "longer than 1 s"), ("kill -9 $$", "ended with -9")]
 )

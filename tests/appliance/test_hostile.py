@@ -16,7 +16,7 @@ from appliance.upnp.advertiser import MOST_ANSWERS
 from appliance.upnp.client import read_url
 from appliance.upnp.description import Identity
 from appliance.upnp.device import Place
-from appliance.upnp.gena import MOST_SUBSCRIBERS
+from appliance.upnp.gena import MOST_OF_ADDRESS, MOST_SUBSCRIBERS
 from appliance.upnp.ground import Ground, at_home
 from appliance.upnp.http import Reader
 from appliance.upnp.markup import MarkupError, leaves
@@ -223,9 +223,16 @@ def test_only_a_home_network_is_answered(address: str, home: bool) -> None:
 @stepped
 async def test_subscribers_and_answers_and_registrations_are_few(clock: Clock) -> None:
     async with appliance(clock) as one:
-        headers = {"CALLBACK": "<http://127.0.0.1:9/x>", "NT": "upnp:event"}
-        told = [(await ask(one.upnp.location, "SUBSCRIBE", "/power/events", headers)).status for _ in range(20)]
+        told = []
+        for number in range(MOST_SUBSCRIBERS + 4):
+            host = f"127.0.0.{1 + number // MOST_OF_ADDRESS}"
+            headers = {"CALLBACK": f"<http://{host}:9/x>", "NT": "upnp:event"}
+            told.append((await ask(one.upnp.location, "SUBSCRIBE", "/power/events", headers, source=host)).status)
         assert told == [200] * MOST_SUBSCRIBERS + [503] * 4
+        headers = {"CALLBACK": "<http://127.0.0.1:9/x>", "NT": "upnp:event"}
+        for _ in range(20):  # one that is there already gives up its own oldest
+            assert (await ask(one.upnp.location, "SUBSCRIBE", "/power/events", headers)).status == 200
+        assert one.upnp.subscribers == MOST_SUBSCRIBERS
         for number in range(MOST_ANSWERS * 4):
             with searcher() as asking:
                 message = f'M-SEARCH * HTTP/1.1\r\nMAN: "ssdp:discover"\r\nST: ssdp:all\r\nN: {number}\r\n\r\n'
