@@ -83,7 +83,6 @@ async def conditions_that_hold(
     commands: Mapping[str, tuple[tuple[str, ...], float]], names: frozenset[str]
 ) -> frozenset[str]:
     """Ask programs whether conditions hold (exit code 0); one that cannot say is taken to hold."""
-
     few = asyncio.Semaphore(_ASKED_AT_ONCE)
 
     async def holds(name: str) -> bool:
