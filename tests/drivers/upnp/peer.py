@@ -42,6 +42,7 @@ class Peer:
     sends_events: bool = True
     sends_cycle_events: bool = True
     event_first: bool = True
+    tells_of_orders: bool = False
     asked: list[str] = field(default_factory=list)
     arguments: list[dict[str, str]] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
@@ -75,6 +76,11 @@ class Peer:
             cycle_control_url=f"{base}/cycle" if self.cycle else "",
             cycle_event_url=f"{base}/cycle-event" if self.cycle else "",
         )
+
+    @property
+    def up(self) -> bool:
+        """Whether anybody is there."""
+        return self._server is not None
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._serve, self.host, self.port)
@@ -125,8 +131,11 @@ class Peer:
             if self.silent:
                 await reader.read()
             else:
+                before = self.state
                 writer.write(await self._answer(head, body))
                 await writer.drain()
+                if self.tells_of_orders and self.state != before:
+                    await self.become(self.state)
         writer.close()
 
     async def _answer(self, head: str, body: str) -> bytes:
