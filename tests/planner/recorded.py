@@ -13,8 +13,8 @@ import numpy as np
 from heg.model.plan import QUANTILES, ForecastRequest, SeriesForecast, SeriesHistory, Site, WeatherSeries
 from heg.planner.calendar import Values
 from heg.planner.forecast import forecast
+from tests.support.recordings import RECORDINGS
 
-FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data"
 HOMES = ("home_a_spot_60min", "home_b_feedin_60min", "home_c_spot_nopv_60min", "home_d_fr_spot_30min")
 LIGHT_SITE = Site(time_zone="Europe/Berlin", latitude=34.1, longitude=17.6)
 """Where the recorded panels stood, as the recordings' clock has it: moved from Fontana, California, by nine hours."""
@@ -59,7 +59,7 @@ class RecordedHome:
         )
 
 
-def recorded(name: str, folder: Path = FOLDER) -> RecordedHome | None:
+def recorded(name: str, folder: Path = RECORDINGS) -> RecordedHome | None:
     """One home of the recordings beside the project, None where they are not."""
     path = folder / f"{name}.csv"
     if not path.is_file():

@@ -4,6 +4,7 @@ import pytest
 
 from heg.model.plan import QUANTILES
 from tests.planner.recorded import HOMES, UCI, RecordedHome, backtests, moments, recorded
+from tests.support.recordings import skip_without_recordings
 
 A_MONTH = 30 * 24 // 7
 
@@ -52,5 +53,5 @@ def test_bands_hold_about_four_slots_of_five(name: str) -> None:
 def _home(name: str) -> RecordedHome:
     home = recorded(name)
     if home is None:
-        pytest.skip(f"no recording {name} beside the project (../shared/data)")
+        skip_without_recordings()
     return home

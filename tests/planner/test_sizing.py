@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 from heg.planner.sizing import Sized, SizedBattery, SizingInputs, size
 from heg.studies.history import read_history
 from tests.planner.oracle import Text, needs_glpsol, solved
-
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+from tests.support.recordings import RECORDINGS, needs_recordings
 
 
 def home(slots: int, minutes: int = 60, seed: int = 1, **other: object) -> SizingInputs:
@@ -102,9 +101,9 @@ def test_it_is_as_good_as_the_exact_program(seed: int, other: dict[str, Any], tm
 
 
 @needs_glpsol
-@pytest.mark.skipif(not DATA.is_dir(), reason="no recorded homes beside the project")
+@needs_recordings
 def test_a_recorded_month_is_as_good_as_the_exact_program(tmp_path: Path) -> None:
-    recording, month = read_history(DATA / "home_a_spot_60min.csv").recording, slice(6000, 6720)
+    recording, month = read_history(RECORDINGS / "home_a_spot_60min.csv").recording, slice(6000, 6720)
     drawn = home(720)
     power = zip(recording.demand_kw[month], recording.production_kw[month], strict=True)
     inputs = replace(

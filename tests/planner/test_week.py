@@ -10,6 +10,7 @@ from heg.model.plan import ForecastRequest, SeriesHistory, Site
 from heg.planner.forecast import ForecastError, forecast
 from heg.planner.week import week_ahead
 from tests.planner.recorded import quarter_hours, recorded
+from tests.support.recordings import skip_without_recordings
 
 
 def test_days_are_sums_of_their_hours_and_bands_lie_about_them() -> None:
@@ -57,7 +58,7 @@ def test_a_short_or_gappy_past_still_has_a_week() -> None:
 def test_days_of_recorded_homes_lie_in_their_bands_mostly(name: str) -> None:
     home = recorded(name)
     if home is None:
-        pytest.skip("the recorded homes are not beside the project")
+        skip_without_recordings()
     inside = counted = 0
     for at in range(60 * home.a_day, len(home.demand_kw) - 8 * home.a_day, 29 * home.a_day):
         week = week_ahead(home.request(at))

@@ -16,8 +16,8 @@ from heg.studies.history import read_history
 from heg.studies.part import read_expected, tell_expected
 from heg.studies.side_by_side import PartError, backtested
 from tests.studies.test_closed_loop import recording
+from tests.support.recordings import RECORDINGS, needs_recordings
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 BATTERY = StorageInputs(capacity_kwh=8.0, min_rate_kw=-4.0, max_rate_kw=4.0, soc_kwh=0.0)
 kw = st.floats(0.0, 6.0).map(lambda value: round(value, 2))
 prices = st.floats(0.05, 0.6).map(lambda value: round(value, 3))
@@ -162,9 +162,9 @@ def test_when_it_is_broken_off_nothing_is_left_behind() -> None:
         backtested(study(home(14)), stop)
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="no recorded homes beside the project")
+@needs_recordings
 def test_a_recorded_homes_week_is_near_what_perfect_foresight_makes_of_it() -> None:
-    recording = read_history(DATA / "home_b_tou_60min.csv").recording
+    recording = read_history(RECORDINGS / "home_b_tou_60min.csv").recording
     found = in_process(study(recording, first=5000, slots=7 * 24, noise_seed=1))
     assert found.share_of_perfect_saving is not None
     assert 0.8 < found.share_of_perfect_saving <= 1.05

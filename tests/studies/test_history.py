@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heg.studies.history import LONGEST_LINE, History, HistoryError, history_of, read_history
+from tests.support.recordings import RECORDINGS, needs_recordings
 
 HEADER = "time_utc,demand_kw,production_kw,import_eur_per_kwh,export_eur_per_kwh,co2_eur_per_kwh"
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 START = datetime(2025, 3, 29, tzinfo=UTC)
 
 
@@ -137,12 +137,12 @@ def test_whatever_is_missing_the_rest_stands_as_it_was_read(gone: set[int]) -> N
     assert all(1.0 <= kw <= 3.3 for kw in found.demand_kw)
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="no recorded homes beside the project")
+@needs_recordings
 @pytest.mark.parametrize(
     ("name", "slots", "missing", "co2"),
     [("home_a_spot_60min", 8760, 0, True), ("home_d_fr_spot_30min", 11814, 296, False)],
 )
 def test_recorded_homes_are_read(name: str, slots: int, missing: int, co2: bool) -> None:
-    found = read_history(DATA / f"{name}.csv")
+    found = read_history(RECORDINGS / f"{name}.csv")
     assert (found.recording.slots, found.missing_slots(range(slots))) == (slots, missing)
     assert bool(found.recording.co2_eur_per_kwh) is co2

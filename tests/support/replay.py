@@ -28,6 +28,7 @@ from heg.services.past import Past, bring_past
 from hil.plan import rig_plan
 from hil.replay.recording import read_backtest
 from tests.support.house import House, a_house
+from tests.support.recordings import RECORDINGS
 
 HOMES = (
     "home_a_spot_60min",
@@ -36,7 +37,6 @@ HOMES = (
     "home_c_spot_nopv_60min",
     "home_d_fr_spot_30min",
 )
-FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data"
 START_UTC = datetime(2024, 9, 16, tzinfo=UTC)
 HISTORY_DAYS = 35
 UNIT = "demo"
@@ -113,7 +113,7 @@ class Bill:
         return self.energy_eur - self.kept_eur
 
 
-def homes(folder: Path = FOLDER) -> tuple[Home, ...]:
+def homes(folder: Path = RECORDINGS) -> tuple[Home, ...]:
     """The recorded homes that are there."""
     return tuple(read_home(folder / f"{name}.csv") for name in HOMES if (folder / f"{name}.csv").is_file())
 

@@ -10,10 +10,11 @@ import pytest
 from heg.runtime.clock import Clock
 from heg.runtime.loops import SteppedTiming
 from heg.runtime.loops import run as run_on_loop
-from tests.support.replay import FOLDER, START_UTC, Bill, Home, Mode, Span, homes, replay
+from tests.support.recordings import needs_recordings
+from tests.support.replay import START_UTC, Bill, Home, Mode, Span, homes, replay
 from tests.support.stepped import stepped
 
-pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the recorded homes are not beside the project")
+pytestmark = needs_recordings
 
 
 def home(name: str = "home_a_spot_60min") -> Home:

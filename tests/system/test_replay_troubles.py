@@ -24,8 +24,8 @@ from heg.runtime.clock import Clock
 from hil.plan import rig_plan
 from hil.planner_process import hurt, planner_of
 from tests.support.house import House, a_house
+from tests.support.recordings import needs_recordings
 from tests.support.replay import (
-    FOLDER,
     START_UTC,
     UNIT,
     Home,
@@ -40,7 +40,7 @@ from tests.support.stepped import stepped
 
 pytestmark = [
     pytest.mark.system,
-    pytest.mark.skipif(not FOLDER.is_dir(), reason="the recorded homes are not beside the project"),
+    needs_recordings,
 ]
 HERE = Location(UNIT)
 SPAN = Span(days=4.0, cycle_s=180.0)
