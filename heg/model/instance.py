@@ -42,8 +42,11 @@ class Location:
 
     def matches(self, pattern: Self) -> bool:
         """Tell whether this place lies under `pattern`, whose pieces may be `*`."""
-        pieces = zip((self.unit, self.device, self.part), (pattern.unit, pattern.device, pattern.part), strict=True)
-        return all(wanted in (ANY, piece) for piece, wanted in pieces)
+        return (
+            pattern.unit in (ANY, self.unit)
+            and pattern.device in (ANY, self.device)
+            and pattern.part in (ANY, self.part)
+        )
 
 
 ANYWHERE = Location(ANY, ANY, ANY)
