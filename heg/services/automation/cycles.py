@@ -6,7 +6,7 @@ says that it can pause. A cycle that finds no room or does not begin is told.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -99,15 +99,19 @@ class OfferedCycles:
         return wanted
 
     def running(self, appliances: Mapping[str, Appliance]) -> frozenset[str]:
-        """Return the appliances in which a cycle runs that nobody may cut short."""
+        """Return the appliances in which a cycle runs that nobody may cut short; one that is only due is none."""
+        offers = self._offers()
         return frozenset(
             name
             for name, record in self._records().items()
-            if name in appliances and record.state is CycleState.RUNNING and not record.curve.interruptible
+            if record.state is CycleState.RUNNING
+            and not record.curve.interruptible
+            and (appliance := appliances.get(name)) is not None
+            and self._has_begun(appliance, record, offers.get(name))
         )
 
-    async def give_up(self, appliances: Mapping[str, Appliance]) -> None:
-        """Plan no longer with a cycle that did not begin."""
+    async def give_up(self, appliances: Mapping[str, Appliance], ordered: Collection[str]) -> None:
+        """Plan no longer with a cycle that did not begin; anew where it could not, being `ordered` by the utility."""
         now_s = self._clock.monotonic_s()
         for name, start in list(self._starts.items()):
             appliance = appliances.get(name)
@@ -116,6 +120,9 @@ class OfferedCycles:
                 continue
             del self._starts[name]
             await self._command({"name": name, "forget": True})
+            if name in ordered and (offer := self._offers().get(name)) is not None and offer.id:
+                await self._request(name, offer)
+                continue
             self._alarm(name, f"{name}: its cycle did not begin when it was planned to, and is not planned any more.")
 
     # Asking.
@@ -150,9 +157,7 @@ class OfferedCycles:
     # Running.
 
     def _run(self, appliance: Appliance, record: CycleRecord, offer: CycleOffer | None) -> Wanted | None:
-        waits = record.offer != "" and offer is not None and offer.id == record.offer
-        begun = not waits if record.offer else self._on_once(appliance, record)
-        if not begun:
+        if not self._has_begun(appliance, record, offer):
             return self._begin(appliance, record)
         self._starts.pop(appliance.name, None)
         if record.curve.interruptible and not self._has_this_slot(record):
@@ -176,6 +181,12 @@ class OfferedCycles:
         what = f"cycle {record.offer}" if record.offer else "cycle"
         text = f"Its {what} begins as planned; over by {self._clock_time(record)}."
         return Wanted(Reason(ReasonCode.PLAN, text), power_state=PowerState.ON, lasting=True, turn=start.turn)
+
+    def _has_begun(self, appliance: Appliance, record: CycleRecord, offer: CycleOffer | None) -> bool:
+        """What an appliance offers it has not begun."""
+        if record.offer:
+            return offer is None or offer.id != record.offer
+        return self._on_once(appliance, record)
 
     def _on_once(self, appliance: Appliance, record: CycleRecord) -> bool:
         """Without an offer only its state tells that it has begun: once on, it is not switched on again."""

@@ -65,7 +65,7 @@ class Automation:
                 self._soon.clear()
                 appliances = self.look()
                 await self._cycles.ask(appliances)
-                await self._cycles.give_up(appliances)
+                await self._cycles.give_up(appliances, self._orders.active(appliances))
                 await self._pause(max(1.0, self._settings.timings.cycle_s))
         finally:
             for receipt in receipts:

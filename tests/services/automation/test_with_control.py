@@ -275,6 +275,27 @@ async def test_one_that_does_not_begin_is_told_and_given_up(clock: Clock, tmp_pa
 
 
 @stepped
+async def test_a_planned_start_waits_for_the_end_of_what_the_utility_ordered(clock: Clock, tmp_path: Path) -> None:
+    house = House(clock)
+    machine = washer(house)
+    async with automated(house, tmp_path, strategy=Strategy.FULL) as gateway:
+        book = Book(gateway, house)
+        machine.offers(CycleOffer("wash-7", "Cotton", CURVE))
+        await clock.sleep(5)
+        assert (await asks(gateway, "washer", "appliance", power_state="standby", minutes=7)).outcome is Outcome.DONE
+        book.runs(0)
+        await clock.sleep(60)
+        assert machine.state is STANDBY, "a cycle that has not begun is not cut short by waiting"
+        assert gateway.lease("washer").owner is Claimant.UTILITY
+        await clock.sleep(240)
+        assert (book.record.state, book.record.offer) == (CycleState.WAITING, "wash-7"), "it is planned anew"
+        assert not any("did not begin" in text for text in gateway.alarms())
+        book.runs(0)
+        await clock.sleep(130)
+        assert machine.state is ON
+
+
+@stepped
 async def test_an_offer_taken_back_is_forgotten_and_another_asked_for(clock: Clock, tmp_path: Path) -> None:
     house = House(clock)
     machine = washer(house)
