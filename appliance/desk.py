@@ -87,7 +87,7 @@ class ApplianceDesk:
         self._disk = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._asked: set[asyncio.Task[Done | Fault]] = set()
+        self._asked = 0
         self._stuck = False
         self._complained = ""
 
@@ -174,16 +174,19 @@ class ApplianceDesk:
         if not same_address(arguments["Address"], peer):
             came = f"Address: expected {peer}, from where you ask; came {arguments['Address']}"
             return Fault(ApplianceFault.NOT_YOURS, came)
-        if len(self._asked) >= MOST_ASKED:
+        if self._asked >= MOST_ASKED:
             return Fault(
                 ApplianceFault.BUSY, f"expected at most {MOST_ASKED} orders at a time, and the last to be done"
             )
         # An order goes on to its end, also when the one who gave it does not wait for that.
         work = self._soon(self._do(action, arguments, (spoken.plain_uuid(arguments["UUID"]), peer)))
-        self._asked.add(work)
-        work.add_done_callback(self._asked.discard)
+        self._asked += 1
+        work.add_done_callback(self._answered)
         result = await asyncio.shield(work)
         return result if isinstance(result, Fault) else {"RegID": str(result.reg_id)}
+
+    def _answered(self, _: object) -> None:
+        self._asked -= 1
 
     def values(self, service: Service) -> Mapping[str, str]:
         """Tell the evented variables of a service as they are now."""

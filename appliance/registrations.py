@@ -67,7 +67,7 @@ class Registrations:
     def __init__(self, book: Book | None = None, longest: timedelta = LONGEST) -> None:
         self.book = book or Book()
         self._longest = longest
-        self._of_this_run: set[int] = set()
+        self._of_this_run: frozenset[int] = frozenset()
 
     def open(self) -> tuple[Period, ...]:
         """List what waits or is in force, oldest first."""
@@ -83,7 +83,7 @@ class Registrations:
         new = Period(self.book.next_id, owner, address, start, stop)
         ended = [one for one in self.book.periods if not one.open][-_KEPT_ENDED:]
         self.book = Book(self.book.next_id % _LARGEST_ID + 1, (*ended, *self.open(), new))
-        self._of_this_run = {one.id for one in self.open() if one.id in self._of_this_run} | {new.id}
+        self._of_this_run = frozenset(one.id for one in self.open() if one is new or one.id in self._of_this_run)
         return new.id
 
     def withdraw(self, number: int, owner: str, address: str) -> Period | Fault:
