@@ -39,7 +39,7 @@ def run() -> list[Row]:
 
 async def _measured(clock: Clock, config: Path) -> list[Row]:
     drivers = installed_drivers()
-    loaded = load(config, drivers.config_types())
+    loaded = load(config, drivers.specs)
     with open_listener(WebSettings(port=0)) as listener:
         unit = Unit(
             loaded, clock, Site(config.parent / "state", drivers.specs, ServiceManager(None), listener=listener)

@@ -228,13 +228,13 @@ def _under_load() -> list[Row]:
         _, gateway = world(stack, Path(name), speed=1.0)
         text = gateway.config.read_text().replace("[web]\n", "[web]\nlogin = true\n")
         gateway.config.write_text(f"{text}[control]\ncycle_s = {CYCLE_S}\n")
-        loaded = load(gateway.config, installed_drivers().config_types())
+        loaded = load(gateway.config, installed_drivers().specs)
         return run_loop(lambda clock: _hammered(clock, gateway.config), timing=timing_of(loaded))
 
 
 async def _hammered(clock: Clock, config: Path) -> list[Row]:
     drivers = installed_drivers()
-    loaded = load(config, drivers.config_types())
+    loaded = load(config, drivers.specs)
     with open_listener(WebSettings(port=0)) as listener:
         port = int(listener.getsockname()[1])
         site = Site(config.parent / "state", drivers.specs, ServiceManager(None), listener=listener)

@@ -54,8 +54,6 @@ class UpnpConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     def __post_init__(self) -> None:
         """Refuse targets and UUIDs that mean nothing, already when the file is checked."""
-        if self.search_port == SSDP_PORT:
-            raise ValueError(f"search_port other than {SSDP_PORT}, at which announcements are heard")
         for entry in self.search_targets:
             target_of(entry)
         for uuid in self.secure_on:

@@ -53,8 +53,8 @@ def load_config(path: Path, installed: InstalledDrivers, *, or_last: bool = Fals
 
     try:
         if not or_last:
-            return load(path, installed.config_types())
-        loaded, damage = load_or_last(path, installed.config_types(), os.environ.get("STATE_DIRECTORY", ""))
+            return load(path, installed.specs)
+        loaded, damage = load_or_last(path, installed.specs, os.environ.get("STATE_DIRECTORY", ""))
         if damage is not None:
             print(
                 f"{damage}\n{path}: cannot be used; going on with what was in force last", file=sys.stderr, flush=True

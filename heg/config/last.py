@@ -4,9 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import msgspec
-
-from heg.config.reader import ConfigError, LoadedConfig, parse, read_text
+from heg.config.reader import ConfigError, DriverSection, LoadedConfig, parse, read_text
 from heg.config.schema import UnitSection
 
 IN_FORCE = "heg.toml.in-force"
@@ -15,7 +13,7 @@ _STATE_DIR = re.compile(r"""^\s*state_dir\s*=\s*["']([^"'\n]+)["']""", re.MULTIL
 
 
 def load_or_last(
-    path: Path, types: Mapping[str, type[msgspec.Struct]], state_directory: str = ""
+    path: Path, known: Mapping[str, DriverSection], state_directory: str = ""
 ) -> tuple[LoadedConfig, ConfigError | None]:
     """Read the file; or else what was in force last, and why. Raises `ConfigError` where there is no such thing.
 
@@ -23,12 +21,12 @@ def load_or_last(
     wrong name, and refused.
     """
     try:
-        return parse(read_text(path), types, path), None
+        return parse(read_text(path), known, path), None
     except ConfigError as error:
         if not path.exists() and not state_directory:
             raise
         for folder in _folders(path, state_directory):
-            if (found := _in_force(path, types, folder)) is not None:
+            if (found := _in_force(path, known, folder)) is not None:
                 return found, error
         raise
 
@@ -44,10 +42,10 @@ def _folders(path: Path, state_directory: str) -> Iterator[Path]:
     yield Path(UnitSection().state_dir)
 
 
-def _in_force(path: Path, types: Mapping[str, type[msgspec.Struct]], folder: Path) -> LoadedConfig | None:
+def _in_force(path: Path, known: Mapping[str, DriverSection], folder: Path) -> LoadedConfig | None:
     """A copy counts only in the folder of the unit that it speaks of."""
     try:
-        found = parse(read_text(folder / IN_FORCE), types, path)
+        found = parse(read_text(folder / IN_FORCE), known, path)
     except ConfigError:
         return None
     return found if Path(found.unit.unit.state_dir).absolute() == folder.absolute() else None

@@ -2,16 +2,19 @@
 
 import tomllib
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Protocol, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
 from heg.config.checks import faults_in
 from heg.config.faults import ConfigFault, shown
 from heg.config.schema import HegConfig
+from heg.config.sockets import open_sockets, shared_ports
+from heg.model.sockets import OpenSocket
 
 LARGEST_FILE_BYTES = 128_000
 """What the door takes as one record, however much of it JSON has to escape."""
@@ -29,6 +32,18 @@ class ConfigError(Exception):
         self.faults = faults
 
 
+class DriverSection(Protocol):
+    """What the file's reader must know of a driver."""
+
+    @property
+    def config_type(self) -> type[Any]:
+        """The type of its section."""
+
+    @property
+    def sockets(self) -> Callable[[Any], tuple[OpenSocket, ...]]:
+        """Tell where such a section has it listen."""
+
+
 @dataclass(frozen=True, slots=True)
 class LoadedConfig:
     """The unit's sections, and each driver's section by driver name."""
@@ -39,15 +54,15 @@ class LoadedConfig:
     drivers: Mapping[str, msgspec.Struct]
 
 
-def load(path: Path, driver_types: Mapping[str, type[msgspec.Struct]]) -> LoadedConfig:
-    """Read and validate the file; `driver_types` gives the section type of each known driver.
+def load(path: Path, known: Mapping[str, DriverSection]) -> LoadedConfig:
+    """Read and validate the file; `known` are the drivers by the names of their sections.
 
     Raises `ConfigError` with all faults.
     """
-    return parse(read_text(path), driver_types, path)
+    return parse(read_text(path), known, path)
 
 
-def parse(text: str, driver_types: Mapping[str, type[msgspec.Struct]], path: Path) -> LoadedConfig:
+def parse(text: str, known: Mapping[str, DriverSection], path: Path) -> LoadedConfig:
     """Validate a text that is, or would be, the file's. Raises `ConfigError` with all faults."""
     if (size := len(text.encode("utf-8", "replace"))) > LARGEST_FILE_BYTES:
         raise ConfigError(path.name, (_too_large(size),))
@@ -57,16 +72,18 @@ def parse(text: str, driver_types: Mapping[str, type[msgspec.Struct]], path: Pat
         raise ConfigError(path.name, (ConfigFault("file", "", f"valid TOML ({error})"),)) from error
     faults: list[ConfigFault] = []
     own_names = {field.name for field in msgspec.structs.fields(HegConfig)}
-    known = own_names | set(driver_types)
-    faults.extend(_unknown(key, known, "a section") for key in raw if key not in known)
+    sections = own_names | set(known)
+    faults.extend(_unknown(key, sections, "a section") for key in raw if key not in sections)
     unit = _struct({key: value for key, value in raw.items() if key in own_names}, HegConfig, (), faults)
     drivers = {
         name: section
-        for name, type_ in driver_types.items()
-        if name in raw and (section := _struct(raw[name], type_, (name,), faults)) is not None
+        for name, driver in known.items()
+        if name in raw and (section := _struct(raw[name], driver.config_type, (name,), faults)) is not None
     }
     if unit is not None:
         faults.extend(faults_in(unit))
+        driven = (known[name].sockets(section) for name, section in drivers.items())
+        faults.extend(shared_ports((*open_sockets(unit), *chain.from_iterable(driven))))
     if faults or unit is None:
         raise ConfigError(path.name, tuple(faults))
     return LoadedConfig(path, text, unit, types.MappingProxyType(drivers))

@@ -291,12 +291,8 @@ class WebSection(Section, frozen=True):
         """Refuse what cannot be served, and the home network without a login."""
         if not _is_address(self.host):
             raise ValueError('expected host = an address, such as "127.0.0.1" or "0.0.0.0"')
-        if not self.on_lan:
-            return
-        if self.login is False:
+        if self.on_lan and self.login is False:
             raise ValueError("expected login = true, or left out, where host is not loopback")
-        if len({self.port, self.tls_port, self.redirect_port}) < 3:
-            raise ValueError("expected three different ports: port, tls_port, redirect_port")
 
     @property
     def on_lan(self) -> bool:

@@ -5,29 +5,27 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-import msgspec
-
 from heg.config.faults import ConfigFault
 from heg.config.file import replace_text
 from heg.config.last import IN_FORCE
-from heg.config.reader import ConfigError, LoadedConfig, parse, read_text
+from heg.config.reader import ConfigError, DriverSection, LoadedConfig, parse, read_text
 
 _Stamp = tuple[int, int, int]
 
 
 class Source:
-    """One file. `types` gives the section type of each installed driver."""
+    """One file. `drivers` are those that are installed."""
 
-    def __init__(self, path: Path, types: Mapping[str, type[msgspec.Struct]], state_dir: Path) -> None:
+    def __init__(self, path: Path, drivers: Mapping[str, DriverSection], state_dir: Path) -> None:
         self.path = path
-        self._types = types
+        self._drivers = drivers
         self._copy = state_dir / IN_FORCE
         self._seen: _Stamp | None = None
         self._coming: _Stamp | None = None
 
     def parse(self, text: str) -> LoadedConfig:
         """Validate a text. Raises `ConfigError`."""
-        return parse(text, self._types, self.path)
+        return parse(text, self._drivers, self.path)
 
     async def read(self) -> str:
         """Return what the file says. Raises `ConfigError`."""

@@ -15,6 +15,7 @@ from heg.config.faults import ConfigFault
 from heg.config.reader import LARGEST_FILE_BYTES, ConfigError, load
 from heg.config.schema import HegConfig
 from heg.runtime.secrets import SecretReference
+from tests.support.sections import Sectioned
 
 quickly = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -58,7 +59,7 @@ def refused_or_read(path: Path, text: str | bytes) -> None:
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     faults: tuple[ConfigFault, ...] = ()
     try:
-        load(path, {"bus": BusSection})
+        load(path, {"bus": Sectioned(BusSection)})
     except ConfigError as error:
         faults = error.faults
         lines = str(error).splitlines()

@@ -9,6 +9,7 @@ import pytest
 from heg.config.checks import house_utc
 from heg.config.reader import ConfigError, load
 from heg.runtime.secrets import SecretReference
+from tests.support.sections import Sectioned
 
 GOOD = """
 [contract]
@@ -31,7 +32,7 @@ class BusSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timeout_s: float = 1.0
 
 
-DRIVERS: dict[str, type[msgspec.Struct]] = {"bus": BusSection}
+DRIVERS = {"bus": Sectioned(BusSection)}
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -94,7 +95,7 @@ class TokenSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def test_keys_that_do_not_fit_together_are_a_fault_not_a_traceback(tmp_path: Path) -> None:
     text = GOOD.replace("[bus]", "[token]\ntoken = {}\n[bus]")
     with pytest.raises(ConfigError, match=r"heg\.toml: \[token\] token: expected exactly one of file"):
-        load(written(tmp_path, text), {**DRIVERS, "token": TokenSection})
+        load(written(tmp_path, text), {**DRIVERS, "token": Sectioned(TokenSection)})
 
 
 @pytest.mark.parametrize(
@@ -155,7 +156,7 @@ def test_a_secret_in_place_of_its_reference_is_shown_nowhere(tmp_path: Path, lin
     path = tmp_path / "heg.toml"
     path.write_text(f"[feed]\n{line}\n")
     with pytest.raises(ConfigError) as caught:
-        load(path, {"feed": Keyed})
+        load(path, {"feed": Sectioned(Keyed)})
     assert "hunter2" not in str(caught.value)
     assert "a reference" in str(caught.value)
 

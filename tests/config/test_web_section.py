@@ -32,8 +32,6 @@ def test_who_is_let_in_and_how(tmp_path, section: str, on_lan: bool, asks_login:
         ('host = "gateway.local"', '"127.0.0.1" for this machine only, "0.0.0.0" for the home network'),
         ('host = "300.1.1.1"', "expected host = an address"),
         ('host = ""', '"0.0.0.0" for the home network'),
-        ('host = "::"\ntls_port = 8462', "expected three different ports"),
-        ('host = "::"\nredirect_port = 8463', "expected three different ports"),
         ("tls_port = 0", "a TCP port from 1 to 65535"),
         ('names = ["Energy"]', "host names in small letters"),
         ('names = ["a/b"]', "host names in small letters"),

@@ -157,7 +157,7 @@ async def a_gateway(
         said = {"planning": {"enabled": planner is not None}, **(sections or {})}
         path.write_text(gateway_config(rig, state_dir=state_dir, port=port, sections=said))
         drivers = installed_drivers()
-        config = load(path, drivers.config_types())
+        config = load(path, drivers.specs)
         site = Site(state_dir, drivers.specs, ServiceManager(None), listener=listener, planner=planner)
         unit = Unit(config, clock, site)
         stop = asyncio.Event()

@@ -30,6 +30,7 @@ from heg.unit.source import digest_of
 from heg.unit.unit import Unit
 from heg.web.listen import open_listener
 from heg.web.settings import WebSettings
+from tests.support.sections import Sectioned
 from tests.support.stepped import stepped
 
 HOME = Location("home")
@@ -110,7 +111,7 @@ async def a_world(clock: Clock, folder: Path, text: str = FIRST) -> AsyncIterato
     path = folder / "heg.toml"
     path.write_text(text)
     with open_listener(WebSettings(port=0)) as listener:
-        config = load(path, {"bus": BusSection})
+        config = load(path, drivers)
         unit = Unit(config, clock, Site(folder, drivers, ServiceManager(None), listener=listener))
         stop = asyncio.Event()
         running = asyncio.ensure_future(unit.run(stop))
@@ -182,7 +183,7 @@ def agrees(world: World) -> None:
         assert not world.file.exists() or world.file.read_bytes().decode() != record.toml
     assert world.unit.configuration.text == record.toml
     world.file.with_name("again.toml").write_text(record.toml)
-    said = load(world.file.with_name("again.toml"), {"bus": BusSection})
+    said = load(world.file.with_name("again.toml"), {"bus": Sectioned(BusSection)})
     contract = said.unit.contract
     assert contract is not None
     assert world.unit.control.settings.limits[0].max_kw == contract.max_import_kw

@@ -65,7 +65,7 @@ DRIVERS = {"bus": DriverSpec("bus", "fails", BusSection, build)}
 async def running(clock: Clock, folder: Path, manager: ServiceManager | None = None) -> AsyncIterator[Unit]:
     path = folder / "heg.toml"
     path.write_text(CONFIG)
-    config = load(path, {"bus": BusSection})
+    config = load(path, DRIVERS)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)
         site = Site(folder, DRIVERS, manager or ServiceManager(None), listener=listener)

@@ -27,7 +27,7 @@ def configured(folder: Path, section: Mapping[str, Any]) -> FeedsConfig:
     """The section as it is read from a file."""
     path = folder / "heg.toml"
     path.write_text(toml({"feeds": section}))
-    config = load(path, {"feeds": FeedsConfig}).drivers["feeds"]
+    config = load(path, {"feeds": DRIVER}).drivers["feeds"]
     assert isinstance(config, FeedsConfig)
     return config
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.upnp import netlink
-from drivers.upnp.config import UpnpConfig, target_of
+from drivers.upnp.config import target_of
 from drivers.upnp.interfaces import read_links
 from drivers.upnp.links import LocalLink, chosen
 from drivers.upnp.netlink import InterfaceAddress, NetworkInterface
@@ -113,11 +113,6 @@ def test_a_search_target_is_an_address_with_a_port_or_an_error_in_words(text: st
         host, port = target_of(text)
         assert host
         assert 1 <= port <= 65535
-
-
-def test_answers_have_a_port_of_their_own() -> None:
-    with pytest.raises(ValueError, match="search_port other than 1900"):
-        UpnpConfig(search_port=1900)
 
 
 def test_search_targets() -> None:

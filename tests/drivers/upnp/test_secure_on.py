@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from drivers.upnp import DRIVER
 from drivers.upnp.config import UpnpConfig
 from heg.config.reader import ConfigError, load
 from heg.runtime.secrets import SecretReference, missing_secrets
@@ -14,7 +15,7 @@ UUID = "4d696e69-0000-4000-8000-000000000001"
 def read(folder: Path, text: str) -> UpnpConfig:
     file = folder / "heg.toml"
     file.write_text(f"[upnp.secure_on]\n{text}\n")
-    section = load(file, {"upnp": UpnpConfig}).drivers["upnp"]
+    section = load(file, {"upnp": DRIVER}).drivers["upnp"]
     assert isinstance(section, UpnpConfig)
     return section
 
