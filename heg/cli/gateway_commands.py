@@ -109,7 +109,7 @@ def appliance_lines(told: AppliancesNow, house: House) -> Iterable[str]:
             f"{one.power_state or 'not known'}{', lost' if one.status == 'lost' else ''}",
             *((f"{one.given or '-'}, {one.lease_state}", one.owner) if one.held else ("-", "-")),
             *(one.importance, number(one.draws_kw), one.address),
-            "; ".join(part.removesuffix(".") for part in _about(one, house)),
+            "; ".join(part.removesuffix(".") for part in _about(one, house) if part),
         )
         for one in told.appliances
     )

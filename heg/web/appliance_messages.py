@@ -42,7 +42,7 @@ class ApplianceNow(Message, frozen=True):
     `power_state` is the one last known (on, standby, off), `given` the one it is told to take. `status` lost means that
     it went while it worked; one that sleeps is attached. `importance` (must-run, flexible, optional), `draws_kw` and
     the least minutes are its owner's word or its own. `owner` names who decided, `outvoted` who asks otherwise in vain;
-    `lease_state` is what the appliance shows of it.
+    `lease_state` is what the appliance shows of it. Whoever is not let see this finds these words empty.
     """
 
     device: str

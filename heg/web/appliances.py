@@ -9,6 +9,7 @@ from heg.model.appliances import CycleOffer, Registration, StandbyPeriod
 from heg.model.capabilities import ApplianceCapability
 from heg.model.instance import ANY, Instance, Location
 from heg.model.leases import Claimant, LeaseRecord, LeaseState, Reason, ReasonCode
+from heg.model.policy import CUSTOMER
 from heg.model.records import DeviceStatus
 from heg.model.regimes import Regime
 from heg.runtime.clock import Clock
@@ -58,7 +59,9 @@ def appliances_now(door: Door, clock: Clock, unit: str) -> tuple[ApplianceNow, .
     if not members:
         return ()
     told = {variable: _by_device(door, unit, variable) for variable in _TOLD}
-    return tuple(_appliance(member, told, clock) for member in members)
+    # Whose house it is sees each lease: one that is not there is none. To others it may be one that they are not shown.
+    unseen = _UNASKED if door.stakeholder == CUSTOMER else None
+    return tuple(_appliance(member, told, unseen, clock) for member in members)
 
 
 def at_a_glance(door: Door, household: Household) -> AppliancesAtAGlance | None:
@@ -92,14 +95,16 @@ def _by_device(door: Door, unit: str, variable: str) -> Mapping[str, list[Instan
     return found
 
 
-def _appliance(member: Member, told: Mapping[str, Mapping[str, list[Instance]]], clock: Clock) -> ApplianceNow:
+def _appliance(
+    member: Member, told: Mapping[str, Mapping[str, list[Instance]]], unseen: LeaseRecord | None, clock: Clock
+) -> ApplianceNow:
     name, record = member.place.device, member.record
     one = next(item for item in record.capabilities if isinstance(item, ApplianceCapability))
 
     def values(variable: str) -> Iterable[object]:
         return (instance.value for instance in told[variable].get(name, ()))
 
-    lease = next((value for value in values("lease") if isinstance(value, LeaseRecord)), _UNASKED)
+    lease = next((value for value in values("lease") if isinstance(value, LeaseRecord)), unseen)
     state = next((value for value in values("state.power") if isinstance(value, str)), None)
     return ApplianceNow(
         device=name,
@@ -114,14 +119,14 @@ def _appliance(member: Member, told: Mapping[str, Mapping[str, list[Instance]]],
         min_on_minutes=one.min_on_s / 60.0,
         min_off_minutes=one.min_off_s / 60.0,
         wake=one.wake,
-        held=lease.held,
-        given=lease.power_state,
-        owner=lease.owner.name.lower(),
-        lease_state=lease.state,
-        reason=lease.reason.code,
-        reason_text=lease.reason.text,
-        outvoted=lease.outvoted,
-        expires_in_s=max(0, round(lease.expires_in_s)),
+        held=lease is not None and lease.held,
+        given=None if lease is None else lease.power_state,
+        owner="" if lease is None else lease.owner.name.lower(),
+        lease_state="" if lease is None else lease.state,
+        reason="" if lease is None else lease.reason.code,
+        reason_text="" if lease is None else lease.reason.text,
+        outvoted=() if lease is None else lease.outvoted,
+        expires_in_s=0 if lease is None else max(0, round(lease.expires_in_s)),
         requests=_requests(values("registration")),
         standby_periods=_standby_periods(values("standby_period"), clock.utc()),
         cycle=_cycle(values("cycle.offer")),

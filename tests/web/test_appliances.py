@@ -2,14 +2,17 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from heg.model.instance import Location
 from heg.model.records import DeviceStatus
 from heg.runtime.clock import Clock
+from heg.web.accounts.roles import Role
 from tests.support.stepped import stepped
 from tests.web.appliances import HEATER, furnish
 from tests.web.serving import Served, serving
+from tests.web.test_login import Browser, owned, person
 
 
 async def told(served: Served, path: str) -> dict[str, Any]:
@@ -44,6 +47,29 @@ async def test_each_is_told_with_what_it_does_why_and_what_it_asked_for(clock: C
         )
         assert [one["id"] for one in washer["standby_periods"]] == [9]
         assert (washer["cycle"]["kwh"], washer["cycle"]["minutes"]) == (1.0, 60)
+
+
+@stepped
+async def test_who_may_not_see_what_they_are_told_hears_nothing_of_it_rather_than_that_there_is_nothing(
+    clock: Clock, tmp_path: Path
+) -> None:
+    async with owned(clock, tmp_path) as owner:
+        furnish(owner.served.house, clock, more=1)
+        kurt = await person(owner, "kurt", Role.INSTALLER)
+
+        async def leases(who: Browser) -> list[tuple[object, ...]]:
+            said = await who.get("/api/v1/appliances")
+            assert said.status == 200, said.text
+            shown = [one for one in said.json["appliances"] if one["device"] in ("heater", "lamp-1")]
+            return [(one["held"], one["given"], one["owner"], one["reason"], one["reason_text"]) for one in shown]
+
+        told = (True, "standby", "automation", "automation", "Energy is dear until 21:00; it waits.")
+        assert await leases(owner) == [told, (False, None, "idle", "released", "Nobody asks anything of it.")]
+        untold = (False, None, "", "", "")
+        assert await leases(kurt) == [told, untold]
+        nothing = {"stakeholder": "service_provider:kurt", "variable": "lease", "rights": []}
+        assert (await owner.post("/api/v1/policies", nothing)).status == 200
+        assert await leases(kurt) == [untold, untold]
 
 
 @stepped

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { type Appliance, about, chip, first, glance, own, steady, why } from "../src/appliances/words";
+import { type Appliance, about, chip, facts, first, glance, own, steady, why } from "../src/appliances/words";
 import { HouseClock } from "../src/format";
 
 const PLAIN: Appliance = {
@@ -44,6 +44,13 @@ test("what it calls itself is told where its name is another", () => {
 test("one that nobody asks anything of needs no words; one left to its user says why", () => {
   assert.equal(why(PLAIN), "");
   assert.equal(why({ ...PLAIN, reason: "by_user", reason_text: "Somebody switched it by hand." }), "Somebody switched it by hand.");
+});
+
+test("who is not shown what it is told is not told that nobody tells it anything", () => {
+  const unseen: Appliance = { ...PLAIN, owner: "", lease_state: "", reason: "", reason_text: "" };
+  assert.equal(why(unseen), "");
+  const decided = (one: Appliance) => facts(one).find(([name]) => name === "Decided by")?.[1];
+  assert.deepEqual([decided(PLAIN), decided(unseen)], ["itself and its user", "not shown to you"]);
 });
 
 test("what it asked for and what waits in it is told in the house's time", () => {

@@ -20,7 +20,7 @@ export interface Appliance {
   held: boolean;
   given: "on" | "standby" | "off" | null;
   owner: string;
-  lease_state: "settling" | "confirmed" | "overridden" | "ignored";
+  lease_state: "settling" | "confirmed" | "overridden" | "ignored" | "";
   reason: string;
   reason_text: string;
   outvoted: string[];
@@ -99,7 +99,7 @@ export function facts(one: Appliance): [string, string][] {
   return [
     ["Importance", IMPORTANCE[one.importance] ?? one.importance],
     ["Draws while on", one.draws_kw > 0 ? kw(one.draws_kw) : "not known"],
-    ["Decided by", one.held ? owner(one) : "itself and its user"],
+    ["Decided by", one.held ? owner(one) : one.owner === "" ? "not shown to you" : "itself and its user"],
     ["Stays as switched", `on ${number(one.min_on_minutes)} min, off ${number(one.min_off_minutes)} min`],
     ["Woken", WAKING[one.wake] ?? one.wake],
     ["Address", one.address || "–"],
