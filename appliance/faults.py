@@ -7,7 +7,7 @@ from heg.model.appliances import ApplianceFault
 
 
 class SoapFault(IntEnum):
-    """The errorCodes of UPnP Device Architecture 1.1, table 3-3, that are used here."""
+    """The errorCodes of UPnP Device Architecture 1.1, chapter 3, that are used here."""
 
     INVALID_ACTION = 401
     INVALID_ARGS = 402

@@ -9,7 +9,7 @@ GROUP_V6 = "ff02::c"
 PORT = 1900
 LARGEST_DATAGRAM = 4096
 LONGEST_MX_S = 5
-"""More than that is answered within five seconds as well (UPnP Device Architecture 1.1, 1.3.3)."""
+"""More than that is answered within five seconds as well (UPnP Device Architecture 1.1, 1.3)."""
 _MAX_AGE = re.compile(r"max-age\s*=\s*([0-9]{1,9})", re.ASCII | re.IGNORECASE)
 
 
@@ -128,7 +128,7 @@ def _search(headers: dict[str, str], *, multicast: bool) -> Search | None:
     if not multicast:
         return Search(target, 0.0)
     if not (within.isascii() and within.isdigit() and 0 < len(within) < 6 and int(within) > 0):
-        return None  # a search by multicast without MX is answered by nobody (UPnP Device Architecture 1.1, 1.3.2)
+        return None  # a search by multicast without MX is answered by nobody (UPnP Device Architecture 1.1, 1.3)
     return Search(target, float(min(int(within), LONGEST_MX_S)))
 
 

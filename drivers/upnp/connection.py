@@ -3,9 +3,11 @@
 import asyncio
 import logging
 from collections import Counter
+from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMethod
 
 from drivers.upnp.exchange import PRODUCT
 from heg.runtime.clock import Clock, real_span
@@ -51,10 +53,17 @@ class Care:
                 del self._of[connection.peer]
 
     def make_room(self, peer: str) -> bool:
-        """End the oldest connection of the address that has most; False where that has hardly more than this one."""
-        holder, most = max(self._of.items(), key=lambda item: item[1], default=("", 0))
-        oldest = next((one for one in self._all if one.peer == holder and one.transport is not None), None)
-        if oldest is None or most <= self._of[peer] + 1:
+        """End the oldest connection of those addresses that have most, unless this one has as many.
+
+        Where they have but one more, and would only change places, the oldest that has not said what it wants: a
+        stranger with an address for each connection fills the house with those that never do.
+        """
+        most = max(self._of.values(), default=0)
+        if most <= self._of[peer]:
+            return False
+        holders = (one for one in self._all if self._of[one.peer] == most and one.transport is not None)
+        oldest = next((one for one in holders if most > self._of[peer] + 1 or one.is_awaited), None)
+        if oldest is None:
             return False
         self.leave(oldest)
         oldest.end()
@@ -122,6 +131,11 @@ class Connection(web.RequestHandler):
         self._entered = None
         self._care.leave(self)
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether its request, or the rest of it, has yet to come."""
+        return self._heard_in_part() if self._current_request is not None else not self._messages
+
     def end(self) -> None:
         """Break off, whatever is going on."""
         if isinstance(self._entered, asyncio.Transport):
@@ -140,6 +154,8 @@ class Connection(web.RequestHandler):
         if status >= 500:
             logger.error("a request failed outside its handler", exc_info=exc)
         self._care.refused["http_fault" if status >= 500 else "http_malformed"] += 1
+        if isinstance(exc, BadHttpMethod):  # M-POST, which UPnP 1.0 had beside POST: RFC 2774 calls this answer a no
+            status = HTTPStatus.NOT_IMPLEMENTED
         response = web.Response(status=status, headers={"Server": PRODUCT})
         response.force_close()
         return response

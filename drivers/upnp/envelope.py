@@ -1,6 +1,6 @@
 """The envelope in which orders and their answers come and go: SOAP 1.1 as UPnP control has it.
 
-Source: UPnP Device Architecture 1.1, 3.1 (action), 3.2 (error).
+Source: UPnP Device Architecture 1.1, chapter 3.
 """
 
 from drivers.upnp.markup import Element

@@ -50,7 +50,7 @@ class Granted:
 
 
 def message(headers: Mapping[str, str], body: bytes) -> Message | int:
-    """Read an event message; where it is none, the HTTP status that says so (UDA 1.1, table 4-10)."""
+    """Read an event message; where it is none, the HTTP status that says so (UDA 1.1, 4.3)."""
     if "NT" not in headers or "NTS" not in headers:
         return BAD_REQUEST
     sid, seq = headers.get("SID", ""), headers.get("SEQ", "")

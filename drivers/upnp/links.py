@@ -31,7 +31,8 @@ class LocalLink:
 
     link: Link
     index: int
-    networks: tuple[Network, ...]
+    networks: frozenset[Network]
+    """A set: the order changes with every new address of IPv6's privacy extensions, and means nothing."""
     multicast: bool = True
 
     @property
@@ -69,7 +70,9 @@ def _is_usable(interface: NetworkInterface, named: frozenset[str]) -> bool:
         return False
     if named:
         return interface.name in named
-    return bool(interface.flags & IFF_MULTICAST) and not interface.flags & (IFF_LOOPBACK | IFF_POINTOPOINT)
+    return bool(interface.flags & IFF_MULTICAST) and not (
+        interface.is_port or interface.flags & (IFF_LOOPBACK | IFF_POINTOPOINT)
+    )
 
 
 def _links(interface: NetworkInterface, addresses: list[Interface], *, by_name: bool) -> list[LocalLink]:
@@ -83,7 +86,7 @@ def _links(interface: NetworkInterface, addresses: list[Interface], *, by_name: 
     towards_internet = bool(v4) and not ours_v4
     for ours, all_of_family in ((ours_v4, ours_v4), ([] if towards_internet else ours_v6, v6)):
         if ours:
-            networks = tuple(dict.fromkeys(one.network for one in all_of_family))
+            networks = frozenset(one.network for one in all_of_family)
             link = Link(interface.name, str(ours[0].ip))
             found.append(LocalLink(link, interface.index, networks, bool(interface.flags & IFF_MULTICAST)))
     return found

@@ -6,7 +6,7 @@ The kernel is no stranger, but its messages are still bounded and read by their 
 import ipaddress
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 MOST_BYTES = 65536
@@ -19,6 +19,7 @@ _HEADER = struct.Struct("=IHHII")
 _LINK = struct.Struct("=BxHiII")
 _ADDRESS = struct.Struct("=BBBBi")
 _ATTRIBUTE = struct.Struct("=HH")
+_IFLA_MASTER, _IFLA_LINKINFO, _IFLA_INFO_SLAVE_KIND = 10, 18, 4
 _IFLA_NAME, _IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS = 3, 1, 2, 8
 _UNUSABLE = 0x40 | 0x08
 """IFA_F_TENTATIVE (still looked for twice on the link) and IFA_F_DADFAILED."""
@@ -30,11 +31,16 @@ Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 
 @dataclass(frozen=True, slots=True)
 class NetworkInterface:
-    """An interface as the kernel has it; `flags` are IFF_*."""
+    """An interface as the kernel has it; `flags` are IFF_*.
+
+    One that `is_port` belongs to another (a bridge, a bond): what comes by it comes to that one alone, whatever
+    addresses it has itself. Each container that starts brings such a one.
+    """
 
     index: int
     name: str
     flags: int
+    is_port: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +92,18 @@ def _message(kind: int, body: bytes) -> Message | None:
         return DumpEnd(-struct.unpack_from("=i", body)[0])
     if kind == _NEW_LINK and len(body) >= _LINK.size:
         _family, _type, index, flags, _change = _LINK.unpack_from(body)
-        name = dict(attributes(body[_LINK.size :])).get(_IFLA_NAME, b"").rstrip(b"\0").decode("ascii", "replace")
-        return NetworkInterface(index, name, flags) if name else None
+        found = dict(attributes(body[_LINK.size :]))
+        name = found.get(_IFLA_NAME, b"").rstrip(b"\0").decode("ascii", "replace")
+        return NetworkInterface(index, name, flags, _is_port(found)) if name else None
     if kind == _NEW_ADDRESS and len(body) >= _ADDRESS.size:
         return _address(body)
     return None
+
+
+def _is_port(found: Mapping[int, bytes]) -> bool:
+    """Routing domains (vrf) have members, too, but each hears for itself."""
+    kind = dict(attributes(found.get(_IFLA_LINKINFO, b""))).get(_IFLA_INFO_SLAVE_KIND, b"")
+    return _IFLA_MASTER in found and kind.rstrip(b"\0") != b"vrf"
 
 
 def _address(body: bytes) -> InterfaceAddress | None:

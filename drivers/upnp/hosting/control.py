@@ -1,6 +1,6 @@
 """SOAP control of the gateway's own service: what comes is judged by the table, faults are those of UPnP.
 
-Source: UPnP Device Architecture 1.1, 3.1 and 3.2. Arguments are told by their names: who sends them in another order
+Source: UPnP Device Architecture 1.1, chapter 3. Arguments are told by their names: who sends them in another order
 is understood, too.
 """
 

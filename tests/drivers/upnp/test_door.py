@@ -12,7 +12,7 @@ import pytest
 
 from drivers.upnp.connection import LONGEST_LIFE_S
 from drivers.upnp.door import MOST_CONNECTIONS
-from drivers.upnp.exchange import address_of, at_home
+from drivers.upnp.exchange import Answer, Asked, Route, address_of, at_home
 from drivers.upnp.pace import Pace
 from heg.runtime.clock import Clock
 from tests.drivers.upnp.serving import said, serving
@@ -62,6 +62,40 @@ async def test_who_holds_most_connections_gives_one_up_for_who_has_none(clock: C
         assert ended == [reader for reader, _ in held[: len(ended)]]
         await clock.sleep(LONGEST_LIFE_S + 1.0)
         assert (await served.ask("GET", "/hello"))[0] == 200
+
+
+@stepped
+async def test_who_has_an_address_for_each_connection_and_says_nothing_keeps_nobody_out(clock: Clock) -> None:
+    """As a stranger with 256 addresses of IPv6: in no house's network is there a bound to them."""
+    async with serving(clock, [HELLO]) as served:
+        held = [await served.connect(f"127.0.1.{number}") for number in range(MOST_CONNECTIONS)]
+        for number in range(1, 6):
+            assert (await served.ask("GET", "/hello", source=f"127.0.0.{number}"))[0] == 200
+            await served.connect(f"127.0.2.{number}")
+        assert served.refused == {"http_crowded_out": 5}
+        assert [reader.at_eof() for reader, _ in held[:6]] == [True] * 5 + [False]
+
+
+@stepped
+async def test_whose_request_is_being_answered_makes_no_room_for_one_more(clock: Clock) -> None:
+    asked: list[str] = []
+
+    async def ponder(one: Asked) -> Answer:
+        asked.append(one.peer)
+        await clock.sleep(2.0)
+        return Answer(body=b"well")
+
+    async with serving(clock, [Route("GET", "/ponder", ponder), HELLO]) as served:
+        question = b"GET /ponder HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+        held = [await served.connect(f"127.0.1.{number}") for number in range(MOST_CONNECTIONS)]
+        for _, writer in held:
+            writer.write(question)
+        await clock.sleep(0.5)
+        assert len(asked) == MOST_CONNECTIONS
+        assert await served.raw(b"GET /hello HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n") == b""
+        assert served.refused == {"http_too_many": 1}
+        await clock.sleep(2.0)
+        assert all([b"well" in await reader.read() for reader, _ in held])
 
 
 @stepped

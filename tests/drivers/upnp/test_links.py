@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 from contextlib import suppress
 from ipaddress import ip_interface
 
@@ -15,6 +16,8 @@ from drivers.upnp.netlink import InterfaceAddress, NetworkInterface
 from drivers.upnp.parts import Link
 from drivers.upnp.urls import location_at, service_url
 from heg.model.refusals import Refusal
+from heg.runtime.clock import Clock
+from tests.support.namespaces import needs_networks, wired
 
 UP = netlink.IFF_UP | netlink.IFF_RUNNING | netlink.IFF_MULTICAST
 LO = netlink.IFF_UP | netlink.IFF_RUNNING | netlink.IFF_LOOPBACK
@@ -54,12 +57,64 @@ def test_named_interfaces_are_taken_as_the_owner_says() -> None:
     assert links(*houses, named="wan0") == [("wan0", "203.0.113.7")]
 
 
+def test_an_address_that_comes_or_goes_makes_no_link_another() -> None:
+    """As IPv6's privacy extensions have it each day, in each of the house's networks."""
+    eth0 = NetworkInterface(2, "eth0", UP)
+
+    def with_them(*texts: str) -> tuple[LocalLink, ...]:
+        return chosen([eth0], [InterfaceAddress(2, ip_interface(one)) for one in texts], frozenset())
+
+    before = with_them("2001:db8::1/64", "fd00::1/64", "fd00::2/64", "2001:db8::2/64", "fe80::1/64")
+    assert before == with_them("fd00::3/64", "2001:db8::3/64", "fd00::2/64", "fe80::1/64")
+    assert [one.link.address for one in before] == ["fe80::1"]
+
+
+@needs_networks
+def test_a_port_of_a_bridge_is_no_link_whatever_addresses_it_has() -> None:
+    """Each container that starts brings one, with an address of IPv6: what comes by it comes to the bridge alone."""
+    with wired() as (home, _):
+        home.ip(
+            "link add bridge type bridge",
+            "link add port type veth peer name inside",
+            "link set port addrgenmode none",
+            "addr add fe80::99/64 dev port nodad",
+            "addr add 172.17.0.1/16 dev bridge",
+            *(f"link set {one} up" for one in ("bridge", "port", "inside")),
+        )
+
+        def seen() -> set[str]:
+            async def read(_clock: Clock) -> set[str]:
+                return {one.link.name for one in read_links(frozenset())}
+
+            found: set[str] = home.loop(read)
+            return found & {"bridge", "port"}
+
+        assert "port" in seen()
+        home.ip("link set port master bridge")
+        home.carries("bridge")
+        assert "fe80::99" in home.says("ip", "addr", "show", "dev", "port")
+        assert seen() == {"bridge"}
+
+
+def test_who_is_a_member_of_a_routing_domain_hears_for_itself() -> None:
+    def attribute(kind: int, value: bytes) -> bytes:
+        return struct.pack("=HH", 4 + len(value), kind) + value + bytes(-len(value) % 4)
+
+    def link(kind: bytes) -> object:
+        more = attribute(3, b"eth0\0") + attribute(10, struct.pack("=I", 7)) + attribute(18, attribute(4, kind))
+        body = struct.pack("=BxHiII", 0, 1, 2, UP, 0) + more
+        return next(netlink.messages(struct.pack("=IHHII", 16 + len(body), 16, 0, 0, 0) + body))
+
+    assert link(b"vrf\0") == NetworkInterface(2, "eth0", UP)
+    assert link(b"bridge\0") == NetworkInterface(2, "eth0", UP, is_port=True)
+
+
 def test_who_is_no_neighbour_is_not_heard() -> None:
-    home = LocalLink(Link("eth0", "192.168.1.2"), 2, (ip_interface("192.168.1.2/24").network,))
+    home = LocalLink(Link("eth0", "192.168.1.2"), 2, frozenset({ip_interface("192.168.1.2/24").network}))
     assert home.neighbour("192.168.1.77") == "192.168.1.77"
     assert home.neighbour("8.8.8.8") is None
     assert home.neighbour("127.0.0.1") is None
-    here = LocalLink(Link("eth0", "fe80::1"), 2, (ip_interface("fe80::1/64").network,))
+    here = LocalLink(Link("eth0", "fe80::1"), 2, frozenset({ip_interface("fe80::1/64").network}))
     assert here.neighbour("fe80::9%eth0") == "fe80::9%eth0"
     assert here.neighbour("2001:db8::1") is None
 
