@@ -42,6 +42,7 @@ class ReasonCode(StrEnum):
     RECOVERED = "recovered"
     SHUTDOWN = "shutdown"
     UTILITY = "utility"
+    SHED = "shed"
     AUTOMATION = "automation"
     APPLIANCE = "appliance"
     APPLIANCE_LOST = "appliance_lost"

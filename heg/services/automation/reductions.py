@@ -214,21 +214,28 @@ class Reductions:
     def _want(self, reduction: LoadReduction, rest: PowerState) -> Wanted:
         until = self._clock_time(reduction.until)
         text = f"Shed: {called(reduction.who)} asks for at most {reduction.max_import_kw:g} kW until {until}."
-        return Wanted(Reason(ReasonCode.UTILITY, text), power_state=rest)
+        return Wanted(Reason(ReasonCode.SHED, text), power_state=rest)
 
     def _left_shed(self) -> dict[str, float]:
-        """Whom the run before had shed, since when: its claims say so."""
-        unit, now, now_s = self._settings.unit, self._clock.utc(), self._clock.monotonic_s()
+        """Whom the run before had shed, since when: its claims say so. It may have been one of this process."""
+        now_s = self._clock.monotonic_s()
         found: dict[str, float] = {}
-        holding = self.active()
-        for instance in self._door.latest_all("claim", Location(unit, ANY, UTILITY)):
-            claim = instance.value
-            if not isinstance(claim, Claim) or instance.sequence > 0 or claim.valid_s < CLAIM_S or not holding:
+        if not self.active():
+            return found
+        for instance in self._door.latest_all("claim", Location(self._settings.unit, ANY, UTILITY)):
+            claim, name, age_s = instance.value, instance.location.device, self._age_s(instance)
+            if not isinstance(claim, Claim) or claim.reason.code is not ReasonCode.SHED or claim.valid_s < CLAIM_S:
                 continue
-            if claim.power_state in (PowerState.STANDBY, PowerState.OFF):
-                found[instance.location.device] = now_s - max(0.0, (now - instance.time).total_seconds())
-                self._shed_why[instance.location.device] = Wanted(claim.reason, power_state=claim.power_state)
+            if instance.sequence == 0 or age_s < claim.valid_s:
+                found[name] = now_s - age_s
+                self._shed_why[name] = Wanted(claim.reason, power_state=claim.power_state)
         return found
+
+    def _age_s(self, instance: Instance) -> float:
+        """Of what another process left, only its label tells how old it is."""
+        if instance.sequence > 0:
+            return instance.age_s(self._clock.monotonic_s())
+        return max(0.0, (self._clock.utc() - instance.time).total_seconds())
 
     def _evidence(self, place: Location, what: str, who: Stakeholder) -> None:
         reason = Reason(ReasonCode.UTILITY, f"{who} {what}.")

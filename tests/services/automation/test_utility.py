@@ -19,7 +19,7 @@ from heg.model.refusals import Refusal, RefusalCode
 from heg.runtime.clock import Clock
 from heg.services.automation.settings import ApplianceRule, Strategy
 from heg.services.automation.utility_words import read_order, read_reduction
-from tests.services.automation.scene import OFF, ON, UNIT, scene, settings
+from tests.services.automation.scene import OFF, ON, STANDBY, UNIT, scene, settings
 from tests.services.automation.utility import NORTH, SUN, UTILITY, furnish, let_in, lives, on, order, reduce
 from tests.support.stepped import START_UTC, stepped
 
@@ -114,7 +114,7 @@ async def test_a_reduction_is_met_in_order_and_all_come_back(clock: Clock) -> No
         assert on(house) == {"tank", "freezer"}
         claim = house.claim("sauna", UTILITY)
         assert claim is not None
-        assert claim.reason == Reason(ReasonCode.UTILITY, "Shed: dso:north asks for at most 4.5 kW until Sun 01:30.")
+        assert claim.reason == Reason(ReasonCode.SHED, "Shed: dso:north asks for at most 4.5 kW until Sun 01:30.")
         await lives(house, 3.0, 60)
         assert on(house) == {"freezer"}, "the house draws more: the next one goes"
         await lives(house, 1.0, 300)
@@ -224,6 +224,48 @@ async def test_a_restart_goes_on_with_request_and_shed_ones(clock: Clock, tmp_pa
         assert on(house) == {"tank", "freezer"}
         await lives(house, 1.0, 1500)
         assert on(house) == {"sauna", "tank", "freezer"}
+
+
+@stepped
+async def test_a_service_that_begins_anew_in_a_living_process_goes_on_with_shed_ones(
+    clock: Clock, tmp_path: Path
+) -> None:
+    async with scene(clock, tmp_path / "store.sqlite", strategy=Strategy.REDUCE) as house:
+        furnish(house)
+        await reduce(house.owner, 4.5, minutes=30)
+        await lives(house, 1.0, 60)
+        assert on(house) == {"tank", "freezer"}
+        await house.renewed(house.settings)
+        await lives(house, 1.0, 600)
+        assert house.known["sauna"][1] is STANDBY
+        house.data.rename_devices({"sauna": "steam"})
+        house.known["steam"] = house.known.pop("sauna")
+        house.present("steam", identity="uuid:sauna")
+        await house.renewed(house.settings)
+        await lives(house, 1.0, 600)
+        assert on(house) == {"tank", "freezer"}, "by whatever name"
+        await lives(house, 1.0, 900)
+        assert on(house) == {"steam", "tank", "freezer"}
+
+
+@pytest.mark.parametrize("begins_anew", ["service", "process"])
+@stepped
+async def test_what_was_ordered_was_not_shed(clock: Clock, tmp_path: Path, begins_anew: str) -> None:
+    async with scene(clock, tmp_path / "store.sqlite", strategy=Strategy.FULL) as house:
+        furnish(house)
+        await reduce(house.owner, 6.5)
+        [north] = let_in(house, NORTH)
+        await order(north, "tank", power_state="off", minutes=30)
+        await lives(house, 1.0, 100)
+        assert on(house) == {"sauna", "freezer"}
+        less = settings(strategy=Strategy.REDUCE)
+        if begins_anew == "service":
+            await house.renewed(less)
+        else:
+            house.settings = less
+            await house.restart()
+        await lives(house, 1.0, 3)
+        assert on(house) == {"sauna", "tank", "freezer"}, "there is no room for it, and nobody may order it any more"
 
 
 @stepped
