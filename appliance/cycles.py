@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from uuid import NAMESPACE_OID, uuid5
+from zoneinfo import ZoneInfo
 
-from appliance.labels import Moment
+from appliance.labels import Moment, same_time_of_day
 from heg.model.appliances import PowerState
 from heg.model.cycles import CycleCurve
+
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +63,22 @@ class Cycle:
         if self.since is None:
             return self
         return replace(self, ran=self.ran + max(now - self.since, timedelta()), since=None)
+
+    def by_clock(self, now: datetime, step: timedelta, zone: ZoneInfo) -> "Cycle":
+        """Return it by a clock that was set to `now`, by `step`: one that runs takes no longer and no shorter by that.
+
+        The window of one that waits means the times of day of this clock, as many days away as they were: it is
+        another offer by that.
+        """
+        if self.since is not None:
+            return replace(self, since=self.since + step)
+        said = self.latest or self.earliest
+        if self.begun or said is None:
+            return self
+        days = (said - (now - step)) // _DAY * _DAY
+        moved = same_time_of_day(said, now + days, zone) - said
+        if not moved:
+            return self
+        earliest = None if self.earliest is None else self.earliest + moved
+        latest = None if self.latest is None else self.latest + moved
+        return replace(self, id=str(uuid5(NAMESPACE_OID, f"{self.id} {moved}")), earliest=earliest, latest=latest)

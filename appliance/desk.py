@@ -112,20 +112,15 @@ class ApplianceDesk:
         if state is self.model.state and self.model.seen:
             return
         begun = self.model.cycle
-        self.model.observed(state, self._clock.utc())
+        self.model.observed(state, self._now())
         if begun is not None and self.model.cycle is None:
             logger.warning("%s: the cycle %s was broken off: somebody brought it to %s", self.name, begun.name, state)
         self._changed()
         self._soon(self.saved())
 
-    def sleeps(self) -> None:
-        """Take note that the body is about to sleep, and we with it."""
-        self._labels.sleeps()
-
     async def awoke(self) -> None:
         """Take note that the body slept: what was due meanwhile is looked at now."""
-        self._labels.awoke()
-        self.model.awoke(self._clock.utc())
+        self.model.awoke(self._now())
         await self._do_due()
 
     def heard(self, uuid: str, address: str) -> None:
@@ -256,6 +251,7 @@ class ApplianceDesk:
         now, step = self._labels.read()
         if step:
             self.model.clock_stepped(step, now)
+            self._changed()
         return now
 
     def _changed(self) -> None:

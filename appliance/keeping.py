@@ -24,12 +24,11 @@ class KeepError(RuntimeError):
 
 
 class Folder:
-    """The state folder, one process's alone (the lock is the kernel's). What is written later is newer."""
+    """The state folder, one process's alone (the lock is the kernel's)."""
 
     def __init__(self, path: Path, lock: int) -> None:
         self._path = path
         self._lock = lock
-        self._turn = asyncio.Lock()
 
     @classmethod
     def open(cls, path: Path) -> "Folder":
@@ -89,15 +88,14 @@ class Folder:
             return Kept()
 
     async def keep(self, kept: Kept) -> None:
-        """Put it on disk. Raises OSError."""
-        async with self._turn:
-            work = asyncio.to_thread(replace_durably, self._path / "kept.json", msgspec.json.encode(kept))
-            writing = asyncio.ensure_future(work)
-            try:
-                await asyncio.shield(writing)
-            except asyncio.CancelledError:
-                await asyncio.wait([writing])  # a thread cannot be ended, and the next one would write into its file
-                raise
+        """Put it on disk; who asks does so for one at a time. Raises OSError."""
+        work = asyncio.to_thread(replace_durably, self._path / "kept.json", msgspec.json.encode(kept))
+        writing = asyncio.ensure_future(work)
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await asyncio.wait([writing])  # a thread cannot be ended, and the next one would write into its file
+            raise
 
 
 def machine_id() -> str:

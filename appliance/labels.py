@@ -2,9 +2,11 @@
 
 from datetime import datetime, timedelta
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import msgspec
 
+from heg.model.local_times import next_occurrence
 from heg.runtime.clock import Clock
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -13,29 +15,24 @@ _SET_BY = timedelta(seconds=5)
 """A label that runs apart from time by more was set."""
 
 
-class Labels:
-    """Reads the clock, and tells by how much it was set since it was read last."""
+def same_time_of_day(moment: datetime, after: datetime, zone: ZoneInfo) -> datetime:
+    """Return when the clock shows next after `after` what it shows at `moment`."""
+    return next_occurrence(moment.astimezone(zone).time(), after, zone)
 
-    __slots__ = ("_clock", "_last", "_sleeping")
+
+class Labels:
+    """Reads the clock, and tells by how much it was set since it was read last; what the machine slept is no step."""
+
+    __slots__ = ("_clock", "_last")
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._last: tuple[datetime, float] | None = None
-        self._sleeping = False
-
-    def sleeps(self) -> None:
-        """Take note that the computer is about to sleep: until it woke nobody knows how much of a step was sleep."""
-        self._sleeping = True
-
-    def awoke(self) -> None:
-        """Take note that it woke."""
-        self._sleeping, self._last = False, None
 
     def read(self) -> tuple[datetime, timedelta]:
         """Return what the clock shows, and the step that it made; none is zero."""
-        utc, s = self._clock.utc(), self._clock.monotonic_s()
-        step = timedelta()
-        if self._last is not None and not self._sleeping:
-            step = (utc - self._last[0]) - timedelta(seconds=s - self._last[1])
+        utc, s = self._clock.utc(), self._clock.elapsed_s()
+        before, before_s = self._last or (utc, s)
         self._last = (utc, s)
+        step = utc - before - timedelta(seconds=s - before_s)
         return utc, step if abs(step) > _SET_BY else timedelta()

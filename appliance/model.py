@@ -5,7 +5,7 @@ one who asks keeps `kept` on disk before it carries out or answers anything.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from appliance.cycles import Cycle
@@ -59,7 +59,7 @@ class ApplianceModel:
         self.kind = kind
         self.state = state or PowerState.ON
         self.seen = state is not None
-        self.cycle = kept.cycle
+        self.cycle = self._left = kept.cycle
         self.going = kept.going
         self.registrations = Registrations(kept.book, kind.longest_standby)
 
@@ -102,10 +102,11 @@ class ApplianceModel:
         self.observed(seen, now)
 
     def clock_stepped(self, step: timedelta, now: datetime) -> None:
-        """Take note that the clock was set to `now`, by `step`: what runs is no longer and no shorter by that."""
-        if self.cycle is not None and self.cycle.since is not None:
-            self.cycle = replace(self.cycle, since=self.cycle.since + step)
-        self.registrations.clock_stepped(now, self.kind.judge.zone)
+        """Take note that the clock was set to `now`, by `step`; what the last run left was by the clock of then."""
+        zone = self.kind.judge.zone
+        if self.cycle is not None and self.cycle != self._left:
+            self.cycle = self.cycle.by_clock(now, step, zone)
+        self.registrations.clock_stepped(now, zone)
 
     def order(self, target: PowerState, now: datetime, holding: Collection[str]) -> Done | Fault:
         """Judge an order from outside; a refused one changes nothing."""

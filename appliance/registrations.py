@@ -11,9 +11,8 @@ from ipaddress import ip_address
 from zoneinfo import ZoneInfo
 
 from appliance.faults import Fault, SoapFault
-from appliance.labels import Moment
+from appliance.labels import Moment, same_time_of_day
 from heg.model.appliances import ApplianceFault, PowerState
-from heg.model.local_times import next_occurrence
 
 MOST_OPEN = 8
 """Registrations that wait or are in force, of all who ask together."""
@@ -144,9 +143,9 @@ class Registrations:
             if one.id not in self._of_this_run:
                 continue
             if one.state is PeriodState.IN_FORCE and one.stop > now:
-                self._replace(one, replace(one, stop=_next(one.stop, now, zone)))
+                self._replace(one, replace(one, stop=same_time_of_day(one.stop, now, zone)))
             elif one.state is PeriodState.WAITING and not one.start <= now < one.stop:
-                start = _next(one.start, now, zone)
+                start = same_time_of_day(one.start, now, zone)
                 self._replace(one, replace(one, start=start, stop=start + (one.stop - one.start)))
 
     def overruled(self) -> bool:
@@ -173,10 +172,6 @@ class Registrations:
     def _replace(self, old: Period, new: Period) -> None:
         periods = tuple(new if one.id == old.id else one for one in self.book.periods)
         self.book = replace(self.book, periods=periods)
-
-
-def _next(moment: datetime, now: datetime, zone: ZoneInfo) -> datetime:
-    return next_occurrence(moment.astimezone(zone).time(), now, zone)
 
 
 def same_address(one: str, other: str) -> bool:

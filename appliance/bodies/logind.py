@@ -136,7 +136,6 @@ class LogindBody:
         def notice(values: Sequence[Any]) -> None:
             begins = bool(values[0]) if values else False
             if begins:
-                self._desk.sleeps()
                 self._desk.observed(state)  # told at once: the second that is left begins now
             if not self._notices.full():
                 self._notices.put_nowait((state, begins))

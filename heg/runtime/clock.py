@@ -45,6 +45,9 @@ class Clock(Protocol):
     def monotonic_s(self) -> float:
         """The event loop's time: simulated seconds in scaled and stepped mode. Never goes back."""
 
+    def elapsed_s(self) -> float:
+        """The event loop's time and what the machine slept besides: by it labels that were set are told from sleep."""
+
     def utc(self) -> datetime:
         """The UTC label of now (aware). It may jump either way; never compute an age from it."""
 
@@ -86,12 +89,14 @@ class LoopClock:
         speed: float,
         label: Callable[[], datetime],
         holding: Callable[[], AbstractContextManager[None]],
+        slept_s: Callable[[], float] = float,
     ) -> None:
         self._loop = loop
         self._mode = mode
         self._speed = speed
         self._label = label
         self._holding = holding
+        self._slept_s = slept_s
         self._label_shift = timedelta()
 
     @property
@@ -107,6 +112,10 @@ class LoopClock:
     def monotonic_s(self) -> float:
         """The event loop's time."""
         return self._loop.time()
+
+    def elapsed_s(self) -> float:
+        """The event loop's time and what the machine slept besides."""
+        return self._loop.time() + self._slept_s()
 
     def utc(self) -> datetime:
         """The UTC label of now (aware)."""

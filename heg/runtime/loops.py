@@ -107,7 +107,12 @@ def clock_of(loop: asyncio.AbstractEventLoop, timing: Timing) -> Clock:
     match timing:
         case RealTiming():
             return LoopClock(
-                loop, mode=ClockMode.REAL, speed=1.0, label=lambda: datetime.now(UTC), holding=contextlib.nullcontext
+                loop,
+                mode=ClockMode.REAL,
+                speed=1.0,
+                label=lambda: datetime.now(UTC),
+                holding=contextlib.nullcontext,
+                slept_s=_slept_s,
             )
         case ScaledTiming():
             return LoopClock(
@@ -128,6 +133,10 @@ def clock_of(loop: asyncio.AbstractEventLoop, timing: Timing) -> Clock:
                 label=lambda: timing.start_utc + timedelta(seconds=loop.time() - started_s),
                 holding=loop.holding,
             )
+
+
+def _slept_s() -> float:
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
 
 
 class _ScaledSelector(selectors.DefaultSelector):

@@ -45,6 +45,9 @@ class _Clock:
     def monotonic_s(self) -> float:
         return self._looks * 1800.0
 
+    def elapsed_s(self) -> float:
+        return self.monotonic_s()
+
 
 def _http() -> Fed:
     left = 0

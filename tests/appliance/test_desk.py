@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -16,10 +17,12 @@ from appliance.faults import Fault, SoapFault
 from appliance.judging import Judge, Rule
 from appliance.model import ApplianceModel, Done, Kept, Kind
 from appliance.registrations import Book, PeriodState
+from appliance.upnp.services import CYCLE
 from heg.model.appliances import ApplianceFault, PowerState
 from heg.model.cycles import CycleCurve
 from heg.runtime.clock import Clock
 from tests.appliance.asker import GATEWAY
+from tests.support.ahead import AheadClock
 from tests.support.stepped import stepped
 
 ON, STANDBY, OFF = PowerState.ON, PowerState.STANDBY, PowerState.OFF
@@ -412,18 +415,104 @@ class TestClocksThatAreSet:
 
     @stepped
     async def test_sleep_is_no_clock_that_was_set(self, clock: Clock) -> None:
-        machine = Machine(clock)
+        sleeper = AheadClock(clock)
+        machine = Machine(sleeper)
         async with machine.running() as desk:
             await machine.register(HOUR, HOUR)
-            desk.sleeps()
             machine.pressed(STANDBY)
-            clock.jump_utc(8 * 3600.0)  # what a computer's time that no one sets leaves out
+            sleeper.goes_ahead(8 * 3600.0)
             await machine.after(minutes=2)  # whatever is looked at before logind says that it woke
             machine.pressed(ON)
             await desk.awoke()
             assert machine.disk.book.periods[0].state is PeriodState.MISSED
             await machine.after(hours=30)
             assert machine.switched == []
+
+    @pytest.mark.parametrize("step_s", [-20_000 * 86_400.0, -3600.0])
+    def test_a_cycle_that_the_last_run_began_is_over_when_it_is_over(self, step_s: float) -> None:
+        """A power cut, and a computer that knows the time again only when its network is back."""
+
+        @stepped
+        async def test(clock: Clock) -> None:
+            machine = Machine(clock, STANDBY)
+            async with machine.running() as desk:
+                await desk.offer(WASH)
+                await desk.order(ON)
+                await machine.after(minutes=10)
+            clock.jump_utc(step_s)
+            async with machine.running():
+                await machine.after(minutes=3)
+                clock.jump_utc(-step_s)
+                await machine.after(minutes=16)
+                assert machine.switched == [ON]
+                await machine.after(minutes=3)
+                assert machine.switched == [ON, STANDBY]
+
+        test()
+
+    @pytest.mark.parametrize("before_s", [10.0, 70.0])
+    @pytest.mark.parametrize("after_s", [10.0, 70.0])
+    def test_a_cycle_goes_on_for_what_is_left_of_it_whenever_the_clock_is_set(
+        self, before_s: float, after_s: float
+    ) -> None:
+        @stepped
+        async def test(clock: Clock) -> None:
+            machine = Machine(clock)
+            async with machine.running() as desk:
+                await desk.offer(Cycle("c-1", "Cotton", CycleCurve((2.0, 0.5), 15, interruptible=True)))
+                await desk.order(ON)
+                await machine.after(minutes=10)
+                await desk.order(STANDBY)
+            clock.jump_utc(-20_000 * 86_400.0)
+            async with machine.running():
+                await machine.after(seconds=before_s)
+                clock.jump_utc(10_000 * 86_400.0)
+                await machine.after(seconds=after_s)
+                machine.pressed(ON)  # by hand: it goes on
+                await machine.after(seconds=10)
+                clock.jump_utc(10_000 * 86_400.0)
+                await machine.after(minutes=19)
+                assert machine.state is ON
+                await machine.after(minutes=2)
+                assert machine.state is STANDBY
+
+        test()
+
+    @pytest.mark.parametrize("days", [-20_000, -1, 1, 20_000])
+    def test_a_cycle_loaded_by_the_wrong_clock_is_over_by_its_time_of_day(self, days: int) -> None:
+        @stepped
+        async def test(clock: Clock) -> None:
+            machine = Machine(clock, STANDBY)
+            async with machine.running() as desk:
+                first = replace(WASH, earliest=clock.utc() + HOUR, latest=clock.utc() + timedelta(hours=26))
+                assert await desk.offer(first) is None
+                clock.jump_utc(86_400.0 * days + 1800.0)
+                await machine.after(minutes=2)
+                offered = desk.model.offered
+                assert offered is not None
+                assert (offered.earliest, offered.latest) == (
+                    first.earliest and first.earliest + timedelta(days=days),
+                    first.latest and first.latest + timedelta(days=days),
+                )
+                assert desk.values(CYCLE) == {"CycleId": offered.id} != {"CycleId": "c-1"}
+                assert machine.disk.cycle == offered
+                await machine.after(hours=24)
+                assert machine.switched == []
+                await machine.after(hours=2)
+                assert machine.switched == [ON, STANDBY]
+
+        test()
+
+    @stepped
+    async def test_what_waits_is_the_same_offer_when_the_clock_is_set_by_little(self, clock: Clock) -> None:
+        machine = Machine(clock, STANDBY)
+        async with machine.running() as desk:
+            loaded = replace(WASH, latest=clock.utc() + timedelta(hours=30))
+            await desk.offer(loaded)
+            for step_s in (6.0, -9.0, 3600.0):
+                clock.jump_utc(step_s)
+                await machine.after(minutes=2)
+            assert desk.model.offered == loaded
 
 
 @stepped

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -207,3 +209,26 @@ def test_a_speed_that_is_none_is_refused(speed: float) -> None:
 def test_a_naive_start_is_refused() -> None:
     with pytest.raises(ValueError, match="expected an aware UTC time"):
         SteppedTiming(START_UTC.replace(tzinfo=None))
+
+
+def test_what_the_machine_slept_has_elapsed_and_is_no_time_of_the_loop() -> None:
+    """Eight hours of sleep, as a time namespace shows them."""
+    said = (
+        "import asyncio; from heg.runtime.loops import RealTiming, run\n"
+        "async def main(clock): print(round(clock.elapsed_s() - clock.monotonic_s()))\n"
+        "run(main, timing=RealTiming())"
+    )
+    asleep = ["unshare", "--time", "--fork", "--boottime", "28800"]
+    if subprocess.run([*asleep, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("needs a time namespace of its own, which is root's (or CAP_SYS_ADMIN)")
+    slept, awake = (
+        subprocess.run([*how, sys.executable, "-c", said], capture_output=True, text=True, check=True).stdout
+        for how in (asleep, [])
+    )
+    assert int(slept) - int(awake) == 28_800
+
+
+@stepped
+async def test_in_stepped_time_no_machine_sleeps(clock: Clock) -> None:
+    await clock.sleep(3600.0)
+    assert clock.elapsed_s() == clock.monotonic_s()

@@ -28,6 +28,9 @@ class AheadClock:
     def monotonic_s(self) -> float:
         return self._clock.monotonic_s() + self._ahead_s
 
+    def elapsed_s(self) -> float:
+        return self._clock.elapsed_s() + self._ahead_s
+
     def utc(self) -> datetime:
         return self._clock.utc() + timedelta(seconds=self._ahead_s)
 
