@@ -3,6 +3,7 @@
 import fcntl
 import socket
 import struct
+from pathlib import Path
 
 _SIOCGIFADDR = 0x8915
 _GROUP = ("239.255.255.250", 1900)
@@ -19,3 +20,21 @@ def own_address(interface: str) -> str | None:
             return socket.inet_ntoa(fcntl.ioctl(asking.fileno(), _SIOCGIFADDR, request)[20:24])
         except OSError:
             return None
+
+
+def interface_of(address: str) -> int:
+    """Return the number of the interface that has an address; 0: none now.
+
+    It is another one where a card was drawn and put back, and who had joined the group there has left it.
+    """
+    plain, _, zone = address.partition("%")
+    try:
+        if zone:
+            return socket.if_nametoindex(zone)
+        if ":" not in plain:
+            return next((number for number, name in socket.if_nameindex() if own_address(name) == plain), 0)
+        lines = Path("/proc/thread-self/net/if_inet6").read_text(encoding="ascii").splitlines()
+        wanted = socket.inet_pton(socket.AF_INET6, plain).hex()
+    except (OSError, ValueError):
+        return 0
+    return next((int(line.split()[1], 16) for line in lines if line.startswith(wanted)), 0)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
-from appliance.addresses import own_address
+from appliance.addresses import interface_of, own_address
 from appliance.bodies.command import CommandBody, conditions_that_hold
 from appliance.bodies.gpio import GpioBody, KernelLines
 from appliance.body import Body
@@ -76,6 +76,7 @@ class Program:
         self._orders = Orders(config, clock, self.desk, self.upnp, self.gateways)
         self._supervisor = Supervisor(clock)
         self._said_nowhere = False
+        self._on_interface = 0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; then say goodbye. Raises OSError where the socket's path cannot be had."""
@@ -131,8 +132,10 @@ class Program:
             where = network.interface or "the machine"
             self._say_nowhere(f"{where} has no IPv4 address now, or is not there ([network] interface or address)")
             return
-        if self.upnp.running and address == self.upnp.place.address:
+        interface = interface_of(address)
+        if self.upnp.running and (address, interface) == (self.upnp.place.address, self._on_interface):
             return
+        self._on_interface = interface
         try:
             await self.upnp.renumber(address)
         except OSError as error:
@@ -179,7 +182,8 @@ class Program:
 
         assert config.logind is not None
         rtc = Path(config.logind.rtc) if config.logind.rtc else None
-        return LogindBody(desk, self.upnp, clock, RtcAlarm(rtc), bus=config.logind.bus, back=self._back)
+        alarm = RtcAlarm(rtc, Path(config.state_dir) / "alarm")
+        return LogindBody(desk, self.upnp, clock, alarm, bus=config.logind.bus, back=self._back)
 
 
 def _kind(config: ApplianceConfig) -> Kind:

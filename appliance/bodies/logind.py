@@ -32,6 +32,10 @@ _PROPERTIES = DBusAddress(
 )
 
 
+_HELD = ("BlockInhibited", "BlockWeakInhibited")
+"""What programs forbid; the weak locks came with systemd 257, and are strong against us."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Way:
     """How logind is asked for a state: the method, the question whether it can, the lock that programs hold."""
@@ -79,7 +83,8 @@ class LogindBody:
         self._bus: Bus | None = None
         self._locks: list[Any] = []
         self._not_offered: set[PowerState] = set()
-        self._notices: asyncio.Queue[tuple[PowerState, bool]] = asyncio.Queue(16)
+        self._noticed = asyncio.Event()
+        self._newest = (PowerState.ON, False)
 
     @property
     def holds_lock(self) -> bool:
@@ -89,6 +94,7 @@ class LogindBody:
     async def run(self) -> None:
         """Watch until cancelled. Raises `BusError` when logind is not there any more."""
         bus = self._bus = await Bus.connect(self._address)
+        self._noticed.clear()  # what was said before it was lost
         try:
             await bus.listen(_MANAGER, "PrepareForSleep", self._noticing(PowerState.STANDBY))
             await bus.listen(_MANAGER, "PrepareForShutdown", self._noticing(PowerState.OFF))
@@ -111,8 +117,8 @@ class LogindBody:
             raise BodyError(Fault(SoapFault.ACTION_FAILED, "logind cannot be reached now"))
         way = _WAYS[target]
         try:
-            (held,) = await bus.call(_PROPERTIES, "Get", "ss", (_MANAGER.interface, "BlockInhibited"))
-            if way.lock in str(held[1]).split(":"):
+            (known,) = await bus.call(_PROPERTIES, "GetAll", "s", (_MANAGER.interface,))
+            if way.lock in ":".join(str(known[name][1]) for name in _HELD if name in known).split(":"):
                 raise BodyError(Fault(ApplianceFault.BUSY, f"a program of this computer forbids {way.lock} now"))
         except BusError:
             logger.debug("logind does not tell who holds locks")  # it judges by itself then
@@ -122,13 +128,14 @@ class LogindBody:
             raise BodyError(_meant(error, way)) from error
 
     async def _next(self, bus: Bus) -> None:
-        notice = asyncio.ensure_future(self._notices.get())
+        noticed = asyncio.ensure_future(self._noticed.wait())
         try:
-            await asyncio.wait((notice, bus.lost), return_when=asyncio.FIRST_COMPLETED)
-            if notice.done():
-                await self._react(bus, *notice.result())
+            await asyncio.wait((noticed, bus.lost), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            notice.cancel()
+            noticed.cancel()
+        if self._noticed.is_set():
+            self._noticed.clear()
+            await self._react(bus, *self._newest)
         if bus.lost.done():
             raise BusError("", f"logind: {bus.lost.result()}")
 
@@ -137,13 +144,14 @@ class LogindBody:
             begins = bool(values[0]) if values else False
             if begins:
                 self._desk.observed(state)  # told at once: the second that is left begins now
-            if not self._notices.full():
-                self._notices.put_nowait((state, begins))
+            self._newest = state, begins  # whoever woke and sleeps again is not awake in between
+            self._noticed.set()
 
         return notice
 
     async def _react(self, bus: Bus, state: PowerState, begins: bool) -> None:
         if begins:
+            self._desk.observed(state)  # again: what came of its last waking may have gone on meanwhile
             self._alarm.set(self._desk.model.must_wake(), self._clock.utc())
             if not await self._network.told(TOLD_WITHIN_S):
                 logger.warning("not everybody was told of %s in time", state)
@@ -156,6 +164,7 @@ class LogindBody:
         """It is on: from the beginning, or again, also where logind ended while it slept and nobody said so."""
         slept = self._desk.model.state is not PowerState.ON
         await self._take_locks(bus)
+        self._alarm.set(None, self._clock.utc())  # nobody sets it anew where this program has ended by the next sleep
         self._desk.observed(PowerState.ON)
         if slept and self._back is not None:
             await self._back()

@@ -16,8 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
-from pathlib import Path
 
+from appliance.addresses import interface_of
 from appliance.upnp.ssdp import GROUP_V4, GROUP_V6, LARGEST_DATAGRAM, PORT, Heard, Search, read, read_answer
 
 logger = logging.getLogger(__name__)
@@ -55,14 +55,20 @@ class Ground:
     def speak(self, ear: Ear) -> Mouth:
         """Let an appliance hear and speak at its address. Raises OSError where the address is not ours."""
         mouth = Mouth(self, ear)
-        self._join(mouth)
+        try:
+            self._join(mouth)
+        except OSError:
+            mouth.close()
+            raise
         self._ears.append(ear)
         return mouth
 
     def leave(self, ear: Ear) -> None:
-        """Let one go."""
+        """Let one go; with the last one the group: the kernel lets a socket join on twenty interfaces in its life."""
         with contextlib.suppress(ValueError):
             self._ears.remove(ear)
+        if not self._ears:
+            self.close()
 
     def answered(self, datagram: bytes, peer: Peer) -> None:
         """Take the answer to a search of ours."""
@@ -121,7 +127,7 @@ class Mouth:
         self.address = ear.address
         address, _, zone = ear.address.partition("%")
         self.family = int(socket.AF_INET6 if ":" in address else socket.AF_INET)
-        self.scope = socket.if_nametoindex(zone) if zone else _interface_of(address)
+        self.scope = interface_of(ear.address) if self.family == socket.AF_INET6 else 0
         local = (
             (address, ground.port, 0, self.scope if zone else 0)
             if self.family == socket.AF_INET6
@@ -210,16 +216,6 @@ def _speaking(family: int, scope: int, local: Peer) -> socket.socket:
         speaking.close()
         raise
     return speaking
-
-
-def _interface_of(address: str) -> int:
-    """Return the number of the interface that has an IPv6 address; 0: none, or no IPv6."""
-    try:
-        lines = Path("/proc/thread-self/net/if_inet6").read_text(encoding="ascii").splitlines()
-        wanted = socket.inet_pton(socket.AF_INET6, address).hex()
-    except (OSError, ValueError):
-        return 0
-    return next((int(line.split()[1], 16) for line in lines if line.startswith(wanted)), 0)
 
 
 def _udp(family: int) -> socket.socket:

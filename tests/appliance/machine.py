@@ -14,6 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from appliance.config_file import parse
+from appliance.program import Program
+from heg.runtime.clock import Clock
+from heg.runtime.notify import ServiceManager
 from hil.ports import free_port
 from tests.appliance.asker import call
 from tests.support.processes import wait_until
@@ -102,3 +106,17 @@ class Machine:
 
     def ordered(self, action: str, **more: str) -> Any:
         return asyncio.run(call(f"http://127.0.44.1:{self.port}/description.xml", action, **more))
+
+
+def a_program(folder: Path, clock: Clock, uuid: str, address: str) -> Program:
+    """heg-appliance on a loop of the test's: a machine that is on, and can be switched off."""
+    config = parse(
+        {
+            "state_dir": str(folder / "kept"),
+            "socket": str(folder / "socket"),
+            "appliance": {"name": "Washer", "uuid": uuid},
+            "network": {"address": address},
+            "command": {"state": ["/bin/echo", "on"], "off": ["/bin/true"]},
+        }
+    )
+    return Program(config, clock, ServiceManager(None))

@@ -29,8 +29,8 @@ match sys.argv[2:]:
                 signal.append(value == "true", signature="b")
                 bus.send_message(signal)
         bus.flush()
-    case ["blocked", what]:
-        control.AddProperty(manager, "BlockInhibited", what)
+    case ["blocked", how, what]:
+        control.AddProperty(manager, how, what)
     case ["inhibitors"]:
         for one in dbus.Interface(mock, manager).ListInhibitors():
             print(one[0], one[1], one[3])
@@ -75,9 +75,9 @@ class MockedLogind:
         """Answer a method in another way; `code` as dbusmock runs it."""
         self._run("returns", method, signature, code)
 
-    def blocked(self, what: str) -> None:
+    def blocked(self, what: str, how: str = "BlockInhibited") -> None:
         """Have a program forbid something."""
-        self._run("blocked", what)
+        self._run("blocked", how, what)
 
     @property
     def inhibitors(self) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import socket
 import subprocess
 from pathlib import Path
@@ -18,6 +19,7 @@ from appliance.upnp.ground import Ground
 from heg.model.appliances import APPLIANCE_DEVICE, APPLIANCE_SERVICE, PowerState
 from heg.runtime.clock import Clock
 from tests.appliance.asker import GATEWAY, Listener, raw
+from tests.appliance.machine import a_program
 from tests.support.namespaces import Network, needs_networks, wired
 from tests.support.peers import SYSTEM_PYTHON, needs, needs_gupnp
 from tests.support.processes import wait_until
@@ -79,6 +81,65 @@ def test_a_search_finds_all_of_them_within_its_time_and_each_from_its_own_addres
     for address, datagram in answers.items():
         host = address if v4 else f"[{address}]"
         assert f"LOCATION: http://{host}:8467/description.xml" in datagram
+
+
+def test_a_laptop_that_is_plugged_in_again_and_again_hears_searches_to_the_end() -> None:
+    """Each plug is another interface; the kernel lets a socket join on twenty of them."""
+    farm = Farm(ADDRESS)
+    with wired("asks", "farm") as (asks, far), far.beside(farm.run):
+        ready(farm)
+        loop = farm.loop
+        assert loop is not None
+
+        def moves(address: str) -> None:
+            asyncio.run_coroutine_threadsafe(farm.appliances[0].upnp.renumber(address), loop).result(10)
+
+        far.ip(*(line for number in range(25) for line in _dock(number)))
+        for number in range(25):
+            far.addresses(f"10.88.{number}.1/24", on=f"dock{number}")
+            moves(f"10.88.{number}.1")
+        moves(ADDRESS)
+        assert list(_searched(asks, socket.AF_INET, within_s=1)) == [ADDRESS]
+
+
+def test_a_group_that_somebody_has_for_himself_costs_nothing_while_it_is_tried_again() -> None:
+    async def main(clock: Clock) -> None:
+        ground = Ground()
+        one = SimulatedAppliance(Identity(UUID.format(0), "one"), ground, clock, Place(ADDRESS, 8467))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as his:
+            his.bind(("239.255.255.250", 1900))
+            before = _open_files()
+            for _ in range(3):
+                with pytest.raises(OSError, match="in use"):
+                    await one.start()
+            assert _open_files() == before
+        await one.start()
+        await one.stop()
+
+    with wired("asks", "farm") as (_, far), far.entered():
+        run_stepped(main)
+
+
+def test_a_card_that_was_drawn_and_put_back_at_once_is_another_one(tmp_path: Path) -> None:
+    """As a dock does while a computer sleeps: the address is the same, and who had joined the group there is deaf."""
+
+    def joined() -> bool:
+        with far.entered():
+            text = Path("/proc/thread-self/net/igmp").read_text()
+        return re.search(r"\tdock0 *:[^\t]*\n(\t{4}.*\n)*\t{4}FAFFFFEF ", text) is not None
+
+    plug = (*_dock(0), "addr add 10.88.0.1/24 dev dock0")
+
+    async def main(clock: Clock, stop: asyncio.Event) -> None:
+        await a_program(tmp_path, clock, UUID.format(0), "10.88.0.1").run(stop)
+
+    with wired("asks", "farm") as (_, far):
+        far.ip(*plug)
+        with far.beside(main):
+            wait_until(joined, "it hears its group", limit_s=15)
+            far.ip("link del dock0", *plug)
+            assert not joined()
+            wait_until(joined, "it hears it again", limit_s=15)
 
 
 def test_it_announces_itself_to_the_group_and_says_goodbye() -> None:
@@ -231,6 +292,18 @@ def test_nobody_answers_where_there_is_no_gateway() -> None:
 
     with wired("asks", "farm") as (_, far), far.entered():
         run_stepped(main)
+
+
+def _open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def _dock(number: int) -> tuple[str, ...]:
+    return (
+        f"link add dock{number} type veth peer name bay{number}",
+        f"link set dock{number} up",
+        f"link set bay{number} up",
+    )
 
 
 def _link_address() -> str:

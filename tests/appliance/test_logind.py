@@ -45,7 +45,14 @@ def rtc(tmp_path: Path) -> Path:
     folder = tmp_path / "rtc"
     folder.mkdir()
     (folder / "since_epoch").write_text(f"{1_900_000_000}\n")
+    (folder / "wakealarm").write_text("")
     return folder
+
+
+def standing(rtc: Path) -> int:
+    """In how many seconds it would wake the machine; 0: not at all."""
+    alarm = int((rtc / "wakealarm").read_text() or 0)
+    return alarm and alarm - int((rtc / "since_epoch").read_text())
 
 
 class Computer:
@@ -61,7 +68,7 @@ class Computer:
         self.desk = ApplianceDesk(self.model, clock, name="computer", keep=self._keep)
         identity = Identity("0cf4c7a6-5a12-4d1c-9a3e-00000000aaaa", "computer")
         self.upnp = UpnpAppliance(identity, self.desk, self.ground, clock, Place("127.0.42.1"))
-        self.body = LogindBody(self.desk, self.upnp, clock, RtcAlarm(rtc), bus=logind.address)
+        self.body = LogindBody(self.desk, self.upnp, clock, RtcAlarm(rtc, rtc / "note"), bus=logind.address)
 
     async def _keep(self, _: Kept) -> None:
         if self.written is not None:
@@ -233,13 +240,12 @@ def test_an_order_in_the_middle_of_going_to_sleep_changes_nothing(logind: Mocked
 def test_its_alarm_is_set_for_the_end_of_its_standby(logind: MockedLogind, rtc: Path) -> None:
     async def main(clock: Clock) -> None:
         async with computer(clock, logind, rtc) as one:
-            alarm = rtc / "wakealarm"
             now = clock.utc()
             one.model.registrations.register(GATEWAY, "127.0.0.1", now, now + timedelta(hours=2))
             await one.desk.awoke()  # it slept through its beginning: nothing to restore, no alarm
             await asyncio.to_thread(logind.says, "PrepareForSleep", begins=True)
             await one.until(lambda: not one.body.holds_lock)
-            assert alarm.read_text() == "0\n"
+            assert standing(rtc) == 0
             await asyncio.to_thread(logind.says, "PrepareForSleep", begins=False)
             await one.until(lambda: one.body.holds_lock)
 
@@ -249,16 +255,87 @@ def test_its_alarm_is_set_for_the_end_of_its_standby(logind: MockedLogind, rtc: 
             one.model.registrations.begin(period, PowerState.ON)
             await asyncio.to_thread(logind.says, "PrepareForSleep", begins=True)
             await one.until(lambda: not one.body.holds_lock)
-            shown = int((rtc / "since_epoch").read_text())
-            assert abs(int(alarm.read_text()) - shown - 4 * 3600) < 30
+            assert abs(standing(rtc) - 4 * 3600) < 30
 
             await asyncio.to_thread(logind.says, "PrepareForSleep", begins=False)  # somebody wakes it before
             await one.until(lambda: one.body.holds_lock)
-            await asyncio.to_thread(logind.says, "PrepareForSleep", begins=True)  # and puts it to sleep by hand
+            assert standing(rtc) == 0  # and ends the program, or puts it to sleep by hand
+            await asyncio.to_thread(logind.says, "PrepareForSleep", begins=True)
             await one.until(lambda: not one.body.holds_lock)
-            assert alarm.read_text() == "0\n"
+            assert standing(rtc) == 0
 
     run(main, timing=RealTiming())
+
+
+def test_who_wakes_and_sleeps_again_at_once_sleeps(logind: MockedLogind, rtc: Path) -> None:
+    async def main(clock: Clock) -> None:
+        async with computer(clock, logind, rtc) as one, Listener() as listener:
+            headers = {"CALLBACK": listener.callback, "NT": "upnp:event", "TIMEOUT": "Second-300"}
+            await ask(one.upnp.location, "SUBSCRIBE", "/power/events", headers)
+            listener.pause = asyncio.Event()  # the first notice is under way while the other two come
+            for begins in (True, False, True):
+                await asyncio.to_thread(logind.says, "PrepareForSleep", begins=begins)
+            listener.pause.set()
+            await one.until(lambda: not one.body.holds_lock)
+            await clock.sleep(0.3)
+            assert (one.model.state, one.body.holds_lock) == (PowerState.STANDBY, False)
+
+    run(main, timing=RealTiming())
+
+
+def test_what_was_said_before_the_bus_was_lost_is_over(logind: MockedLogind, rtc: Path) -> None:
+    async def main(clock: Clock) -> None:
+        async with computer(clock, logind, rtc) as one, Listener() as listener:
+            headers = {"CALLBACK": listener.callback, "NT": "upnp:event", "TIMEOUT": "Second-300"}
+            await ask(one.upnp.location, "SUBSCRIBE", "/power/events", headers)
+            listener.pause = asyncio.Event()
+            for begins in (True, False, True):
+                await asyncio.to_thread(logind.says, "PrepareForSleep", begins=begins)
+            one.watch.cancel()
+            await asyncio.gather(one.watch, return_exceptions=True)
+            listener.pause.set()
+            one.watch = asyncio.create_task(one.body.run())
+            await one.until(lambda: one.body.holds_lock)
+            await clock.sleep(0.3)
+            assert (one.model.state, one.body.holds_lock) == (PowerState.ON, True)
+
+    run(main, timing=RealTiming())
+
+
+class TestAlarm:
+    NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+    @pytest.fixture
+    def alarm(self, rtc: Path) -> RtcAlarm:
+        return RtcAlarm(rtc, rtc / "note")
+
+    def test_it_is_taken_back_also_by_another_run(self, rtc: Path, alarm: RtcAlarm) -> None:
+        assert alarm.set(self.NOW + timedelta(hours=1), self.NOW)
+        assert standing(rtc) == 3600
+        assert RtcAlarm(rtc, rtc / "note").set(None, self.NOW)
+        assert standing(rtc) == 0
+
+    def test_a_recorders_alarm_stays_where_it_wakes_the_machine_first(self, rtc: Path, alarm: RtcAlarm) -> None:
+        (rtc / "wakealarm").write_text(f"{1_900_000_000 + 3600}\n")
+        assert alarm.set(None, self.NOW)
+        assert standing(rtc) == 3600
+        assert alarm.set(self.NOW + timedelta(hours=2), self.NOW)
+        assert standing(rtc) == 3600
+        assert alarm.set(self.NOW + timedelta(minutes=30), self.NOW)
+        assert standing(rtc) == 1800
+
+    def test_where_nobody_can_write_down_whose_it_is_none_is_set(
+        self, rtc: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        assert not RtcAlarm(rtc, rtc / "none" / "note").set(self.NOW + timedelta(hours=1), self.NOW)
+        assert standing(rtc) == 0
+        assert "it will not wake by itself" in caplog.text
+
+    def test_one_that_cannot_be_set_is_said_and_no_more(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        note = tmp_path / "note"
+        assert not RtcAlarm(tmp_path / "none", note).set(self.NOW + timedelta(hours=1), self.NOW)
+        assert "it will not wake by itself" in caplog.text
+        assert RtcAlarm(None, note).set(None, self.NOW)
 
 
 @pytest.mark.parametrize(
@@ -280,10 +357,11 @@ def test_what_logind_refuses_is_a_fault(logind: MockedLogind, rtc: Path, code: s
     run(main, timing=RealTiming())
 
 
-def test_a_lock_of_another_program_is_respected(logind: MockedLogind, rtc: Path) -> None:
+@pytest.mark.parametrize("how", ["BlockInhibited", "BlockWeakInhibited"])
+def test_a_lock_of_another_program_is_respected(logind: MockedLogind, rtc: Path, how: str) -> None:
     async def main(clock: Clock) -> None:
         async with computer(clock, logind, rtc) as one:
-            await asyncio.to_thread(logind.blocked, "sleep:idle")
+            await asyncio.to_thread(logind.blocked, "sleep:idle", how)
             assert (await call(one.upnp.location, "GoToStandby")).error_code == ApplianceFault.BUSY
             assert (await call(one.upnp.location, "OperationOff")).status == 200
             assert await asyncio.to_thread(lambda: logind.calls) == ["PowerOff False"]
@@ -321,13 +399,6 @@ def test_a_logind_that_ends_is_noticed_and_a_bus_that_is_not_there_is_said(login
             assert result.code is SoapFault.ACTION_FAILED
 
     run(main, timing=RealTiming())
-
-
-def test_an_alarm_that_cannot_be_set_is_said_and_no_more(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    now = datetime(2026, 3, 1, tzinfo=UTC)
-    assert not RtcAlarm(tmp_path / "none").set(now + timedelta(hours=1), now)
-    assert "it will not wake by itself" in caplog.text
-    assert RtcAlarm(None).set(None, now)
 
 
 def test_the_program_itself_sleeps_and_says_goodbye_at_the_end(logind: MockedLogind, rtc: Path, tmp_path: Path) -> None:

@@ -9,15 +9,12 @@ from typing import Any
 
 import pytest
 
-from appliance.config_file import parse
 from appliance.keeping import Folder, KeepError
 from appliance.model import Kept
-from appliance.program import Program
 from heg.model.appliances import APPLIANCE_DEVICE, APPLIANCE_SERVICE
 from heg.runtime.clock import Clock
-from heg.runtime.notify import ServiceManager
 from tests.appliance.asker import GATEWAY
-from tests.appliance.machine import Machine
+from tests.appliance.machine import Machine, a_program
 from tests.drivers.upnp.hosted import WASHER
 from tests.drivers.upnp.test_hosting_conformance import STREET, a_gateway
 from tests.support.namespaces import WIRE, needs_networks, wired
@@ -101,19 +98,6 @@ def test_a_damaged_file_is_put_aside_and_a_damaged_uuid_is_not_exchanged(
     Folder.open(tmp_path).close()
 
 
-def _program(folder: Path, clock: Clock, uuid: str, address: str = STREET) -> Program:
-    config = parse(
-        {
-            "state_dir": str(folder / "kept"),
-            "socket": str(folder / "socket"),
-            "appliance": {"name": "Washer", "uuid": uuid},
-            "network": {"address": address},
-            "command": {"state": ["/bin/echo", "on"], "off": ["/bin/true"]},
-        }
-    )
-    return Program(config, clock, ServiceManager(None))
-
-
 @needs_networks
 def test_it_asks_the_gateway_and_takes_back_what_it_asked(tmp_path: Path) -> None:
     """The gateway is the real one's device; the house behind it is the test's."""
@@ -128,7 +112,7 @@ def test_it_asks_the_gateway_and_takes_back_what_it_asked(tmp_path: Path) -> Non
     said: list[dict[str, Any]] = []
 
     async def main(clock: Clock) -> None:
-        program, stop = _program(tmp_path, clock, WASHER), asyncio.Event()
+        program, stop = a_program(tmp_path, clock, WASHER, STREET), asyncio.Event()
         running = asyncio.create_task(program.run(stop))
         async with asyncio.timeout(10):
             while not program.upnp.running:
@@ -183,7 +167,7 @@ def test_a_control_point_of_libupnp_subscribes_renews_and_is_refused_in_its_word
     built = built_on_libupnp(tmp_path / "point.c", tmp_path / "point")
 
     async def main(clock: Clock, stop: asyncio.Event) -> None:
-        await _program(tmp_path, clock, WASHER, "10.77.0.2").run(stop)
+        await a_program(tmp_path, clock, WASHER, "10.77.0.2").run(stop)
 
     with wired("asks", "farm", addresses=(["10.77.0.1/16"], ["10.77.0.2/16"])) as (asks, farm), farm.beside(main):
         wait_until(lambda: "fe80:" in asks.says("ip", "addr", "show", "dev", WIRE), "it has its addresses")
