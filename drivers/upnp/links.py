@@ -23,6 +23,8 @@ _LINK_LOCAL_V6 = ipaddress.IPv6Network("fe80::/10")
 _HOME_V4 = tuple(
     ipaddress.IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16")
 )
+_MOST_NETWORKS = 16
+"""Of one interface; each has sockets of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,10 @@ class LocalLink:
 def chosen(
     interfaces: Iterable[NetworkInterface], addresses: Iterable[InterfaceAddress], named: frozenset[str]
 ) -> tuple[LocalLink, ...]:
-    """One link for each usable interface and family. Where the owner names interfaces, exactly those."""
+    """One link for each usable interface: of IPv6, and of each network of IPv4 in which it has an address.
+
+    Where the owner names interfaces, exactly those.
+    """
     of: dict[int, list[Interface]] = {}
     for one in addresses:
         of.setdefault(one.index, []).append(one.address)
@@ -79,14 +84,32 @@ def _links(interface: NetworkInterface, addresses: list[Interface], *, by_name: 
     loopback = bool(interface.flags & IFF_LOOPBACK)
     v4 = [one for one in addresses if isinstance(one, ipaddress.IPv4Interface)]
     v6 = [one for one in addresses if isinstance(one, ipaddress.IPv6Interface)]
-    found: list[LocalLink] = []
     ours_v4 = [one for one in v4 if by_name or any(one.ip in network for network in _HOME_V4)]
     ours_v6 = [one for one in v6 if one.ip.is_link_local or (loopback and one.ip.is_loopback)]
     # An interface that only has addresses of the internet is a line to it: no IPv6 there either.
     towards_internet = bool(v4) and not ours_v4
-    for ours, all_of_family in ((ours_v4, ours_v4), ([] if towards_internet else ours_v6, v6)):
-        if ours:
-            networks = frozenset(one.network for one in all_of_family)
-            link = Link(interface.name, str(ours[0].ip))
-            found.append(LocalLink(link, interface.index, networks, bool(interface.flags & IFF_MULTICAST)))
+    found = [_link(interface, one, {one.network}) for one in _one_of_each(ours_v4)]
+    if ours_v6 and not towards_internet:
+        found.append(_link(interface, ours_v6[0], {one.network for one in v6}))
     return found
+
+
+def _link(interface: NetworkInterface, ours: Interface, networks: Iterable[Network]) -> LocalLink:
+    multicast = bool(interface.flags & IFF_MULTICAST)
+    return LocalLink(Link(interface.name, str(ours.ip)), interface.index, frozenset(networks), multicast)
+
+
+def _one_of_each(addresses: Iterable[ipaddress.IPv4Interface]) -> list[ipaddress.IPv4Interface]:
+    """Return the first address of each network: who is in it sends nothing to those in the others.
+
+    One that lies in another is part of it, and in a network of one are no neighbours.
+    """
+    first: dict[ipaddress.IPv4Network, ipaddress.IPv4Interface] = {}
+    for one in addresses:
+        first.setdefault(one.network, one)
+    return [
+        one
+        for network, one in first.items()
+        if network.prefixlen < network.max_prefixlen
+        and not any(network != each and network.subnet_of(each) for each in first)
+    ][:_MOST_NETWORKS]

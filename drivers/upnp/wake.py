@@ -165,7 +165,7 @@ def send_datagram(datagram: Datagram, port: int) -> None:
 
 def directed_broadcast(link: Link) -> str:
     """Return the broadcast address of a link's IPv4 network; empty where it has none."""
-    wanted = _IFREQ.pack(link.name.encode()[:15], socket.AF_INET, b"\0\0\0\0")
+    wanted = _IFREQ.pack(link.name.encode()[:15], socket.AF_INET, socket.inet_aton(link.address))
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as asker:
             told = fcntl.ioctl(asker.fileno(), _GET_NETMASK, wanted)

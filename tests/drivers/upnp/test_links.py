@@ -57,6 +57,12 @@ def test_named_interfaces_are_taken_as_the_owner_says() -> None:
     assert links(*houses, named="wan0") == [("wan0", "203.0.113.7")]
 
 
+def test_an_interface_is_a_link_in_each_of_its_networks_and_no_more_for_more_addresses() -> None:
+    many = "192.168.1.2/24 192.168.1.3/24 10.0.0.2/8 10.1.0.2/16 192.168.1.200/32 192.168.7.7/32 203.0.113.7/24"
+    assert links(("eth0", UP, many)) == [("eth0", "192.168.1.2"), ("eth0", "10.0.0.2")]
+    assert len(links(("eth0", UP, " ".join(f"10.0.{number}.1/24" for number in range(200))))) == 16
+
+
 def test_an_address_that_comes_or_goes_makes_no_link_another() -> None:
     """As IPv6's privacy extensions have it each day, in each of the house's networks."""
     eth0 = NetworkInterface(2, "eth0", UP)

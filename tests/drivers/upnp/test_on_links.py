@@ -147,6 +147,20 @@ async def test_an_address_that_comes_is_used_and_one_that_goes_is_left(clock: Cl
 
 
 @stepped
+async def test_in_each_network_of_an_interface_the_gateway_has_its_address_there(clock: Clock) -> None:
+    """Nobody there answers, or sends an event to, an address of another network."""
+    ours = (f"{NEAR}/16", "10.77.9.9/16", *(f"192.168.{number}.1/24" for number in range(100, 104)))
+    with wired(addresses=(ours, ("192.168.102.9/24",))) as (gateway, street):
+        async with on_a_link(clock, gateway, street, "192.168.102.9") as found:
+            await found.until(lambda: ONE in found.record.here, within_s=3.0)
+            assert found.record.here[ONE].link.address == "192.168.102.1"
+            assert found.record.words(ONE) == ["found"]
+            [one] = found.appliances
+            one.say(notify("byebye", ONE, one.location), (GROUP, 1900))
+            assert await found.until(lambda: ONE not in found.record.here) < 0.2
+
+
+@stepped
 async def test_an_appliance_that_is_renumbered_is_followed(clock: Clock) -> None:
     with wired() as (gateway, street):
         async with on_a_link(clock, gateway, street) as found:

@@ -106,6 +106,14 @@ def test_a_card_on_wireless_is_sent_one_by_its_address_too(tmp_path: Path) -> No
     assert packets[2].card != "ff:ff:ff:ff:ff:ff"
 
 
+def test_each_network_of_an_interface_has_its_own_broadcast() -> None:
+    with wired(addresses=(("10.77.0.1/16", "192.168.100.1/24", "10.77.1.1/16"), ())) as (near, _far), near.entered():
+        for address, broadcast in (
+            ("10.77.0.1", "10.77.255.255"), ("10.77.1.1", "10.77.255.255"), ("192.168.100.1", "192.168.100.255"),
+        ):  # fmt: skip
+            assert directed_broadcast(Link(WIRE, address)) == broadcast
+
+
 def test_a_link_that_is_down_is_said() -> None:
     with wired() as (near, _far), near.entered():
         near.ip(f"link set {WIRE} down")
