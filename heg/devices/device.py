@@ -58,6 +58,7 @@ class ManagedDevice:
         "_series",
         "actuator",
         "appliance",
+        "driver",
         "info",
         "support",
     )
@@ -67,6 +68,7 @@ class ManagedDevice:
         name: str,
         info: DeviceInfo,
         *,
+        driver: str,
         interval_s: float,
         actuator: Actuator | None,
         support: GridSupportActuator | None,
@@ -77,6 +79,7 @@ class ManagedDevice:
     ) -> None:
         self._name = name
         self.info = info
+        self.driver = driver
         self.actuator = actuator
         self.support = support
         self.appliance = appliance

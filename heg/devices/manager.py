@@ -80,7 +80,6 @@ class DeviceManager:
         self._scans: dict[str, ScanHook] = {}
         self._removals: dict[str, RemovedHook] = {}
         self._strangers = Strangers(self._around)
-        self._drivers: dict[str, str] = {}
 
     @property
     def clock(self) -> Clock:
@@ -114,9 +113,9 @@ class DeviceManager:
     ) -> DeviceHandle:
         """Announce a device; attaching a known identity again returns its handle with what is new taken over."""
         info = narrowed(_tidy(info), self.owner_settings(info.identity, info.serial))
-        self._drivers[info.identity] = driver
         self._remember()
         if (known := self._devices.get(info.identity)) is not None:
+            known.driver = driver
             known.renew(info, interval_s=interval_s, actuator=actuator, support=support, appliance=appliance)
             return known
         if len(self._devices) >= self._most_devices:
@@ -126,6 +125,7 @@ class DeviceManager:
         device = ManagedDevice(
             self._name_for(info),
             info,
+            driver=driver,
             interval_s=interval_s,
             actuator=actuator,
             support=support,
@@ -183,13 +183,13 @@ class DeviceManager:
     def driven_by(self, drivers: Iterable[str]) -> frozenset[str]:
         """Identities of the devices that these drivers attached."""
         wanted = frozenset(drivers)
-        return frozenset(identity for identity in self._devices if self._drivers.get(identity) in wanted)
+        return frozenset(identity for identity, device in self._devices.items() if device.driver in wanted)
 
     def drivers_of(self, entry: OwnerSettings) -> frozenset[str] | None:
         """The drivers of the devices that an owner's entry means; None where no such device is attached."""
         return (
             frozenset(
-                self._drivers.get(identity, "")
+                device.driver
                 for identity, device in self._devices.items()
                 if settings_for(identity, device.info.serial, (entry,)) is entry
             )

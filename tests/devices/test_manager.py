@@ -1,6 +1,8 @@
 """The communication manager through a real data interface: names, ages, loss and return, moves, actuators, scans."""
 
+import gc
 import math
+import tracemalloc
 from dataclasses import replace
 
 import pytest
@@ -280,6 +282,27 @@ async def test_a_flood_of_devices_and_series_is_bounded(clock: Clock) -> None:
         handles[0].report("voltage.dc", 1.0, part=f"string.{number}")
     places = data.admit(CUSTOMER, "test").latest_all("voltage.dc", Location("home", "*", "*"))
     assert len(places) == 512
+
+
+@stepped
+async def test_nothing_is_kept_of_a_device_without_room(clock: Clock) -> None:
+    manager = DeviceManager(DataInterface(clock, "home").admit(CUSTOMER, "devices"), clock, most_devices=1)
+    manager.attach(info("1", METER), interval_s=1.0)
+
+    def come(numbers: range) -> None:
+        for number in numbers:
+            with pytest.raises(RefusedError, match="at most 1 devices"):
+                manager.attach(info(f"{number:09}", METER), interval_s=1.0)
+
+    come(range(100))
+    tracemalloc.start()
+    try:
+        come(range(100, 2100))
+        gc.collect()
+        kept_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept_bytes < 20_000
 
 
 @stepped
