@@ -137,6 +137,18 @@ async def test_an_appliance_asks_from_each_address_where_it_is_discovered(clock:
 
 
 @stepped
+async def test_an_appliance_asks_from_a_second_network_of_the_interface(clock: Clock) -> None:
+    async with on_both(clock) as link:
+        link.gateway.addresses("10.88.0.1/24")
+        link.appliance.ip(f"addr flush dev {WIRE}")
+        link.appliance.addresses("10.88.0.2/24")
+        await clock.sleep(40.0)  # it is listened there, too
+        await link.has(link.appliance, "10.88.0.2")
+        await link.until(link.manager.devices)
+        assert await link.asks(link.appliance, "10.88.0.2", "10.88.0.1") == "RegID"
+
+
+@stepped
 async def test_a_neighbour_does_not_ask_in_another_name_wherever_it_announces_it(clock: Clock) -> None:
     async with on_both(clock) as link:
         await link.has(link.appliance, "10.77.0.2")
