@@ -45,6 +45,10 @@ class Cycle:
         if settings.steering != steering:
             self._decider = Decider(settings.steering)
 
+    def was_switched(self, key: str, at_s: float) -> None:
+        """An appliance was given back, or switched by the process before; `key` is the journal's, monotonic seconds."""
+        self._switcher.was_switched(key, at_s)
+
     def _take(self, settings: ControlSettings) -> None:
         self._settings = settings
         door, book = self._door, self._book

@@ -37,6 +37,8 @@ def rules_for(one: AttachedActuator, rules: LeaseRules) -> LeaseRules:
                 refusals=_APPLIANCE_REFUSALS,
                 user_first=True,
                 read_back_after_s=_APPLIANCE_TELLS_S,
+                min_on_s=appliance.min_on_s,
+                min_off_s=appliance.min_off_s,
             )
         case _:
             return rules

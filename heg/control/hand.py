@@ -4,7 +4,6 @@ One supervised task per actuator, so that a slow or dead device never delays ano
 """
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import TypeVar
 from heg.control.budget import DAY_S, BudgetView, WriteMeter
 from heg.control.deciding import Told
 from heg.control.journal import LeaseJournal
-from heg.control.journal_format import HeldLease
+from heg.control.journal_format import HeldLease, key_of
 from heg.control.lease_terms import Action, Close, LeaseRules, Read, Release, Renew, Take, Wish, Write
 from heg.control.leases import Lease, Phase
 from heg.control.recovery import Found, Verdict, inherited_wish, lapsed, let_go, recover
@@ -28,7 +27,6 @@ T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
-_LONGEST_KEY = 120
 _KILLED = loss("process-killed")
 _ACTIONS_AT_ONCE = 8
 """More steps than any healthy turn has: a lease that never comes to rest waits for its next turn, it never spins."""
@@ -45,7 +43,10 @@ class HandSettings:
 
 
 class Hand:
-    """Carries out one lease. `fresh` tells whether the cycle has fresh inputs for the actuator of a name."""
+    """Carries out one lease. `fresh` tells whether the cycle has fresh inputs for the actuator of a name.
+
+    `gave_back` is told when an appliance was given back (monotonic seconds).
+    """
 
     def __init__(
         self,
@@ -62,6 +63,7 @@ class Hand:
         inherited: HeldLease | None = None,
         in_doubt: bool = False,
         appliance: ApplianceActuator | None = None,
+        gave_back: Callable[[float], None],
     ) -> None:
         self.identity, self.name = identity, name
         self.switches = rules.user_first
@@ -75,6 +77,8 @@ class Hand:
         self._appliance = appliance
         self._before: PowerState | None = None if inherited is None else inherited.before
         self.lease.returns_to = self._before
+        self._switched_utc_s = 0.0 if inherited is None else inherited.switched_utc_s
+        self._gave_back = gave_back
         self._wake = asyncio.Event()
         self._renewal: asyncio.Future[None] | None = None
         self._idle = asyncio.Event()
@@ -111,13 +115,6 @@ class Hand:
         self.lease.want(wish, self._clock.monotonic_s())
         if not same:  # a power follows the load every second; a state is the same for hours
             self._wake.set()
-
-    @staticmethod
-    def key_of(identity: str) -> str:
-        """Return the device's name in the journal: its identity, or what stands for one too long for a slot."""
-        if len(identity.encode()) <= _LONGEST_KEY:
-            return identity
-        return "sha256:" + hashlib.sha256(identity.encode()).hexdigest()
 
     def told(self) -> Told:
         """What stands at the device under our lease, and how often its registers may be written."""
@@ -180,6 +177,7 @@ class Hand:
             case Take(wish):
                 await self._note_before(wish)
                 self.lease.returns_to = self._before
+                self._note_switching(wish)
                 await self._journalled(self._journal.take(self._as_held(wish)))
             case Renew(wish):
                 self._renewal = asyncio.ensure_future(self._journalled(self._journal.take(self._as_held(wish))))
@@ -191,6 +189,9 @@ class Hand:
                 self.lease.read(answer, self._clock.monotonic_s())
             case Release():
                 refusal = await self._limited(self._actuator.release())
+                if refusal is None and self.switches:
+                    self._switched_utc_s = self._clock.utc().timestamp()
+                    self._gave_back(self._clock.monotonic_s())
                 self.lease.released(refusal, self._clock.monotonic_s(), self._day())
             case Close():
                 await self._close()
@@ -210,6 +211,12 @@ class Hand:
         if isinstance(answer, ReadBack):
             self._before = answer.set_point.power_state
 
+    def _note_switching(self, wish: Wish) -> None:
+        """How long it stays as it is counts from here, also in the next process. A lasting order alone is none."""
+        standing = self.lease.set_point
+        if self.switches and (standing is None or standing.power_state is not wish.set_point.power_state):
+            self._switched_utc_s = self._clock.utc().timestamp()
+
     async def _journalled(self, writing: Awaitable[None]) -> None:
         try:
             await writing
@@ -222,12 +229,13 @@ class Hand:
     async def _close(self) -> None:
         await self._renewal_done()
         try:
-            await self._journal.release(self.key_of(self.identity))
+            await self._journal.release(key_of(self.identity), self._switched_utc_s)
         except OSError as error:
             logger.error("%s: the end of its lease cannot be journalled: %s", self.name, error)
             self.lease.journal_failed(str(error), self._clock.monotonic_s())
         else:
             self._before = self.lease.returns_to = None
+            self._switched_utc_s = 0.0
             self.lease.closed()
 
     async def _renewal_done(self) -> None:
@@ -247,7 +255,7 @@ class Hand:
     def _as_held(self, wish: Wish) -> HeldLease:
         utc_s = self._clock.utc().timestamp()
         return HeldLease(
-            device=self.key_of(self.identity),
+            device=key_of(self.identity),
             name=self.name,
             regime=wish.set_point.regime if wish.native else None,
             min_kw=wish.min_kw,
@@ -263,6 +271,7 @@ class Hand:
             power_state=wish.set_point.power_state,
             before=self._before,
             former=None if self.lease.set_point is None else self.lease.set_point.power_state,
+            switched_utc_s=self._switched_utc_s,
         )
 
     def _day(self) -> int:
@@ -297,14 +306,14 @@ class Hand:
     async def _settle_inherited(self, lease: HeldLease) -> None:
         waited_from_s = self._clock.monotonic_s()
         while (
-            lapsed(lease, self._clock.utc().timestamp(), self._settings.boot) is None
+            lapsed(lease, self._clock.utc().timestamp(), self._settings.boot, self._rules) is None
             and not self._fresh(self.name)
             and self._clock.monotonic_s() - waited_from_s < self._settings.adopt_within_s
         ):
             await self._clock.sleep(self._settings.turn_s / 4)
         answer = await self._answer_of_device()
         found = Found(answer, self._clock.utc().timestamp(), self._settings.boot, self._fresh(self.name))
-        recovery = recover(lease, found, self._rules.tolerance)
+        recovery = recover(lease, found, self._rules)
         logger.info("%s: %s: its lease: %s, %s", self.name, _KILLED.lost, recovery.verdict, recovery.why)
         match recovery.verdict:
             case Verdict.ADOPT if isinstance(answer, ReadBack):

@@ -7,13 +7,14 @@ import asyncio
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 
 from heg.control.budget import DAY_S, WriteMeter
 from heg.control.deciding import Told
 from heg.control.device_terms import budget_of, rules_for
 from heg.control.hand import Hand
 from heg.control.journal import LeaseJournal
-from heg.control.journal_format import HeldLease, Journalled
+from heg.control.journal_format import HeldLease, Journalled, key_of
 from heg.control.settings import ControlSettings
 from heg.devices.contract import AttachedActuator
 from heg.model.capabilities import ApplianceCapability
@@ -22,7 +23,10 @@ from heg.runtime.supervisor import Supervisor
 
 
 class Hands:
-    """Of one unit, each with a supervised task. `fresh` tells whether the cycle knows enough of a device by name."""
+    """Of one unit, each with a supervised task. `fresh` tells whether the cycle knows enough of a device by name.
+
+    `gave_back` is told the journal's key of an appliance that was given back, and when (monotonic seconds).
+    """
 
     def __init__(
         self,
@@ -31,8 +35,10 @@ class Hands:
         journal: LeaseJournal,
         settings: ControlSettings,
         fresh: Callable[[str], bool],
+        gave_back: Callable[[str, float], None],
     ) -> None:
         self._clock, self._supervisor, self._journal, self._fresh = clock, supervisor, journal, fresh
+        self._gave_back = gave_back
         self.settings = settings
         self.said: Journalled | None = None
         """What the journal said when it was opened, less the leases that ended since; nobody is in hand before."""
@@ -99,7 +105,7 @@ class Hands:
         await self._supervisor.stop(task)
         self._hands.pop(hand.identity, None)
         if self.said is not None:
-            held = {key: lease for key, lease in self.said.held.items() if key != Hand.key_of(hand.identity)}
+            held = {key: lease for key, lease in self.said.held.items() if key != key_of(hand.identity)}
             self.said = replace(self.said, held=held)
 
     async def let_go(self, identities: frozenset[str]) -> bool:
@@ -139,7 +145,7 @@ class Hands:
 
     def _new(self, one: AttachedActuator, said: Journalled) -> Hand:
         # What a damaged journal still says of a lease is no reason to go on with it.
-        inherited = said.held.get(Hand.key_of(one.info.identity))
+        inherited = said.held.get(key_of(one.info.identity))
         in_doubt = said.doubt
         if isinstance(one.capability, ApplianceCapability):
             in_doubt = said.doubt and inherited is not None  # what it was before is known of those that are named
@@ -158,6 +164,7 @@ class Hands:
             inherited=inherited,
             in_doubt=in_doubt,
             appliance=one.appliance,
+            gave_back=partial(self._gave_back, key_of(one.info.identity)),
         )
 
     def _write_meter(self, one: AttachedActuator, inherited: HeldLease | None) -> WriteMeter:
@@ -172,7 +179,7 @@ class Hands:
 
 
 def _always_in_hand(one: AttachedActuator, said: Journalled) -> bool:
-    return not isinstance(one.capability, ApplianceCapability) or Hand.key_of(one.info.identity) in said.held
+    return not isinstance(one.capability, ApplianceCapability) or key_of(one.info.identity) in said.held
 
 
 def _task(hand: Hand) -> str:

@@ -66,9 +66,9 @@ class LeaseJournal:
         """A lease begins or is prolonged; no command may be sent under it before this returns."""
         await self._append(Taken(lease))
 
-    async def release(self, device: str) -> None:
-        """The device was given back."""
-        await self._append(Released(device))
+    async def release(self, device: str, switched_utc_s: float = 0.0) -> None:
+        """The device was given back; an appliance was switched last at that UTC second."""
+        await self._append(Released(device, switched_utc_s))
 
     async def hands_off(self, *, on: bool) -> None:
         """The owner turned the hands-off switch; it survives a restart."""

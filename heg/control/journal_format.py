@@ -7,10 +7,12 @@ never finished: a torn tail, which nobody acted upon. Whatever else does not che
 is its header; the newest generation is the truth.
 """
 
+import hashlib
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import TypeVar
 
 import msgspec
 
@@ -18,16 +20,22 @@ from heg.model.appliances import PowerState
 from heg.model.leases import Claimant, ReasonCode
 from heg.model.regimes import Regime
 
+T = TypeVar("T")
+
 SLOT = 512
 SLOTS_PER_AREA = 64
 AREA = SLOT * SLOTS_PER_AREA
 FILE_SIZE = 2 * AREA
 LARGE_AREA = 16 * AREA
-"""Of the file that takes the place of the usual one once more than 61 leases are held: room for 512 and more."""
+"""Of the file that takes the place of the usual one once more than 61 leases are held, or were lately: room for 512."""
 LARGE_FILE_SIZE = 2 * LARGE_AREA
 FORMAT = 1
 _END = b"\xff"
 _CRC_DIGITS = 8
+_LONGEST_KEY = 120
+_LEFT_FOR_S = 86_400.0
+_MOST_LEFT = 480
+"""Of those given back so many are remembered, for a day at most: beside 512 that are held there is room for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +44,8 @@ class HeldLease:
 
     `regime` is set for a native regime; otherwise the commanded power lies in `min_kw` to `max_kw` (kW at the device)
     and `followed` is the regime the powers follow.
-    An appliance was put into `power_state`; it was found in `before`, and `former` is what it was told until then.
+    An appliance was put into `power_state` at `switched_utc_s`; it was found in `before`, and `former` is what it was
+    told until then.
     New values under the lease stay inside that and are not journalled. `device` is the device's identity, `boot` the
     machine's boot id.
     """
@@ -57,6 +66,7 @@ class HeldLease:
     power_state: PowerState | None = None
     before: PowerState | None = None
     former: PowerState | None = None
+    switched_utc_s: float = 0.0
 
 
 class Condition(StrEnum):
@@ -71,13 +81,15 @@ class Condition(StrEnum):
 class Journalled:
     """What the journal says: the leases held by device, the owner's hands-off switch, and whether it can be believed.
 
-    `doubt` stands from the discovery of damage until every known actuator has been released.
+    `doubt` stands from the discovery of damage until every known actuator has been released. `left` are appliances
+    that are held no more, with the UTC second in which they were switched last.
     """
 
     condition: Condition
     held: Mapping[str, HeldLease]
     hands_off: bool = False
     doubt: bool = False
+    left: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +113,10 @@ class Taken(msgspec.Struct, frozen=True, tag="taken"):
 
 
 class Released(msgspec.Struct, frozen=True, tag="released"):
-    """The device was given back."""
+    """The device was given back; an appliance was switched last at that UTC second (0: not an appliance)."""
 
     device: str
+    switched_utc_s: float = 0.0
 
 
 class HandsOff(msgspec.Struct, frozen=True, tag="hands_off"):
@@ -127,6 +140,13 @@ class EntryTooLongError(ValueError):
     """An entry that does not fit a slot: a device identity or name far beyond any real one."""
 
 
+def key_of(identity: str) -> str:
+    """Return a device's name in the journal: its identity, or what stands for one too long for a slot."""
+    if len(identity.encode()) <= _LONGEST_KEY:
+        return identity
+    return "sha256:" + hashlib.sha256(identity.encode()).hexdigest()
+
+
 def encode(entry: Entry) -> bytes:
     """Return the slot for an entry; raises `EntryTooLongError` when it does not fit."""
     return _slot(msgspec.json.encode(entry))
@@ -144,16 +164,20 @@ def encode_area(generation: int, entries: Iterable[Entry]) -> tuple[bytes, bytes
 
 def entries_of(state: Journalled) -> tuple[Entry, ...]:
     """Return the shortest list of entries that says the same."""
-    return (HandsOff(state.hands_off), Doubt(state.doubt), *(Taken(lease) for lease in state.held.values()))
+    left = (Released(device, switched_utc_s) for device, switched_utc_s in state.left.items())
+    return (HandsOff(state.hands_off), Doubt(state.doubt), *left, *(Taken(lease) for lease in state.held.values()))
 
 
 def apply_entry(state: Journalled, entry: Entry) -> Journalled:
     """Return what the journal says after one more entry."""
     match entry:
         case Taken(lease):
-            return replace(state, held={**state.held, lease.device: lease})
-        case Released(device):
-            return replace(state, held={key: lease for key, lease in state.held.items() if key != device})
+            return replace(state, held={**state.held, lease.device: lease}, left=_without(state.left, lease.device))
+        case Released(device, switched_utc_s):
+            left = _without(state.left, device)
+            if switched_utc_s > 0.0:
+                left = _lately({**left, device: switched_utc_s}, switched_utc_s)
+            return replace(state, held=_without(state.held, device), left=left)
         case HandsOff(on):
             return replace(state, hands_off=on)
         case Doubt(on):
@@ -184,9 +208,14 @@ def used_bytes(area: bytes) -> int:
     return -(-len(area.rstrip(b"\0")) // SLOT) * SLOT
 
 
-def fits(lease: HeldLease) -> bool:
-    """Tell whether this lease fits a slot."""
-    return len(msgspec.json.encode(Taken(lease))) <= SLOT - _CRC_DIGITS - 1
+def _without(entries: Mapping[str, T], device: str) -> Mapping[str, T]:
+    return {key: one for key, one in entries.items() if key != device} if device in entries else entries
+
+
+def _lately(left: Mapping[str, float], now_utc_s: float) -> dict[str, float]:
+    """Nothing stays as it was put for longer than a day; nor is a day ahead a time that a right clock told."""
+    young = [(device, at_s) for device, at_s in left.items() if abs(now_utc_s - at_s) < _LEFT_FOR_S]
+    return dict(young[-_MOST_LEFT:])
 
 
 @dataclass(frozen=True, slots=True)

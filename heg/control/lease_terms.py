@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from heg.control.verdict import Tolerance
+from heg.model.appliances import PowerState
 from heg.model.leases import Claimant, Reason, SetPoint
 from heg.model.regimes import Regime
 
@@ -36,6 +37,7 @@ class LeaseRules:
 
     An appliance has a user beside it: `user_first`. Whoever switches it by hand is not contradicted (but for wires in
     danger), for `user_rest_s`; one that refuses to be given back stays as it is; what it does then is its own matter.
+    Put on it stays so for `min_on_s` at least, put to rest for `min_off_s`.
     """
 
     settle_s: float = 10.0
@@ -55,6 +57,12 @@ class LeaseRules:
     release_alarm_after: int = 3
     user_first: bool = False
     user_rest_s: float = 3600.0
+    min_on_s: float = 0.0
+    min_off_s: float = 0.0
+
+    def stays_s(self, state: PowerState) -> float:
+        """So long an appliance stays as it was put, at least."""
+        return self.min_on_s if state is PowerState.ON else self.min_off_s
 
     def covers(self, taken: Wish, wish: Wish) -> bool:
         """Tell whether a crash would find what was journalled: this native regime, or a power inside the interval.

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from heg.control.journal_format import HeldLease
-from heg.control.lease_terms import Wish
-from heg.control.verdict import Tolerance
+from heg.control.lease_terms import LeaseRules, Wish
 from heg.devices.contract import ReadBack
 from heg.model.leases import Reason, ReasonCode
 from heg.model.refusals import Refusal
@@ -40,12 +39,15 @@ class Recovery:
     why: str
 
 
-def lapsed(lease: HeldLease, utc_s: float, boot: str) -> str | None:
+def lapsed(lease: HeldLease, utc_s: float, boot: str, rules: LeaseRules) -> str | None:
     """Return why an inherited lease counts as expired, or None.
 
     UTC is a label that may be wrong after a power cut (no battery-backed clock) and may have been set back; so only
-    within the same boot, and only while it stands between taking and expiry, is it believed.
+    within the same boot, and only while it stands between taking and expiry, is it believed. An appliance that was
+    switched only just now goes on as it is all the same: given back it would be switched again.
     """
+    if _switched_lately(lease, utc_s, rules):
+        return None
     if not boot or lease.boot != boot:
         return "the machine has been restarted since"
     if utc_s < lease.taken_utc_s:
@@ -55,16 +57,16 @@ def lapsed(lease: HeldLease, utc_s: float, boot: str) -> str | None:
     return None
 
 
-def recover(lease: HeldLease, found: Found, tolerance: Tolerance) -> Recovery:
+def recover(lease: HeldLease, found: Found, rules: LeaseRules) -> Recovery:
     """Decide about one inherited lease. In doubt it is released."""
     answer = found.read_back
     if isinstance(answer, ReadBack) and let_go(lease, answer):
         return Recovery(Verdict.NOTHING_HELD, "the device holds no command any more")
-    if (why := lapsed(lease, found.utc_s, found.boot)) is not None:
+    if (why := lapsed(lease, found.utc_s, found.boot, rules)) is not None:
         return Recovery(Verdict.RELEASE, why)
     if isinstance(answer, Refusal):
         return Recovery(Verdict.RELEASE, f"the device does not say what it holds ({answer.code})")
-    if not _as_journalled(lease, answer, tolerance):
+    if not _as_journalled(lease, answer, rules):
         return Recovery(Verdict.RELEASE, "the device holds something else than was journalled")
     if not found.inputs_fresh:
         return Recovery(Verdict.RELEASE, "the measurements it was based on are not back")
@@ -91,8 +93,15 @@ def inherited_wish(lease: HeldLease, read_back: ReadBack) -> Wish:
     )
 
 
-def _as_journalled(lease: HeldLease, answer: ReadBack, tolerance: Tolerance) -> bool:
-    set_point = answer.set_point
+def _switched_lately(lease: HeldLease, utc_s: float, rules: LeaseRules) -> bool:
+    """A switching that a clock set back has yet to come to counts as one of now."""
+    if lease.power_state is None or lease.switched_utc_s == 0.0:
+        return False
+    return utc_s - lease.switched_utc_s < rules.stays_s(lease.power_state)
+
+
+def _as_journalled(lease: HeldLease, answer: ReadBack, rules: LeaseRules) -> bool:
+    set_point, tolerance = answer.set_point, rules.tolerance
     if lease.power_state is not None:
         return set_point.power_state is lease.power_state
     if lease.regime is not None:

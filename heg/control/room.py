@@ -17,7 +17,7 @@ from heg.control.hand import Hand
 from heg.control.hands import Hands
 from heg.control.hurried import HurriedClaims
 from heg.control.journal import LeaseJournal
-from heg.control.journal_format import Condition
+from heg.control.journal_format import Condition, Journalled
 from heg.control.leases import Phase
 from heg.control.notices import Notices
 from heg.control.orders import OrderDesk
@@ -66,7 +66,7 @@ class ControlRoom:
         self._opened_s = 0.0
         self._book = ClaimBook(door.service, settings.claimants)
         self._cycle = Cycle(door, settings, self._book, clock)
-        self._hands = Hands(clock, supervisor, self._journal, settings, self._cycle.is_fresh)
+        self._hands = Hands(clock, supervisor, self._journal, settings, self._cycle.is_fresh, self._cycle.was_switched)
         self._notices = Notices(door, settings.unit)
         self._desk = OrderDesk(self, door, clock)
         self._hurried = HurriedClaims(door, settings.unit, clock)
@@ -236,11 +236,20 @@ class ControlRoom:
             self._journal_due_s = self._clock.monotonic_s() + _JOURNAL_AGAIN_S
             return
         self._hands.said, self._opened_s = said, self._clock.monotonic_s()
+        self._remember_switching(said)
         self.hands_off = self.hands_off or said.hands_off
         self._door.write("hands_off", Location(self._settings.unit), "on" if self.hands_off else "off")
         damaged = said.condition is Condition.DAMAGED
         text = f"The lease journal was damaged. {_JOURNAL_CORRUPT.in_force}" if damaged else None
         self._notices.alarm("", "lease-journal", text)
+
+    def _remember_switching(self, said: Journalled) -> None:
+        """When the process before switched which appliance; by a clock that was set back meanwhile: only now."""
+        now_s, utc_s = self._clock.monotonic_s(), self._clock.utc().timestamp()
+        switched = {**said.left, **{key: lease.switched_utc_s for key, lease in said.held.items()}}
+        for key, switched_utc_s in switched.items():
+            if switched_utc_s > 0.0:
+                self._cycle.was_switched(key, now_s - max(0.0, utc_s - switched_utc_s))
 
     async def _settle_doubt(self) -> None:
         """After damage: once every device that came back has been released, the next start need not doubt again."""

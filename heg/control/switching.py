@@ -1,14 +1,16 @@
 """What every appliance is told this cycle: the state its claims leave, not switched more often than it stands. Pure.
 
-An appliance nobody asks anything of is left alone. `min_on_s` and `min_off_s` count from our own switching: for so long
-it stays as it was put, unless safety, the envelope, its owner's hand or itself wants otherwise. Loss row
-`appliance-lost`.
+An appliance nobody asks anything of is left alone. `min_on_s` and `min_off_s` count from our own switching, also from
+one of the process before: for so long it stays as it was put, unless safety, the envelope, its owner's hand or itself
+wants otherwise. Loss row `appliance-lost`.
 """
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from heg.control.deciding import Outcome, Told
+from heg.control.journal_format import key_of
 from heg.control.lease_terms import Wish
 from heg.control.snapshot import ApplianceImage
 from heg.control.states import StateDecision, decide_states
@@ -21,15 +23,26 @@ _LOST = loss("appliance-lost")
 _NOBODY = Reason(ReasonCode.RELEASED, "Nobody asks anything of it.")
 _RESUMED_S = 60.0
 """So long an appliance stays as the process before left it: who claims needs a moment after a start."""
+_LONGEST_S = 86_400.0
+"""Longer than a day nothing has to stay as it was put."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    """How an appliance was put last: the state (None: given back), for whom, and how long it stays so at least."""
+    """How an appliance was put last: the state (None: given back), for whom, when, and how long it stays so at least.
+
+    `awaits_s`: until then it is waited for those who may claim it.
+    """
 
     state: PowerState | None
     claim: Claim | None
+    since_s: float
     until_s: float
+    awaits_s: float = -math.inf
+
+    def left_s(self, now_s: float) -> float:
+        """So long it counts still, in seconds."""
+        return max(0.0, max(self.until_s, self.awaits_s) - now_s)
 
 
 class Switcher:
@@ -37,6 +50,14 @@ class Switcher:
 
     def __init__(self) -> None:
         self._standing: dict[str, _Standing] = {}
+        self._switched: dict[str, float] = {}
+
+    def was_switched(self, key: str, at_s: float) -> None:
+        """One was given back, or the process before switched it, at that monotonic time; `key` is the journal's."""
+        old = [one for one, then_s in self._switched.items() if at_s - then_s > _LONGEST_S]
+        for one in old:
+            del self._switched[one]
+        self._switched[key] = at_s
 
     def decide(
         self,
@@ -46,8 +67,9 @@ class Switcher:
         now_s: float,
     ) -> dict[str, Outcome]:
         """Return what each is told; `shed` are the envelope's orders, `told` what stands under our leases."""
-        self._forget(now_s, told)
-        return {image.name: self._outcome(image, shed.get(image.name), told, now_s) for image in images}
+        looked = tuple(images)
+        self._forget(now_s, {image.identity for image in looked if image.name in told})
+        return {image.name: self._outcome(image, shed.get(image.name), told, now_s) for image in looked}
 
     def _outcome(self, image: ApplianceImage, shed: Claim | None, told: Mapping[str, Told], now_s: float) -> Outcome:
         if not image.present:
@@ -56,47 +78,60 @@ class Switcher:
             return Outcome(None, Reason(ReasonCode.APPLIANCE_LOST, text), _LOST.id if held else "")
         decision = decide_states(image.claims if shed is None else (shed, *image.claims))
         outvoted = tuple(_sentence(claim) for claim in decision.outvoted)
-        before = self._standing.get(image.name) or self._inherited(image.name, told, now_s)
+        before = self._before(image, told, now_s)
         if before is not None and (kept := _kept(image, before, decision, now_s)) is not None:
             return kept
         if decision.power_state is None or decision.claim is None:
             self._give_back(image, before, now_s)
             return Outcome(None, decision.bound.reason if decision.bound else _NOBODY, outvoted=outvoted)
         if before is None or before.state is not decision.power_state:
-            until_s = now_s + _least_s(image, decision.power_state)
+            since_s, until_s = now_s, now_s + _least_s(image, decision.power_state)
         else:
-            until_s = before.until_s
-        self._standing[image.name] = _Standing(decision.power_state, decision.claim, until_s)
+            since_s, until_s = before.since_s, before.until_s
+        self._standing[image.identity] = _Standing(decision.power_state, decision.claim, since_s, until_s)
         return Outcome(_wish(decision.power_state, decision.claim), decision.claim.reason, outvoted=outvoted)
 
-    def _inherited(self, name: str, told: Mapping[str, Told], now_s: float) -> _Standing | None:
-        """A lease of the process before: it goes on as it is until those who claim have spoken again."""
-        stands = told.get(name, Told()).stands
-        if stands is None or stands.reason.code is not ReasonCode.RECOVERED:
-            return None
-        claim = Claim(stands.owner, stands.reason, _RESUMED_S, power_state=stands.set_point.power_state)
-        self._standing[name] = _Standing(stands.set_point.power_state, claim, now_s + _RESUMED_S)
-        return self._standing[name]
+    def _before(self, image: ApplianceImage, told: Mapping[str, Told], now_s: float) -> _Standing | None:
+        standing = self._standing.get(image.identity)
+        stands = told.get(image.name, Told()).stands
+        switched_s = self._switched.get(key_of(image.identity))
+        if standing is None and stands is not None and stands.reason.code is ReasonCode.RECOVERED:
+            standing = self._standing[image.identity] = _inherited(image, stands, switched_s, now_s)
+        elif switched_s is not None and (standing is None or standing.since_s < switched_s):
+            return _given_back(image, switched_s)
+        return standing
 
     def _give_back(self, image: ApplianceImage, before: _Standing | None, now_s: float) -> None:
         """Going back to what it was is a switching, too."""
         if before is not None and before.state is not None:
-            least_s = max(image.capability.min_on_s, image.capability.min_off_s)
-            self._standing[image.name] = _Standing(None, None, now_s + least_s)
+            self._standing[image.identity] = _given_back(image, now_s)
 
-    def _forget(self, now_s: float, told: Mapping[str, Told]) -> None:
-        over = [name for name, one in self._standing.items() if now_s >= one.until_s and name not in told]
-        for name in over:
-            del self._standing[name]
+    def _forget(self, now_s: float, told: Collection[str]) -> None:
+        for identity in [one for one, it in self._standing.items() if not it.left_s(now_s) and one not in told]:
+            del self._standing[identity]
+
+
+def _inherited(image: ApplianceImage, stands: Wish, switched_s: float | None, now_s: float) -> _Standing:
+    """A lease of the process before: it goes on as it is until those who claim have spoken again."""
+    state = stands.set_point.power_state
+    claim = Claim(stands.owner, stands.reason, _RESUMED_S, power_state=state)
+    since_s = -math.inf if switched_s is None else switched_s
+    least_s = 0.0 if state is None else _least_s(image, state)
+    return _Standing(state, claim, since_s, since_s + least_s, awaits_s=now_s + _RESUMED_S)
+
+
+def _given_back(image: ApplianceImage, at_s: float) -> _Standing:
+    return _Standing(None, None, at_s, at_s + max(image.capability.min_on_s, image.capability.min_off_s))
 
 
 def _kept(image: ApplianceImage, before: _Standing, decision: StateDecision, now_s: float) -> Outcome | None:
     """Return what one that was switched lately stays at; None where it may go another way at once."""
-    if now_s >= before.until_s or (before.state is not None and decision.power_state is before.state):
+    left_s = before.left_s(now_s)
+    if not left_s or (before.state is not None and decision.power_state is before.state):
         return None
-    if decision.claim is not None and (decision.claim.claimant <= Claimant.APPLIANCE or _resumed(before)):
+    if decision.claim is not None and (decision.claim.claimant <= Claimant.APPLIANCE or now_s >= before.until_s):
         return None
-    minutes = max(1, round((before.until_s - now_s) / 60))
+    minutes = max(1, round(left_s / 60))
     outvoted = tuple(_sentence(claim) for claim in (decision.claim, *decision.outvoted) if claim is not None)
     if before.state is None or before.claim is None:
         if decision.power_state in (None, image.state):
@@ -106,12 +141,9 @@ def _kept(image: ApplianceImage, before: _Standing, decision: StateDecision, now
     if before.state not in decision.permitted or before.claim.claimant is Claimant.MANUAL:
         return None
     text = f"{before.claim.reason.text} It stays {before.state} for {minutes} min: it was switched only just now."
-    reason = before.claim.reason if _resumed(before) else Reason(ReasonCode.SWITCHED_LATELY, text)
+    awaited = now_s < before.awaits_s and decision.claim is None
+    reason = before.claim.reason if awaited else Reason(ReasonCode.SWITCHED_LATELY, text)
     return Outcome(_wish(before.state, before.claim), reason, outvoted=outvoted)
-
-
-def _resumed(before: _Standing) -> bool:
-    return before.claim is not None and before.claim.reason.code is ReasonCode.RECOVERED
 
 
 def _least_s(image: ApplianceImage, state: PowerState) -> float:

@@ -37,6 +37,7 @@ class Machine:
     before: PowerState | None = None
     periods: dict[int, tuple[str, str]] = field(default_factory=dict)
     log: list[tuple[float, str]] = field(default_factory=list)
+    changes: list[tuple[float, PowerState]] = field(default_factory=list)
     handle: DeviceHandle | None = None
     told: Callable[[], None] = lambda: None
 
@@ -104,6 +105,8 @@ class Machine:
             self._becomes(state)
 
     def _becomes(self, state: PowerState) -> None:
+        if state is not self.state:
+            self.changes.append((self.clock.monotonic_s(), state))
         self.state = state
         if self.handle is not None:
             self.handle.report("state.power", str(state))

@@ -29,7 +29,7 @@ class Gateway:
     """The control room of one process; `crash` ends it without a word, as kill -9 would."""
 
     def __init__(self, house: House, journal: Path, wanted: ControlSettings | None = None) -> None:
-        self.house, self.clock = house, house.clock
+        self.house, self.clock, self.journal = house, house.clock, journal
         self.cycles = 0
         self.crashed = False
         self.supervisor = Supervisor(house.clock)

@@ -15,7 +15,6 @@ from heg.control.journal_format import HeldLease
 from heg.control.lease_terms import LeaseRules, Wish
 from heg.control.leases import Phase
 from heg.control.recovery import Found, Verdict, let_go, recover
-from heg.control.verdict import Tolerance
 from heg.devices.contract import ReadBack
 from heg.model.appliances import PowerState
 from heg.model.leases import Claimant, LeaseState, SetPoint
@@ -69,7 +68,7 @@ class OneAppliance(MortalLease):
         self.noted = self.lease.returns_to = None if inherited is None else inherited.before
         if inherited is not None:
             self.before = inherited.before
-            verdict = recover(inherited, Found(answer, self.utc_s, self.boot, fresh), Tolerance()).verdict
+            verdict = recover(inherited, Found(answer, self.utc_s, self.boot, fresh), self.rules_of).verdict
             if doubt:
                 verdict = Verdict.NOTHING_HELD if let_go(inherited, answer) else Verdict.RELEASE
             self.go_on(verdict, inherited, answer)

@@ -88,7 +88,7 @@ def test_a_lasting_order_over_one_that_is_carried_out_already_stays(turn: int, t
 @stepped
 async def test_hands_off_and_the_end_of_the_unit_give_them_back(clock: Clock, tmp_path: Path) -> None:
     house = House(clock)
-    heater, lamp = add_appliance(house, "heater"), add_appliance(house, "lamp")
+    heater, lamp = add_appliance(house, "heater", min_on_minutes=0, min_off_minutes=0), add_appliance(house, "lamp")
     async with running(house, tmp_path / "j") as gateway:
         await clock.sleep(5)
         gateway.plan(wish(OFF), "heater")
@@ -106,7 +106,8 @@ async def test_hands_off_and_the_end_of_the_unit_give_them_back(clock: Clock, tm
 @stepped
 async def test_several_are_let_go_though_one_takes_its_time(clock: Clock, tmp_path: Path) -> None:
     house = House(clock)
-    quick, slow = add_appliance(house, "quick"), add_appliance(house, "slow", wakes_after_s=4.0)
+    quick = add_appliance(house, "quick", min_on_minutes=0, min_off_minutes=0)
+    slow = add_appliance(house, "slow", wakes_after_s=4.0)
     async with running(house, tmp_path / "j") as gateway:
         await clock.sleep(5)
         gateway.plan(wish(STANDBY), "quick")

@@ -11,7 +11,6 @@ from heg.control.journal_format import Doubt
 from heg.control.lease_terms import LeaseRules, Wish
 from heg.control.leases import Phase
 from heg.control.recovery import Found, Verdict, recover
-from heg.control.verdict import Tolerance
 from heg.devices.contract import ReadBack
 from heg.model.leases import Claimant, SetPoint
 from heg.model.refusals import Refusal, RefusalCode
@@ -56,7 +55,7 @@ class OneUnit(MortalLease):
         inherited = None if self.said.doubt else self.said.held.get(self.device)
         answer = self.read_back() if says else REFUSED
         if inherited is not None:
-            verdict = recover(inherited, Found(answer, self.utc_s, self.boot, fresh), Tolerance()).verdict
+            verdict = recover(inherited, Found(answer, self.utc_s, self.boot, fresh), self.rules_of).verdict
             if verdict is Verdict.ADOPT:
                 assert self.boot == inherited.boot
                 assert fresh

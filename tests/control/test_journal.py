@@ -60,7 +60,7 @@ entries: st.SearchStrategy[Entry] = st.one_of(
             writes_today=st.integers(0, 10_000),
         ),
     ),
-    st.builds(Released, device=devices),
+    st.builds(Released, device=devices, switched_utc_s=st.just(0.0) | st.floats(1_789_000_000.0, 1_791_000_000.0)),
     st.builds(HandsOff, on=st.booleans()),
     st.builds(Doubt, on=st.booleans()),
 )
@@ -101,11 +101,12 @@ def test_what_was_written_is_read_again_over_any_number_of_turns(
     said, layout = read_file(path.read_bytes())
     assert layout is not None
     expected = after(written)
-    assert (said.condition, said.held, said.hands_off, said.doubt) == (
+    assert (said.condition, said.held, said.hands_off, said.doubt, said.left) == (
         Condition.CLEAN,
         expected.held,
         expected.hands_off,
         expected.doubt,
+        expected.left,
     )
     reopened = JournalFile(path)
     assert reopened.open().held == expected.held
@@ -175,13 +176,30 @@ def test_where_more_leases_are_held_than_fit_a_larger_file_takes_its_place(tmp_p
         said, _ = read_file(path.read_bytes())
         assert (said.condition, len(said.held)) == (Condition.CLEAN, 60 + start + 113)
     for number in range(2000):
-        file.append([Released(f"appliance {number % 452}")])
+        file.append([Released(f"appliance {number % 452}", 1_790_000_000.0 + number)])
     file.close()
     again = JournalFile(path)
     said = again.open()
     assert (said.condition, said.hands_off, len(said.held)) == (Condition.CLEAN, True, 60)
     assert path.stat().st_size == LARGE_FILE_SIZE
     again.close()
+
+
+def test_when_an_appliance_was_given_back_is_remembered_for_a_day_and_of_so_many(tmp_path: Path) -> None:
+    began_s = 1_790_000_000.0
+    said = after([Released("heater", began_s), Released("lamp", began_s + 90_000.0), Released("battery")])
+    assert said.left == {"lamp": began_s + 90_000.0}
+    said = after([Released("told by a wrong clock", 4e9), Released("lamp", began_s)])
+    assert said.left == {"lamp": began_s}
+    assert after([Released("lamp", began_s), Taken(lease("lamp"))]).left == {}
+    path = tmp_path / "leases.journal"
+    held: list[Entry] = [Taken(lease(f"{number:03} " + "x" * 110)) for number in range(512)]
+    write_all(path, [*held, *(Released(f"appliance {number}", began_s + number) for number in range(600))])
+    file = JournalFile(path)
+    said = file.open()
+    file.close()
+    assert (said.condition, len(said.held), len(said.left)) == (Condition.CLEAN, 512, 480)
+    assert said.left["appliance 599"] == began_s + 599
 
 
 def test_entries_together_are_as_entries_one_by_one(tmp_path: Path) -> None:
