@@ -423,7 +423,7 @@ _RESOURCES = (
         None,
         "started again; leases are re-adopted when read back, unexpired and inputs fresh, otherwise released first",
         Span("adopt_within_s", seconds=10.0),
-        "no command of ours outlives us unknown; an appliance switched within its minimum time stays as it is until then",
+        "no command outlives us unknown; nothing older than the flush interval is missing; minimum times are kept",
         "when every inherited lease is adopted or released",
         "heg.control.hand",
         "process-killed",

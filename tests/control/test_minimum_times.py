@@ -1,5 +1,6 @@
 """How long an appliance stays as it was put, whatever becomes of the process that put it so."""
 
+import itertools
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -40,8 +41,6 @@ async def next_process(gateway: Gateway, heater: Machine, end: str, away_s: floa
     await gateway.clock.sleep(away_s)
     boot = gateway.room.settings.boot + ("x" if end == "restarted" else "")
     return Gateway(gateway.house, gateway.journal, settings(boot=boot))
-
-
 
 
 @pytest.mark.parametrize("end", ["killed", "restarted"])
@@ -184,7 +183,7 @@ def test_whatever_ends_when_nobody_but_an_orderly_end_switches_it_too_soon(
                         gateway = await next_process(gateway, heater, end)
                 await gateway.crash()
         changes = heater.changes
-        for (since_s, put), (until_s, _) in zip(changes, changes[1:], strict=False):
+        for (since_s, put), (until_s, _) in itertools.pairwise(changes):
             by_end = any(abs(until_s - at_s) < 5.0 for at_s in ended)
             assert by_end or until_s - since_s >= (120.0 if put is ON else 180.0) - 2.0, changes
 
