@@ -129,6 +129,11 @@ class Appliances:
         else:
             self.lose(kept, _WHY[why])
 
+    def owns(self, uuid: str, place: Place) -> bool:
+        """Tell whether a place is an appliance's own, by its network card."""
+        kept = self._appliances.get(uuid)
+        return kept is not None and self._whereabouts.owns(kept, place)
+
     def take_back(self) -> None:
         """The owner looks for appliances: those that were removed are wanted, too."""
         for described in self._dismissed.take_all_back():

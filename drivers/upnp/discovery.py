@@ -15,7 +15,7 @@ from drivers.upnp.describing import Answer, Describer
 from drivers.upnp.fetching import Fetcher
 from drivers.upnp.interfaces import InterfaceChanges, InterfaceError, read_links
 from drivers.upnp.links import LocalLink
-from drivers.upnp.orders import Ask, Describe, Found, Gone, Order, Outcome, Place, Refused, Verify
+from drivers.upnp.orders import Ask, Describe, Found, Gone, Order, Outcome, Owns, Place, Refused, Verify, nobody
 from drivers.upnp.parts import Described, Watcher
 from drivers.upnp.seen import SeenTable
 from drivers.upnp.ssdp.network import SsdpNetwork
@@ -38,7 +38,10 @@ _TIDY_EVERY_S = 60.0
 
 
 class Discovery:
-    """One per driver; `run` is its task. `watcher` is told on the event loop; `known` gives the house's UUIDs."""
+    """One per driver; `run` is its task. `watcher` is told on the event loop; `known` gives the house's UUIDs.
+
+    `owns` tells whether an appliance's own network card is at a place.
+    """
 
     def __init__(
         self,
@@ -48,6 +51,7 @@ class Discovery:
         watcher: Watcher,
         *,
         known: Callable[[], Iterable[str]] = tuple,
+        owns: Owns = nobody,
         jitter: random.Random | None = None,
     ) -> None:
         self._config = config
@@ -55,7 +59,7 @@ class Discovery:
         self._watcher = watcher
         self._targets = tuple(target_of(entry) for entry in config.search_targets)
         most_per_host = config.most_appliances if "lo" in config.interfaces else _MOST_PER_HOST
-        self.table = SeenTable(most=config.most_appliances, most_per_host=most_per_host, known=known())
+        self.table = SeenTable(most=config.most_appliances, most_per_host=most_per_host, known=known(), owns=owns)
         self.complaints = Complaints()
         self.network = SsdpNetwork(config.search_port, self.complaints.take)
         self._describer = Describer(fetcher, clock, self._answered)

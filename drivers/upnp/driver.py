@@ -65,7 +65,9 @@ class Whole:
             besides=self._besides,
             most=config.most_appliances,
         )
-        self.discovery = Discovery(config, context.clock, fetcher, appliances, known=lambda: _known(context))
+        self.discovery = Discovery(
+            config, context.clock, fetcher, appliances, known=lambda: _known(context), owns=appliances.owns
+        )
         device = GatewayDevice(context, uuid, appliances, self._refused)
         routes = (*device.routes(), events_to(appliances.hearing))
         server = HttpServer(context.clock, config.port, routes, self._refused)

@@ -1,6 +1,6 @@
 """Whose network card answers at an address: the kernel's table of neighbours, asked while they are awake.
 
-IPv4 from /proc/net/arp (proc_net(5)), IPv6 by rtnetlink(7), one neighbour at a time. A card's address is
+By rtnetlink(7), one neighbour at a time, so that it costs the same however many there are. A card's address is
 `aa:bb:cc:dd:ee:ff`.
 """
 
@@ -8,15 +8,10 @@ import ipaddress
 import re
 import socket
 import struct
-from collections.abc import Iterable
-from pathlib import Path
 
 from drivers.upnp.netlink import attributes
 from drivers.upnp.parts import Link
 
-_ARP = Path("/proc/thread-self/net/arp")
-_COMPLETE = 0x2
-_ETHERNET = "0x1"
 _CARD = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", re.ASCII)
 _NOBODY = "00:00:00:00:00:00"
 _NEW_NEIGHBOUR, _GET_NEIGHBOUR = 28, 30
@@ -37,10 +32,7 @@ def card_of(address: str, link: Link) -> str:
         ip = ipaddress.ip_address(plain)
         if ip.is_loopback:
             return _played(ip.packed)
-        if ip.version == 4:
-            with _ARP.open(encoding="ascii", errors="replace") as table:
-                return in_arp(table, plain, link.name)
-        return _by_netlink(plain, link.name)
+        return _asked(plain, socket.if_nametoindex(link.name))
     except (OSError, ValueError):
         return ""
 
@@ -48,16 +40,6 @@ def card_of(address: str, link: Link) -> str:
 def is_card(text: str) -> bool:
     """Tell whether a text is a network card's address that somebody can have."""
     return _CARD.fullmatch(text) is not None and text != _NOBODY
-
-
-def in_arp(lines: Iterable[str], address: str, interface: str) -> str:
-    """Return the card at an IPv4 address by the lines of /proc/net/arp; empty when it is not there."""
-    for line in lines:
-        columns = line.split()
-        if len(columns) == 6 and columns[0] == address and columns[5] == interface and columns[1] == _ETHERNET:
-            card = columns[3].lower()
-            return card if _flags(columns[2]) & _COMPLETE and is_card(card) else ""
-    return ""
 
 
 def request(address: str, index: int) -> bytes:
@@ -85,17 +67,9 @@ def _played(address: bytes) -> str:
     return (b"\x02\x00" + address[-4:]).hex(":")
 
 
-def _by_netlink(address: str, interface: str) -> str:
-    index = socket.if_nametoindex(interface)
+def _asked(address: str, index: int) -> str:
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE) as kernel:
         kernel.settimeout(_ANSWER_WITHIN_S)
         kernel.bind((0, 0))
         kernel.sendto(request(address, index), (0, 0))
         return answered(kernel.recv(_MOST_BYTES))
-
-
-def _flags(text: str) -> int:
-    try:
-        return int(text, 16)
-    except ValueError:
-        return 0

@@ -1,5 +1,6 @@
 """What the table of appliances wants done, and where appliances are heard."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -18,6 +19,15 @@ class Place:
     def same_spot(self, other: "Place") -> bool:
         """Whether it is the same host on the same interface, whatever its ports and our address."""
         return self.host == other.host and self.link.name == other.link.name
+
+
+Owns = Callable[[str, Place], bool]
+"""Tells whether an appliance's own network card is at a place, as far as that is known."""
+
+
+def nobody(_uuid: str, _place: Place) -> bool:
+    """Of no card is known where it is."""
+    return False
 
 
 class Outcome(Enum):

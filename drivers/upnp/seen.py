@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from drivers.upnp.orders import Ask, Describe, Found, Gone, Order, Outcome, Place, Refused, Verify
+from drivers.upnp.orders import Ask, Describe, Found, Gone, Order, Outcome, Owns, Place, Refused, Verify, nobody
 from drivers.upnp.parts import GoneWhy
 from drivers.upnp.room import Room
 from drivers.upnp.ssdp.packet import Announcement, Kind
@@ -37,11 +37,12 @@ class SeenTable:
     """At most `most` appliances; `known` are those of earlier runs, whose places are kept for them.
 
     Every method takes the time, monotonic seconds, and gives the orders that follow. `soonest_s` is when `due` wants
-    to be called next, at the latest.
+    to be called next, at the latest. `owns` is asked only where strangers announce an appliance, too, or may have.
     """
 
-    def __init__(self, *, most: int, most_per_host: int, known: Iterable[str] = ()) -> None:
+    def __init__(self, *, most: int, most_per_host: int, known: Iterable[str] = (), owns: Owns = nobody) -> None:
         self._room = Room(most=most, most_per_host=most_per_host, known=known)
+        self._owns = owns
         self._records: dict[str, Tracked] = {}
         self.soonest_s = math.inf
 
@@ -169,14 +170,24 @@ class SeenTable:
         until_s = now_s + said.max_age_s
         rest = tuple(other for other in record.others if not other[0].same_spot(place))
         is_new = len(rest) == len(record.others)
-        if is_new and len(rest) >= _MOST_OTHERS:
-            came = f"uuid:{said.uuid} at {place.host}, too"
-            return [_refused(place.host, "an appliance at one address, or a few", came)]
+        if len(rest) >= _MOST_OTHERS:
+            if (stranger := self._gives_way(said.uuid, rest, place)) is None:
+                came = f"uuid:{said.uuid} at {place.host}, too"
+                return [_refused(place.host, "an appliance at one address, or a few", came)]
+            rest = tuple(other for other in rest if other is not stranger)
         record.others = (*rest, (place, until_s))
         if record.state is State.CANDIDATE or not (is_new or record.state is State.PARTED):
             return []
         record.doubt = GoneWhy.EXPIRED if record.state is State.PRESENT else record.doubt
         return self._verify(said.uuid, record, now_s, gap_s=0.0 if record.state is State.PARTED else VERIFY_GAP_S)
+
+    def _gives_way(
+        self, uuid: str, others: tuple[tuple[Place, float], ...], place: Place
+    ) -> tuple[Place, float] | None:
+        """Return the oldest stranger where its own card wants the room: strangers must not keep it out."""
+        if not self._owns(uuid, place):
+            return None
+        return next((other for other in others if not self._owns(uuid, other[0])), None)
 
     def _goodbye(self, uuid: str, record: Tracked, place: Place, now_s: float, *, at_home: bool) -> list[Order]:
         if record.state is not State.PRESENT:  # told already; or it begins by saying goodbye, as many do
@@ -226,7 +237,9 @@ class SeenTable:
         """Go on where else it was heard, or without it."""
         record.doubt, record.tries = why, 0
         if record.others:
-            record.again_s, record.trying = math.inf, record.others[0][0]
+            places = [place for place, _ in record.others]
+            record.again_s = math.inf
+            record.trying = next((place for place in places if self._owns(uuid, place)), places[0])
             return [Describe(uuid, record.trying, self._room.knows(uuid))]
         self._drop(uuid)
         return [Gone(uuid, why)] if record.state is State.PRESENT else []

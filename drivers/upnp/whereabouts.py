@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 from drivers.upnp.appliance import Appliance
 from drivers.upnp.orders import Place
-from drivers.upnp.parts import Caller, Described, Link
+from drivers.upnp.parts import Caller, Link
 
 CardOf = Callable[[str, Link], str]
 """Tells the network card that answers at an address on a link; empty when unknown."""
@@ -32,15 +32,19 @@ class Whereabouts:
         return any(
             place.host.partition("%")[0] == caller.address
             and _by(place.link, caller.interface)
-            and self._is_its(appliance, described, place)
+            and self.owns(appliance, place)
             for place in self._besides(appliance.uuid)
         )
 
-    def _is_its(self, appliance: Appliance, described: Described, place: Place) -> bool:
-        """Another address in its network, or the same one where two of our interfaces are in its network.
+    def owns(self, appliance: Appliance, place: Place) -> bool:
+        """Tell whether its own card is there: at another address in its network, or at the same one where two of our
+        interfaces are in its network.
 
         In any other network somebody may have its card's number, and every address of a link.
         """
+        described = appliance.described
+        if described is None:
+            return False
         if place.link.name != described.link.name and place.host != described.host:
             return False
         card = appliance.card or self._card_of(described.host, described.link)

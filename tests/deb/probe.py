@@ -45,7 +45,6 @@ def _wake() -> None:
 
 
 def _know_neighbours() -> None:
-    Path("/proc/thread-self/net/arp").read_text()
     socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE).close()
 
 

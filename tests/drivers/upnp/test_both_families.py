@@ -162,6 +162,20 @@ async def test_a_neighbour_does_not_ask_in_another_name_wherever_it_announces_it
         assert await link.asks(link.appliance, "10.77.0.2") == "RegID"
 
 
+@stepped
+async def test_neighbours_who_announce_it_everywhere_do_not_keep_it_from_asking(clock: Clock) -> None:
+    async with on_both(clock) as link:
+        await link.has(link.appliance, "10.77.0.2")
+        await link.until(link.manager.devices)
+        link.neighbour.addresses("10.77.0.4/16", "10.77.0.5/16")
+        for host in ("10.77.0.3", "10.77.0.4", "10.77.0.5"):
+            await link.has(link.neighbour, host)
+        await link.has(link.appliance, link.appliance.link_local())
+        await clock.sleep(400.0)  # it was searched for meanwhile: the kernel knows the card of who answered
+        assert await link.asks(link.appliance, link.appliance.link_local()) == "RegID"
+        assert await link.asks(link.neighbour, "10.77.0.5") == "805"
+
+
 @pytest.mark.parametrize("six", [False, True])
 @stepped
 async def test_an_appliances_number_in_another_network_is_somebody_else(clock: Clock, *, six: bool) -> None:

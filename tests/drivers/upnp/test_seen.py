@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from drivers.upnp.orders import Ask, Describe, Found, Gone, Outcome, Place, Refused, Verify
+from drivers.upnp.orders import Ask, Describe, Found, Gone, Outcome, Owns, Place, Refused, Verify, nobody
 from drivers.upnp.parts import GoneWhy, Link
 from drivers.upnp.seen import DESCRIBE_GAP_S, RECHECK_S, SeenTable
 from drivers.upnp.ssdp.packet import Kind
@@ -20,8 +20,8 @@ def a_table(**more: object) -> SeenTable:
     return SeenTable(**{"most": 512, "most_per_host": 16, **more})  # type: ignore[arg-type]
 
 
-def with_one(now_s: float = 0.0, **said: object) -> SeenTable:
-    table = a_table()
+def with_one(now_s: float = 0.0, *, owns: Owns = nobody, **said: object) -> SeenTable:
+    table = a_table(owns=owns)
     assert table.heard(alive(**said), HOME, now_s) == [Describe(ONE, HOME, False)]  # type: ignore[arg-type]
     assert table.described(ONE, HOME, Outcome.SOUND, now_s) == [Found(ONE)]
     return table
@@ -71,6 +71,46 @@ def test_a_goodbye_is_believed_from_home_and_checked_later() -> None:
     assert table.due(10.0 + RECHECK_S) == [Verify(ONE, HOME)]
     assert table.verified(ONE, HOME, there=False, now_s=22.0) == []
     assert len(table) == 0
+
+
+def strangers(table: SeenTable, now_s: float) -> list[Place]:
+    """Three who announce it where they are, for a day; as many as are remembered."""
+    places = [Place(LAN, f"192.168.1.{number}", f"http://192.168.1.{number}:80/d.xml") for number in (66, 67, 68)]
+    for place in places:
+        table.heard(alive(max_age=86400), place, now_s)
+        table.verified(ONE, HOME, there=True, now_s=now_s)
+    assert list(table.besides(ONE)) == places
+    return places
+
+
+def test_strangers_keep_its_own_card_out_of_no_place() -> None:
+    six = Place(LAN, "fe80::9%eth0", "http://[fe80::9%eth0]:80/d.xml")
+    table = with_one()
+    first, *others = strangers(table, 1.0)
+    assert [type(one) for one in table.heard(alive(), six, 2.0)] == [Refused], "nobody knows whose card that is"
+    table = with_one(owns=lambda uuid, place: (uuid, place) == (ONE, six))
+    strangers(table, 1.0)
+    assert table.heard(alive(), six, 40.0) == [Verify(ONE, HOME)]
+    assert list(table.besides(ONE)) == [*others, six]
+    assert [type(one) for one in table.heard(alive(), first, 41.0)] == [Refused]
+    assert list(table.besides(ONE)) == [*others, six]
+
+
+def test_one_with_many_addresses_of_its_own_keeps_those_it_has() -> None:
+    table = with_one(owns=lambda _uuid, _place: True)
+    places = strangers(table, 1.0)
+    assert [type(one) for one in table.heard(alive(), ON_WIFI, 2.0)] == [Refused]
+    assert list(table.besides(ONE)) == places
+
+
+def test_when_its_home_is_gone_it_is_looked_for_first_where_its_own_card_is() -> None:
+    new = Place(LAN, "192.168.1.10", "http://192.168.1.10:80/d.xml")
+    table = with_one(owns=lambda _uuid, place: place.host == new.host)
+    strangers(table, 1.0)
+    assert table.heard(alive(), new, 40.0) == [Verify(ONE, HOME)]
+    assert table.verified(ONE, HOME, there=False, now_s=41.0) == [Describe(ONE, new, True)]
+    assert table.described(ONE, new, Outcome.SOUND, 41.0) == [Found(ONE)]
+    assert home_of(table, ONE) == new
 
 
 def test_its_home_is_asked_at_most_so_often_because_of_strangers() -> None:

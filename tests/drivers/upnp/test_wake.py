@@ -93,29 +93,6 @@ def test_a_password_is_never_named(tmp_path: Path) -> None:
     assert secure_on.password("another") == b""
 
 
-ARP = """IP address       HW type     Flags       HW address            Mask     Device
-192.168.1.9      0x1         0x2         AA:bb:cc:00:11:22     *        eth0
-192.168.1.10     0x1         0x0         00:00:00:00:00:00     *        eth0
-192.168.1.11     0x1         0x2         aa:bb:cc:00:11:23     *        eth1
-192.168.1.12     0x20        0x2         aa:bb:cc:00:11:24     *        eth0
-""".splitlines()
-
-
-@pytest.mark.parametrize(
-    ("address", "card"),
-    [
-        ("192.168.1.9", CARD),
-        ("192.168.1.10", ""),
-        ("192.168.1.11", ""),
-        ("192.168.1.12", ""),
-        ("192.168.1.1", ""),
-        ("", ""),
-    ],
-)
-def test_a_card_is_found_in_the_kernels_table(address: str, card: str) -> None:
-    assert neighbours.in_arp(ARP, address, "eth0") == card
-
-
 def test_who_plays_an_appliance_on_loopback_has_a_card_of_its_address() -> None:
     assert neighbours.card_of("127.0.0.9", Link("lo", "127.0.0.1")) == "02:00:7f:00:00:09"
     assert neighbours.card_of("nobody", FOUR) == ""
@@ -129,6 +106,8 @@ def test_the_kernels_answer_is_read_by_its_lengths() -> None:
     assert neighbours.answered(answer) == CARD
     for size in range(len(answer)):
         assert neighbours.answered(answer[:size]) == ""
+    without = struct.pack("=IHHII", 28, 28, 0, 1, 0) + bytes(12)  # asked for, or given up: no card is named
+    assert neighbours.answered(without) == ""
 
 
 @given(st.binary(max_size=200))

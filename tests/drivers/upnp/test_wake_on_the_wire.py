@@ -102,6 +102,10 @@ def test_a_card_on_wireless_is_sent_one_by_its_address_too(tmp_path: Path) -> No
         assert waker.wake(Sleeper(CARD, WakeMethod.WOWLAN, "10.77.0.2"), FOUR) is None
         assert card_of("10.77.0.2", FOUR) == far.card()
         assert card_of("10.77.0.3", FOUR) == ""
+        assert card_of("10.77.0.2", Link("lo", "10.77.0.1")) == "", "on that interface alone"
+        with pytest.raises(OSError, match="No route to host"):
+            socket.create_connection(("10.77.0.3", 80), timeout=10)
+        assert card_of("10.77.0.3", FOUR) == "", "nobody answers there"
     assert [one.to for one in packets] == ["255.255.255.255", "10.77.255.255", "10.77.0.2"]
     assert packets[2].card != "ff:ff:ff:ff:ff:ff"
 

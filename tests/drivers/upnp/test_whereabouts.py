@@ -72,6 +72,13 @@ def test_a_card_that_was_learned_earlier_counts() -> None:
     assert whereabouts.is_at(appliance, Caller("fe80::9", "eth0"))
 
 
+def test_its_own_card_is_told_wherever_it_is_announced() -> None:
+    whereabouts, appliance = at_home()
+    assert whereabouts.owns(appliance, Place(SIX, "fe80::9%eth0"))
+    assert not whereabouts.owns(appliance, Place(SIX, "fe80::8%eth0"))
+    assert not whereabouts.owns(Appliance(UUID), Place(SIX, "fe80::9%eth0"))
+
+
 def test_one_that_is_not_discovered_is_nowhere() -> None:
     whereabouts, _ = at_home()
     assert not whereabouts.is_at(Appliance(UUID), Caller("10.0.0.9", "eth0"))
