@@ -4,6 +4,7 @@ A storage or a car is in hand for as long as it is attached; of hundreds of appl
 """
 
 import asyncio
+import logging
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
@@ -20,6 +21,8 @@ from heg.devices.contract import AttachedActuator
 from heg.model.capabilities import ApplianceCapability
 from heg.runtime.clock import Clock
 from heg.runtime.supervisor import Supervisor
+
+logger = logging.getLogger(__name__)
 
 
 class Hands:
@@ -104,9 +107,7 @@ class Hands:
         self._written[hand.identity] = (self._today(), hand.writes().today)
         await self._supervisor.stop(task)
         self._hands.pop(hand.identity, None)
-        if self.said is not None:
-            held = {key: lease for key, lease in self.said.held.items() if key != key_of(hand.identity)}
-            self.said = replace(self.said, held=held)
+        self._is_over(hand.identity)
 
     async def let_go(self, identities: frozenset[str]) -> bool:
         """Give devices back and leave them alone until `take_up`; False when some were not given back.
@@ -124,6 +125,20 @@ class Hands:
         """Command these devices again, as they are attached now."""
         self._withheld -= identities
 
+    async def forget(self, identities: frozenset[str]) -> tuple[Hand, ...]:
+        """Part from these devices for good, also in the journal; return the hands that were on them."""
+        hands = tuple(hand for hand in self if hand.identity in identities)
+        for hand in hands:
+            await self.part_from(hand)
+            hand.lease.closed()
+        for identity in identities:
+            self._is_over(identity)
+            try:
+                await self._journal.release(key_of(identity))
+            except OSError as error:
+                logger.error("%s: that it was taken out cannot be journalled: %s", identity, error)
+        return hands
+
     async def close(self) -> bool:
         """Give everything back, all devices at once, and end; False when some did not answer in time."""
         _, done = await self._given_back(self)
@@ -134,6 +149,12 @@ class Hands:
     async def _given_back(self, hands: Iterable[Hand]) -> tuple[tuple[Hand, ...], list[bool]]:
         settled = tuple(hand for hand in hands if not hand.recovering)
         return settled, await asyncio.gather(*(hand.let_go(self.settings.shutdown_s) for hand in settled))
+
+    def _is_over(self, identity: str) -> None:
+        """What the journal said of it when it was opened says nothing of the next hand on it."""
+        if self.said is not None:
+            held = {key: lease for key, lease in self.said.held.items() if key != key_of(identity)}
+            self.said = replace(self.said, held=held)
 
     def _begin(self, one: AttachedActuator, said: Journalled) -> Hand | None:
         if one.info.identity in self._withheld:

@@ -6,7 +6,7 @@ cycles the appliances alone are decided for anew where somebody claims them who 
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from heg.control.notices import Notices
 from heg.control.orders import OrderDesk
 from heg.control.pace import next_start_s
 from heg.control.settings import ControlSettings
-from heg.control.snapshot import Known, Snapshot
+from heg.control.snapshot import Known, Snapshot, Unknown
 from heg.data.door import Door
 from heg.devices.contract import AttachedActuator, DeviceRegistry
 from heg.model.instance import Location
@@ -172,6 +172,13 @@ class ControlRoom:
         asked = snapshot.appliances.keys() - in_hand
         self._notices.left_alone({name: outcomes[name] for name in asked if name in outcomes})
 
+    def _tell_of_the_parted(self, hands: Iterable[Hand], why: Reason) -> None:
+        """Of those that went between two cycles the last word would be that they hold something."""
+        grid = Unknown("lost") if self._snapshot is None else self._snapshot.grid.power_kw
+        for hand in hands:
+            self._notices.lease(hand, Outcome(None, why), grid, self._clock.monotonic_s())
+            self._notices.over(hand)
+
     def _meter_spoke_s(self) -> float | None:
         power = self._snapshot.grid.power_kw if self._snapshot is not None else None
         return power.arrived_s if isinstance(power, Known) else None
@@ -195,11 +202,19 @@ class ControlRoom:
 
     async def let_go(self, identities: frozenset[str]) -> bool:
         """Give devices back and leave them alone until `take_up`, before their driver ends; False when some did not."""
-        return await self._hands.let_go(identities)
+        hands = tuple(hand for hand in self._hands if hand.identity in identities)
+        done = await self._hands.let_go(identities)
+        still = tuple(self._hands)
+        self._tell_of_the_parted([hand for hand in hands if hand not in still], _RENEWED)
+        return done
 
     def take_up(self, identities: frozenset[str]) -> None:
         """Command these devices again, as they are attached now."""
         self._hands.take_up(identities)
+
+    async def forget(self, identities: frozenset[str]) -> None:
+        """Their owner took these devices out: what could not be given back is nobody's to give back any more."""
+        self._tell_of_the_parted(await self._hands.forget(identities), _GONE)
 
     async def close(self) -> bool:
         """Give everything back, all devices at once, within the stated time; False when some did not answer.

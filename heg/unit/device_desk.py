@@ -187,6 +187,7 @@ class DeviceDesk:
                     return answer
                 detail = answer.detail or {}
             self._devices.remove(record)
+            await self._control.forget(identity)
         finally:
             self._control.take_up(identity)
         text = f"{record.name} is removed; its history stays, and its name is kept for it."

@@ -126,12 +126,17 @@ def add_appliance(house: House, name: str, **fields: object) -> Machine:
         owners = [*house.devices._owners, OwnerSettings(name=name, identity=f"uuid:{name}", **said)]  # type: ignore[arg-type]
         house.devices.reconfigure(owners, "UTC")
     machine = Machine(house.clock, **fields)  # type: ignore[arg-type]
+    attach(house, name, machine)
+    return machine
+
+
+def attach(house: House, name: str, machine: Machine) -> None:
+    """Found, or found again."""
     capability = ApplianceCapability(machine.draws_kw, wake=WakeMethod.WOL)
     info = DeviceInfo(f"uuid:{name}", "Test", name, "", "1", "upnp", "192.0.2.7", (capability,), name)
     machine.handle = house.devices.attach(info, interval_s=float("inf"), actuator=machine, appliance=machine)
     machine.handle.report("state.power", str(machine.state))
     assert machine.handle.name == name
-    return machine
 
 
 @contextlib.asynccontextmanager

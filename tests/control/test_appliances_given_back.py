@@ -8,7 +8,19 @@ from heg.control.journal_format import HeldLease, read_file
 from heg.model.instance import Location
 from heg.model.leases import Claim, Claimant, ReasonCode
 from heg.runtime.clock import Clock
-from tests.control.appliances import OFF, ON, STANDBY, WHY, Machine, add_appliance, manual, one_appliance, over, wish
+from tests.control.appliances import (
+    OFF,
+    ON,
+    STANDBY,
+    WHY,
+    Machine,
+    add_appliance,
+    attach,
+    manual,
+    one_appliance,
+    over,
+    wish,
+)
 from tests.control.gateway import BOOT, Gateway, running, settings
 from tests.control.house import House
 from tests.support.stepped import stepped
@@ -190,3 +202,64 @@ async def test_an_order_for_160_is_on_disk_and_carried_out_within_seconds(clock:
         assert {one.state for one in machines} == {OFF}
         await gateway.crash()
         assert len(journalled(tmp_path)) == 160
+
+
+async def _removed(gateway: Gateway, heater: Machine) -> None:
+    """As the owner's command does."""
+    identity = frozenset({"uuid:heater"})
+    await gateway.room.let_go(identity)
+    record = gateway.house.devices.record_of("heater")
+    assert record is not None
+    gateway.house.devices.remove(record)
+    await gateway.room.forget(identity)
+    gateway.room.take_up(identity)
+    heater.handle = None
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_one_that_its_owner_takes_out_is_nobodys_to_give_back_any_more(there: bool, tmp_path: Path) -> None:
+    @stepped
+    async def told(clock: Clock) -> None:
+        async with one_appliance(clock, tmp_path) as (gateway, heater):
+            gateway.plan(wish(OFF), "heater")
+            await clock.sleep(5)
+            assert heater.handle is not None
+            if not there:
+                heater.silent = True
+                heater.handle.lost("silent")
+            await clock.sleep(30)
+            await _removed(gateway, heater)
+            await clock.sleep(5)
+            assert journalled(tmp_path) == {}
+            assert not gateway.lease("heater").held
+            assert gateway.alarms() == []
+            told = len(heater.log)
+            heater.silent = False
+            attach(gateway.house, "heater", heater)
+            gateway.plan(over(), "heater")
+            await clock.sleep(60)
+            assert len(heater.log) == told, "it is not commanded where it is found again"
+
+    told()
+
+
+@stepped
+async def test_one_taken_out_that_never_came_back_after_a_crash_leaves_the_journal(
+    clock: Clock, tmp_path: Path
+) -> None:
+    async with one_appliance(clock, tmp_path) as (gateway, heater):
+        gateway.plan(wish(OFF), "heater")
+        await clock.sleep(5)
+        await gateway.crash()
+        assert heater.handle is not None
+        heater.handle.detach()
+        gateway.plan(over(), "heater")
+        again = Gateway(gateway.house, tmp_path / "j")
+        await clock.sleep(5)
+        assert set(journalled(tmp_path)) == {"uuid:heater"}
+        await again.room.forget(frozenset({"uuid:heater"}))
+        assert journalled(tmp_path) == {}
+        attach(gateway.house, "heater", heater)
+        await clock.sleep(60)
+        assert heater.commands == ["off"]
+        await again.stop()
