@@ -31,10 +31,15 @@ def interface_of(address: str) -> int:
     try:
         if zone:
             return socket.if_nametoindex(zone)
-        if ":" not in plain:
-            return next((number for number, name in socket.if_nameindex() if own_address(name) == plain), 0)
-        lines = Path("/proc/thread-self/net/if_inet6").read_text(encoding="ascii").splitlines()
-        wanted = socket.inet_pton(socket.AF_INET6, plain).hex()
+        if ":" in plain:
+            wanted = socket.inet_pton(socket.AF_INET6, plain).hex()
+            return next((int(words[1], 16) for words in _words("if_inet6") if words[0] == wanted), 0)
+        # Not if_nameindex(), which asks by netlink: the unit's sandbox has none.
+        names = [words[0].removesuffix(":") for words in _words("dev")[2:]]
+        return next((socket.if_nametoindex(name) for name in names if own_address(name) == plain), 0)
     except (OSError, ValueError):
         return 0
-    return next((int(line.split()[1], 16) for line in lines if line.startswith(wanted)), 0)
+
+
+def _words(table: str) -> list[list[str]]:
+    return [line.split() for line in Path("/proc/thread-self/net", table).read_text(encoding="ascii").splitlines()]

@@ -119,9 +119,14 @@ class Gateways:
 
     async def ask(self, appliance: UpnpAppliance, action: str, arguments: Mapping[str, str]) -> dict[str, str]:
         """Ask the gateway for an action, as this appliance. Returns its results. Raises `GatewayError`."""
-        gateway = await self.find(appliance)
         source = appliance.place.address
-        control = await self._control_url(gateway, source)
+        gateway = await self.find(appliance)
+        try:
+            control = await self._control_url(gateway, source)
+        except GatewayError:  # one of us has moved, or it is gone: whoever is here now is asked
+            self._known.pop(gateway.uuid, None)
+            gateway = await self.find(appliance)
+            control = await self._control_url(gateway, source)
         who = {"UUID": appliance.identity.uuid, "Address": source.partition("%")[0]}
         body = _call(action, {**who, **arguments})
         headers = {

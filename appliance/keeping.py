@@ -1,9 +1,11 @@
 """What an appliance keeps on disk: its UUID, its registrations and its cycle, each file replaced whole."""
 
 import asyncio
+import contextlib
 import fcntl
 import logging
 import os
+from datetime import datetime
 from pathlib import Path
 from uuid import UUID, uuid4, uuid5
 
@@ -15,6 +17,7 @@ from heg.runtime.files import replace_durably
 logger = logging.getLogger(__name__)
 
 LARGEST_FILE_BYTES = 262_144
+_STARTS_OF_A_RUN = 256
 _NAMESPACE = UUID("6b1f6f0e-7f8a-4c55-9d0e-2f6f0c1d9a37")
 """Of ours, so that nobody learns the machine's own id from the UUID."""
 
@@ -68,6 +71,21 @@ class Folder:
         made = str(uuid5(_NAMESPACE, f"{machine_id} {self._path}") if machine_id else uuid4())
         replace_durably(file, f"{made}\n".encode())
         return made
+
+    def boot(self, now: datetime) -> int:
+        """Return a number of this run, larger than those of runs before, also where the clock begins in the past anew.
+
+        It has room for as many starts on the network as a run may have.
+        """
+        file, last = self._path / "boot", 0
+        with contextlib.suppress(OSError, ValueError):
+            last = int(file.read_text(encoding="ascii"))
+        number = max(last + _STARTS_OF_A_RUN, int(now.timestamp())) % 2**31
+        try:
+            replace_durably(file, f"{number}\n".encode())
+        except OSError as error:
+            logger.warning("%s: the next run may look like this one to its subscribers: %s", file, error)
+        return number
 
     def kept(self) -> Kept:
         """Read what outlived the last run; a damaged file is put aside and said. Raises `KeepError`."""

@@ -216,6 +216,6 @@ def _meant(error: BusError, way: _Way) -> Fault:
     if name in ("OperationInProgress", "BlockedByInhibitorLock"):
         return Fault(ApplianceFault.BUSY, f"logind: {error}")
     if name in ("AccessDenied", "InteractiveAuthorizationRequired"):
-        mend = "polkit must allow it to this user (60-heg-appliance.rules)"
-        return Fault(SoapFault.ACTION_FAILED, f"logind refused {way.method}: {mend}")
+        why = "somebody is logged in, or polkit does not allow it to this user (60-heg-appliance.rules)"
+        return Fault(SoapFault.ACTION_FAILED, f"logind refused {way.method}: {why}")
     return Fault(SoapFault.ACTION_FAILED, f"logind refused {way.method}: {error}"[:200])

@@ -51,8 +51,9 @@ class Place:
 class UpnpAppliance:
     """Begins with `start()`, ends with `stop()`, and may begin again; what is told goes through `changed()`.
 
-    `uniform` spreads answers and announcements. `mangle` is a fault for the rig: it gets what kind of document goes
-    out (description, service, answer, event) and its bytes, and returns what goes out instead.
+    `boot` is larger than at any start before. `uniform` spreads answers and announcements. `mangle` is a fault for
+    the rig: it gets what kind of document goes out (description, service, answer, event) and its bytes, and returns
+    what goes out instead.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class UpnpAppliance:
         clock: Clock,
         place: Place,
         *,
+        boot: int = 0,
         uniform: Uniform = _RANDOM.uniform,
     ) -> None:
         self.identity = identity
@@ -78,7 +80,7 @@ class UpnpAppliance:
         self._events = Events(clock, desk.values, self.refused, self._mangled)
         self._mouth: Mouth | None = None
         self._advertiser: Advertiser | None = None
-        self._boot = 0
+        self._boot = boot
 
     @property
     def running(self) -> bool:
@@ -113,7 +115,7 @@ class UpnpAppliance:
         except OSError:
             self._server.close()
             raise
-        # It grows with each start, and across restarts, as long as the clock does not go back by more than it lived.
+        # It grows with each start; who has heard the same number before believes that it never went.
         self._boot = max(self._boot + 1, int(self._clock.utc().timestamp()) % 2**31)
         types = (APPLIANCE_DEVICE, *(one.urn for one in SERVICES))
         announcer = Announcer(self.identity.udn, types, SERVER, self.place.max_age_s, self._boot)

@@ -7,8 +7,12 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from appliance.gateway import MOST_KNOWN, Gateway, Gateways
+from appliance.simulated import SimulatedAppliance
+from appliance.upnp.description import Identity
+from appliance.upnp.device import Place
+from appliance.upnp.ground import Ground
 from appliance.upnp.ssdp import Heard
-from heg.model.appliances import APPLIANCE_DEVICE, GATEWAY_DEVICE
+from heg.model.appliances import APPLIANCE_DEVICE, GATEWAY_DEVICE, GATEWAY_SERVICE
 from heg.runtime.clock import Clock
 from tests.support.stepped import stepped
 
@@ -23,9 +27,12 @@ def announced(address: str, port: int, number: int = 0, *, alive: bool = True, t
 
 @contextlib.asynccontextmanager
 async def described(address: str, uuid: str) -> AsyncIterator[int]:
+    service = f"<serviceType>{GATEWAY_SERVICE}</serviceType><controlURL>/control</controlURL>"
+    description = f"<root><device><UDN>uuid:{uuid}</UDN><service>{service}</service></device></root>"
+
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        body = f"<root><device><UDN>uuid:{uuid}</UDN></device></root>"
+        head = await reader.readuntil(b"\r\n\r\n")
+        body = description if head.startswith(b"GET ") else "<Envelope><Body><RegID>5</RegID></Body></Envelope>"
         writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
         await writer.drain()
         writer.close()
@@ -74,6 +81,21 @@ async def test_another_ones_claim_to_be_it_is_not_believed_while_it_answers(cloc
     assert [one.address for one in gateways.there()] == [ELSEWHERE]
     assert [one.address for one in moved] == [ELSEWHERE]
     await gateways.close()
+
+
+@stepped
+async def test_one_that_is_gone_is_forgotten_when_it_is_asked(clock: Clock) -> None:
+    """As after a drive from one house to another: what was announced there holds still."""
+    gateways, ground = Gateways(clock), Ground(port=19_045)
+    one = SimulatedAppliance(Identity(UUID.format(9), "laptop"), ground, clock, Place("127.0.45.3"))
+    await one.start()
+    async with described(ELSEWHERE, UUID.format(1)) as port:
+        gateways.heard(announced(ELSEWHERE, port, 1), (ELSEWHERE, 1900))
+        gateways.heard(announced(HOME, 9, 0), (HOME, 1900))
+        assert await gateways.ask(one.upnp, "WakeUpTime", {"Time": "06:30:00"}) == {"RegID": "5"}
+        assert [each.address for each in gateways.there()] == [ELSEWHERE]
+    await one.stop()
+    ground.close()
 
 
 @stepped

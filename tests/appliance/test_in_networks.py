@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.addresses import interface_of
 from appliance.gateway import GatewayError, Gateways
 from appliance.simulated import SimulatedAppliance
 from appliance.upnp.description import Identity
@@ -139,6 +140,14 @@ def test_a_card_that_was_drawn_and_put_back_at_once_is_another_one(tmp_path: Pat
             far.ip("link del dock0", *plug)
             assert not joined()
             wait_until(joined, "it hears it again", limit_s=15)
+
+
+def test_on_which_card_an_address_is() -> None:
+    with wired("asks", "farm") as (_, far), far.entered():
+        card = socket.if_nametoindex("lan0")
+        link = _link_address()
+        assert [interface_of(one) for one in (ADDRESS, "fd77::2", link, f"{link}%lan0")] == [card] * 4
+        assert [interface_of(one) for one in ("10.77.0.9", "fd77::9", f"{link}%lan9", "nonsense")] == [0] * 4
 
 
 def test_it_announces_itself_to_the_group_and_says_goodbye() -> None:

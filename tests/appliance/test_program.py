@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,34 @@ def test_what_cannot_be_done_is_said_with_its_exit_code(tmp_path: Path) -> None:
     bad = machine.asked()
     assert bad.returncode == 78
     assert "appliance.toml: [appliance] name: required" in bad.stderr
+
+
+def test_what_an_earlier_or_a_later_version_kept_is_read(tmp_path: Path) -> None:
+    folder = Folder.open(tmp_path)
+    period = (
+        f'{{"id": 7, "owner": "{GATEWAY}", "address": "192.0.2.1", "start": "2026-03-01T22:00:00Z", '
+        '"stop": "2026-03-02T06:00:00Z", "state": "in_force", "before": "on"}'
+    )
+    (tmp_path / "kept.json").write_text(f'{{"book": {{"next_id": 8, "periods": [{period}]}}, "later": [1]}}')
+    kept = folder.kept()
+    assert (kept.book.next_id, kept.book.periods[0].id, kept.cycle, kept.going) == (8, 7, None, None)
+    folder.close()
+
+
+def test_each_run_has_a_number_of_its_own_also_by_a_clock_that_begins_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    dead, right = datetime(1970, 1, 1, 0, 0, 12, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)
+    folder = Folder.open(tmp_path)
+    numbers = [folder.boot(now) for now in (dead, dead, right, dead, right)]
+    assert numbers == sorted(set(numbers))
+    (tmp_path / "boot").write_text("nonsense")
+    assert folder.boot(right) == int(right.timestamp())
+    (tmp_path / "boot").unlink()
+    (tmp_path / "boot").mkdir()
+    assert folder.boot(right) == int(right.timestamp())
+    assert "the next run may look like this one" in caplog.text
+    folder.close()
 
 
 def test_a_damaged_file_is_put_aside_and_a_damaged_uuid_is_not_exchanged(

@@ -49,6 +49,16 @@ class Office:
         """The computer as the gateway has it; empty before it does."""
         return the_one(self.heg("appliances", "--json"))
 
+    def ordered_off(self) -> str:
+        """The fault that it answers to OperationOff."""
+        said = (
+            "import asyncio; from tests.appliance.asker import call; "
+            f"order = call('http://{HOME}1:8467/', 'OperationOff', address='{HOME}2', source='{HOME}2'); "
+            "print(asyncio.run(order).error_code)"
+        )
+        command = [*self.outside, sys.executable, "-c", said]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
+
     @contextmanager
     def gateway(self) -> Iterator[None]:
         (self.folder / "unit").mkdir(mode=0o700)
@@ -102,6 +112,17 @@ def test_systemd_understands_it_and_little_is_exposed(office: Office) -> None:
     office.computer.says("systemd-analyze", "--no-pager", "security", "--threshold=20", "heg-appliance.service")
 
 
+def test_its_sandbox_lets_it_see_on_which_card_it_is(office: Office) -> None:
+    text = (ROOT / "systemd/appliance/heg-appliance.service").read_text()
+    kept = re.findall(
+        r"^(?:User|ProtectProc|ProcSubset|RestrictAddressFamilies|SystemCallFilter)=.*", text, re.MULTILINE
+    )
+    asked = f"from appliance.addresses import interface_of; print(interface_of('{HOME}1'))"
+    run = ["systemd-run", "--wait", "--pipe", "--quiet", *(f"--property={line}" for line in kept)]
+    card = office.computer.says("cat", "/sys/class/net/lan/ifindex")
+    assert office.computer.says(*run, "/opt/heg-appliance/bin/python", "-c", asked) == card
+
+
 def test_the_rules_are_read(office: Office) -> None:
     rules = "/etc/udev/rules.d/71-heg-appliance.rules"
     if office.release != "bookworm":  # udevadm verify came with systemd 254
@@ -111,6 +132,21 @@ def test_the_rules_are_read(office: Office) -> None:
     office.computer.says("pkcheck", "--action-id", asked, "--process", pid)
     forbidden = office.computer.run("pkcheck", "--action-id", "org.freedesktop.login1.reboot", "--process", pid)
     assert forbidden.returncode != 0
+
+
+def test_what_a_program_forbids_is_not_done(office: Office) -> None:
+    """A recorder holds its lock, strong or (where systemd knows that) weak; logind has begun anew meanwhile."""
+    computer = office.computer
+    computer.says("systemctl", "restart", "systemd-logind.service")
+    modes = ["block"] if office.release == "bookworm" else ["block", "block-weak"]
+    for mode in modes:
+        lock = ["systemd-inhibit", "--what=shutdown", "--who=recorder", f"--mode={mode}", "sleep", "infinity"]
+        computer.says("systemd-run", "--unit=recorder", *lock)
+        wait_until(lambda: "recorder" in computer.says("systemd-inhibit", "--list"), "the lock is held")
+        assert office.ordered_off() == "802"
+        computer.says("systemctl", "stop", "recorder.service")
+    held = computer.says("systemd-inhibit", "--list", "--no-pager")
+    assert len(re.findall("^heg-appliance .* (?:sleep|shutdown) ", held, re.MULTILINE)) == 2
 
 
 def test_a_gateway_switches_it_off(office: Office) -> None:
