@@ -33,6 +33,8 @@ class Overload:
         self._book = ShedBook()
         self._lately_kw: deque[float] = deque(maxlen=max(2, math.ceil(_STEERED_S / cycle_s)))
         self._reasons: dict[str, Reason] = {}
+        self._states: dict[str, tuple[PowerState | None, float]] = {}
+        """Who was in which state since when, at the last look: some tell again and again what they told before."""
 
     def let_go(self) -> None:
         """Nobody is held back any more, whatever there is room for: the owner has taken the hands off."""
@@ -63,18 +65,26 @@ class Overload:
             self._look(appliances(), lasting_kw, limit, now_s)
         elif self._book.shed:
             self._look(appliances(), min(max(self._lately_kw), 0.0), limit, now_s)
+        else:
+            self._states = {}  # whoever changes while nobody looks would be taken for one that did not
         return self._claims()
 
     def _look(
         self, images: Iterable[ApplianceImage], over_kw: float, limit: EnvelopeLimit | None, now_s: float
     ) -> None:
-        decision = decide([_sheddable(image) for image in images], over_kw, now_s, self._book, self._rules)
+        looked = [replace(image, since_s=self._since_s(image)) for image in images]
+        self._states = {image.name: (image.state, image.since_s) for image in looked}
+        decision = decide([_sheddable(image) for image in looked], over_kw, now_s, self._book, self._rules)
         self._book = decision.book
         if decision.shed or decision.back:
             self._lately_kw.clear()  # what was seen before says nothing of what follows
         for name in decision.shed:
             self._reasons[name] = _reason(limit)
         self._reasons = {name: reason for name, reason in self._reasons.items() if name in self._book.shed}
+
+    def _since_s(self, image: ApplianceImage) -> float:
+        before = self._states.get(image.name)
+        return before[1] if before is not None and before[0] is image.state else image.since_s
 
     def _claims(self) -> dict[str, Claim]:
         return {name: _claim(self._reasons.get(name) or _reason(None)) for name in sorted(self._book.shed)}

@@ -147,6 +147,21 @@ async def test_who_waits_goes_on_waiting_after_a_restart(clock: Clock, tmp_path:
 
 
 @stepped
+async def test_one_that_says_again_and_again_how_it_is_comes_back_all_the_same(clock: Clock, tmp_path: Path) -> None:
+    house, machines = furnished(clock)
+    heater = machines["heater"]
+    async with running(house, tmp_path / "j"):
+        await clock.sleep(30)
+        assert resting(machines) == {"heater"}
+        house.load_kw = [0.0] * 3
+        for _ in range(15):
+            assert heater.handle is not None
+            heater.handle.report("state.power", str(heater.state))
+            await clock.sleep(20)
+        assert resting(machines) == set()
+
+
+@stepped
 async def test_one_that_refuses_is_passed_over(clock: Clock, tmp_path: Path) -> None:
     house, machines = furnished(clock)
     machines["heater"].refuses = "801 it would burn"
