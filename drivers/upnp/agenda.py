@@ -16,8 +16,12 @@ class Agenda:
     def __len__(self) -> int:
         return len(self._due_s)
 
-    def put(self, name: str, due_s: float) -> None:
-        """Have a name due then, whatever it was before; infinite: never."""
+    def put(self, name: str, due_s: float, now_s: float = -math.inf) -> None:
+        """Have a name due then, whatever it was before; infinite: never. What is overdue has its turn in order."""
+        if due_s <= now_s:
+            if self._due_s.get(name, math.inf) <= now_s:
+                return
+            due_s = now_s
         if math.isinf(due_s) and due_s > 0.0:
             self._due_s.pop(name, None)
             return

@@ -30,6 +30,10 @@ class Calls:
         self._client = client
         self._uuid = uuid
 
+    def is_silent(self, appliance: Described) -> bool:
+        """Tell whether it did not answer of late, or took long."""
+        return self._client.is_silent(appliance.control_url, appliance.link)
+
     async def power_state(self, appliance: Described) -> PowerState | Fault | Refusal:
         """Ask what state it is in."""
         answer = await self._of_appliance(appliance, GET_POWER_STATE)

@@ -1,12 +1,11 @@
 """One HTTP exchange with an appliance: thin, bounded in time, size and number; nothing is followed anywhere else.
 
-All appliances share one session. Those that did not answer of late share a few places of their own, so that a dozen
-frozen ones hold up nobody.
+All appliances share one session. Those that did not answer of late, or took long, share a few places of their own, so
+that any number of frozen ones hold up nobody.
 """
 
 import asyncio
 import ipaddress
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
@@ -25,6 +24,8 @@ LIMIT_S = 2.5
 AT_ONCE = 24
 AT_ONCE_SILENT = 4
 _MOST_SILENT = 512
+_LONG_S = 1.5
+"""Who takes longer counts as silent: a stranger might always answer at the last moment."""
 _MEND = "check that it is switched on and in the same network"
 
 
@@ -41,10 +42,12 @@ class HttpClient:
     """Asks appliances over HTTP. `limit_s` (real seconds) is for each exchange from the moment it has its place."""
 
     def __init__(self, clock: Clock, *, limit_s: float = LIMIT_S, at_once: int = AT_ONCE) -> None:
+        self._clock = clock
         self._limit_s = real_span(clock, limit_s)
+        self._long_s = real_span(clock, _LONG_S)
         self._places = asyncio.Semaphore(at_once)
         self._places_of_silent = asyncio.Semaphore(AT_ONCE_SILENT)
-        self._silent: deque[str] = deque(maxlen=_MOST_SILENT)
+        self._silent: dict[str, None] = {}
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -69,9 +72,15 @@ class HttpClient:
         where = zoned(URL(url, encoded=True), link)
         host = where.host or ""
         async with self._places_of_silent if host in self._silent else self._places:
+            began_s = self._clock.monotonic_s()
             answer = await self._limited(method, where, {**headers, "Host": authority(url)}, body, most_bytes)
-        self._note(host, answer)
+            took_s = self._clock.monotonic_s() - began_s
+        self._note(host, answer, took_s)
         return answer
+
+    def is_silent(self, url: str, link: Link) -> bool:
+        """Tell whether who is to be asked there did not answer of late, or took long."""
+        return zoned(URL(url, encoded=True), link).host in self._silent
 
     async def _limited(
         self, method: str, url: URL, headers: Mapping[str, str], body: bytes, most_bytes: int
@@ -94,12 +103,13 @@ class HttpClient:
             return Refusal(RefusalCode.TOO_LARGE, f"an answer of at most {most_bytes} bytes", "more")
         return HttpAnswer(response.status, response.headers, told)
 
-    def _note(self, host: str, answer: HttpAnswer | Refusal) -> None:
-        silent = isinstance(answer, Refusal) and answer.code in (RefusalCode.TIMEOUT, RefusalCode.DEVICE_LOST)
-        if silent and host not in self._silent:
-            self._silent.append(host)
-        elif not silent and host in self._silent:
-            self._silent.remove(host)
+    def _note(self, host: str, answer: HttpAnswer | Refusal, took_s: float) -> None:
+        self._silent.pop(host, None)
+        lost = isinstance(answer, Refusal) and answer.code in (RefusalCode.TIMEOUT, RefusalCode.DEVICE_LOST)
+        if lost or took_s > self._long_s:
+            if len(self._silent) >= _MOST_SILENT:
+                del self._silent[next(iter(self._silent))]
+            self._silent[host] = None
 
 
 def zoned(url: URL, link: Link) -> URL:

@@ -16,6 +16,10 @@ from heg.runtime.clock import Clock
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 12
+AT_ONCE_SILENT = 4
+"""Of them, at appliances that did not answer of late: each holds its place for as long as an answer may take."""
+_ASIDE_S = 0.5
+"""So long one of those waits when there are enough of them."""
 _BREATH_S = 0.02
 """Between two visits to one appliance, whatever it sends meanwhile."""
 
@@ -29,7 +33,7 @@ class Rounds:
         self._kept = kept
         self._agenda = Agenda()
         self._wake_up = asyncio.Event()
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way = self._silent = 0
         self._leaving: list[Appliance] = []
         """Those that are kept no more, and whose subscriptions are to be ended."""
 
@@ -42,7 +46,7 @@ class Rounds:
                     tasks.create_task(part(self._leaving.pop(), subscriber), name="appliance that leaves")
                 now_s = self._clock.monotonic_s()
                 self._begin(tasks, visit, now_s)
-                next_s = self._agenda.next_s() if len(self._under_way) < AT_ONCE else math.inf
+                next_s = self._agenda.next_s() if self._under_way < AT_ONCE else math.inf
                 with suppress(TimeoutError):
                     async with asyncio.timeout(max(next_s - now_s, 0.0) if math.isfinite(next_s) else None):
                         await self._wake_up.wait()
@@ -50,7 +54,7 @@ class Rounds:
     def plan(self, appliance: Appliance) -> None:
         """Have one visited when it is due."""
         if not appliance.busy and self._is_kept(appliance):
-            self._agenda.put(appliance.uuid, appliance.due_s())
+            self._agenda.put(appliance.uuid, appliance.due_s(), self._clock.monotonic_s())
             self._wake_up.set()
 
     def drop(self, appliance: Appliance) -> None:
@@ -61,14 +65,19 @@ class Rounds:
             self._wake_up.set()
 
     def _begin(self, tasks: asyncio.TaskGroup, visit: Visit, now_s: float) -> None:
-        while len(self._under_way) < AT_ONCE and (uuid := self._agenda.take(now_s)) is not None:
-            if (appliance := self._kept(uuid)) is not None:
-                appliance.busy = True
-                task = tasks.create_task(self._look_after(appliance, visit), name=f"appliance {uuid}")
-                self._under_way.add(task)
-                task.add_done_callback(self._under_way.discard)
+        while self._under_way < AT_ONCE and (uuid := self._agenda.take(now_s)) is not None:
+            if (appliance := self._kept(uuid)) is None:
+                continue
+            silent = visit.may_be_long(appliance)
+            if silent and self._silent >= AT_ONCE_SILENT:
+                self._agenda.put(uuid, now_s + _ASIDE_S)
+                continue
+            appliance.busy = True
+            self._under_way += 1
+            self._silent += silent
+            tasks.create_task(self._look_after(appliance, visit, silent=silent), name=f"appliance {uuid}")
 
-    async def _look_after(self, appliance: Appliance, visit: Visit) -> None:
+    async def _look_after(self, appliance: Appliance, visit: Visit, *, silent: bool) -> None:
         try:
             self._rousing.go_on(appliance)
             if appliance.there:
@@ -77,6 +86,8 @@ class Rounds:
             logger.exception("appliance %s: it is visited later", appliance.uuid)
             appliance.failed(self._clock.monotonic_s())
         finally:
+            self._under_way -= 1  # before who waits for a place is told
+            self._silent -= silent
             appliance.busy = False
             appliance.not_before_s = max(appliance.not_before_s, self._clock.monotonic_s() + _BREATH_S)
             self.plan(appliance)

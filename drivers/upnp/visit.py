@@ -59,6 +59,11 @@ class Visit:
         if refusal.code in _SILENT and kept.failures >= _LOST_AFTER and kept.state not in SLEEPING:
             self.host.lose(kept, f"it announces itself and does not answer ({refusal.came})")
 
+    def may_be_long(self, kept: Appliance) -> bool:
+        """Tell whether one did not answer of late, so that a visit is likely in vain."""
+        described = kept.described
+        return kept.there and described is not None and self.calls.is_silent(described)
+
     async def _all(self, kept: Appliance, described: Described) -> Refusal | None:
         if kept.handle is None:
             return await self._meet(kept, described)

@@ -12,7 +12,7 @@ from drivers.upnp.parts import Described, Link
 
 SERVICE = "urn:heg-energy:service:PowerManagement:1"
 CYCLES = "urn:heg-energy:service:CycleOffer:1"
-UUID = "4d696e69-0000-4000-8000-00000000000{}"
+UUID = "4d696e69-0000-4000-8000-{:012}"
 _STATES = {"OperationOn": "ON", "OperationOff": "OFF", "GoToStandby": "Standby"}
 
 
@@ -37,6 +37,7 @@ class Peer:
     faults: dict[str, tuple[int, str]] = field(default_factory=dict)
     raw: dict[str, bytes] = field(default_factory=dict)
     silent: bool = False
+    slow_s: float = 0.0
     granted_s: int = 1800
     timeout: str = "Second-{}"
     sends_events: bool = True
@@ -132,6 +133,7 @@ class Peer:
                 await reader.read()
             else:
                 before = self.state
+                await asyncio.sleep(self.slow_s)  # noqa: TID251 - on the test's own loop
                 writer.write(await self._answer(head, body))
                 await writer.drain()
                 if self.tells_of_orders and self.state != before:

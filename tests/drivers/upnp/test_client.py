@@ -41,6 +41,22 @@ async def test_the_silent_hold_up_nobody_else(clock: Clock) -> None:
 
 
 @stepped
+async def test_who_answers_at_the_last_moment_is_as_good_as_silent(clock: Clock) -> None:
+    slow = [Peer(number=number, slow_s=2.4) for number in range(1, 7)]
+    sound = Peer(number=9)
+    async with peers(*slow, sound), HttpClient(clock, at_once=2) as client:
+        for one in (*slow, sound):
+            assert isinstance(await ask(client, one), bytes)
+        assert [client.is_silent(one.described.control_url, LINK) for one in (slow[0], sound)] == [True, False]
+        waiting = [asyncio.ensure_future(ask(client, one)) for one in slow]
+        await clock.sleep(0.1)
+        began_s = clock.monotonic_s()
+        await ask(client, sound)
+        assert clock.monotonic_s() - began_s < 0.1
+        await asyncio.gather(*waiting)
+
+
+@stepped
 async def test_whoever_answers_again_is_silent_no_more(clock: Clock) -> None:
     frozen = [Peer(number=number, silent=True) for number in range(1, 7)]
     async with peers(*frozen), HttpClient(clock) as client:

@@ -1,5 +1,6 @@
 """Magic packets: their bytes, where they go, whose they are; and the cards that the kernel knows."""
 
+import math
 import struct
 from collections.abc import Iterable
 from pathlib import Path
@@ -131,6 +132,17 @@ def test_the_agenda_names_each_once_and_the_earliest_first(puts: list[tuple[str,
         taken.append(first)
     assert sorted(taken) == sorted(wanted)
     assert [wanted[name] for name in taken] == sorted(wanted.values())
+
+
+def test_what_is_overdue_has_its_turn_in_the_order_in_which_it_came() -> None:
+    agenda = Agenda()
+    agenda.put("late", -math.inf, 5.0)
+    agenda.put("a", -math.inf, 6.0)
+    agenda.put("late", -math.inf, 7.0)
+    assert [agenda.take(7.0) for _ in range(3)] == ["late", "a", None]
+    agenda.put("a", -math.inf, 8.0)
+    agenda.put("a", 20.0, 8.0)
+    assert agenda.take(19.0) is None, "what is put off is put off"
 
 
 def test_the_agenda_does_not_grow_with_what_is_put_off_again_and_again() -> None:
