@@ -139,6 +139,7 @@ class ApplianceDesk:
     async def offer(self, cycle: Cycle | None) -> Fault | None:
         """Let a cycle wait in the appliance; None takes back the one that waits."""
         async with self._turn:
+            self._now()  # its window is by this clock
             before = self._as_it_is()
             refused = self.model.offer(cycle) if cycle is not None else self.model.take_back()
             return refused or await self._carry_out(before, None)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from ipaddress import ip_address
 from urllib.parse import urljoin
@@ -58,7 +58,7 @@ class Gateways:
 
         Who announces a known gateway at another address is believed when nobody answers at the old one any more.
         """
-        address, location = peer[0].partition("%")[0], read_url(heard.location)
+        (address, _, link), location = peer[0].partition("%"), read_url(heard.location)
         if heard.type != GATEWAY_DEVICE:
             return None
         known = self._known.get(heard.uuid)
@@ -68,6 +68,8 @@ class Gateways:
             return None
         if location is None or not _at(location, address) or (known is None and len(self._known) >= MOST_KNOWN):
             return None  # somebody names another one's address, or there are too many
+        if link:
+            location = replace(location, host=f"{address}%{link}")  # an address of the link says nothing without it
         found = Gateway(heard.uuid, address, location, self._clock.monotonic_s() + min(heard.max_age_s, 86_400))
         if known is not None and known.address != address and known.until_s > self._clock.monotonic_s():
             self._doubt(known, found)
@@ -106,10 +108,10 @@ class Gateways:
         return list(self._known.values())
 
     async def find(self, appliance: UpnpAppliance) -> Gateway:
-        """Return the gateway, searching where none is known. Raises `GatewayError`."""
+        """Return the gateway that is known longest, searching where none is known. Raises `GatewayError`."""
         for _ in range(2):
             if there := self.there():
-                return there[-1]
+                return there[0]
             appliance.look_for(GATEWAY_DEVICE, SEARCH_WITHIN_S)
             for _ in range(10 * (SEARCH_WITHIN_S + 1)):
                 await self._clock.sleep(0.1)

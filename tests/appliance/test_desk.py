@@ -504,6 +504,18 @@ class TestClocksThatAreSet:
         test()
 
     @stepped
+    async def test_a_cycle_loaded_by_a_clock_that_was_set_just_before_stays_as_it_is(self, clock: Clock) -> None:
+        clock.jump_utc(-20_000 * 86_400.0)
+        machine = Machine(clock, STANDBY)
+        async with machine.running() as desk:
+            await machine.after(seconds=70)
+            clock.jump_utc(20_000 * 86_400.0)
+            loaded = replace(WASH, latest=clock.utc() + timedelta(hours=5))
+            await desk.offer(loaded)
+            await machine.after(minutes=2)
+            assert desk.model.offered == loaded
+
+    @stepped
     async def test_what_waits_is_the_same_offer_when_the_clock_is_set_by_little(self, clock: Clock) -> None:
         machine = Machine(clock, STANDBY)
         async with machine.running() as desk:

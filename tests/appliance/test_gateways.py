@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator
+
+import pytest
 
 from appliance.gateway import MOST_KNOWN, Gateway, Gateways
 from appliance.simulated import SimulatedAppliance
@@ -14,7 +17,8 @@ from appliance.upnp.ground import Ground
 from appliance.upnp.ssdp import Heard
 from heg.model.appliances import APPLIANCE_DEVICE, GATEWAY_DEVICE, GATEWAY_SERVICE
 from heg.runtime.clock import Clock
-from tests.support.stepped import stepped
+from tests.support.namespaces import WIRE, needs_networks, wired
+from tests.support.stepped import run_stepped, stepped
 
 UUID = "11111111-2222-3333-4444-{:012d}"
 HOME, ELSEWHERE = "127.0.45.1", "127.0.45.2"
@@ -22,7 +26,8 @@ HOME, ELSEWHERE = "127.0.45.1", "127.0.45.2"
 
 def announced(address: str, port: int, number: int = 0, *, alive: bool = True, type_: str = GATEWAY_DEVICE) -> Heard:
     usn = f"uuid:{UUID.format(number)}::{type_}"
-    return Heard(type_, usn, f"http://{address}:{port}/device.xml", 1800, alive)
+    host = f"[{address}]" if ":" in address else address
+    return Heard(type_, usn, f"http://{host}:{port}/device.xml", 1800, alive)
 
 
 @contextlib.asynccontextmanager
@@ -83,6 +88,25 @@ async def test_another_ones_claim_to_be_it_is_not_believed_while_it_answers(cloc
     await gateways.close()
 
 
+@pytest.mark.system
+@needs_networks
+def test_at_an_address_of_the_link_it_is_asked_over_that_link() -> None:
+    async def main(clock: Clock) -> None:
+        gateways = Gateways(clock)
+        async with described(f"{here}%lan0", UUID.format(0)) as port:
+            gateways.heard(announced(here, port), (f"{here}%lan0", 1900, 0, link))
+            assert gateways.heard(announced("fe80::9", port), ("fe80::9%lan0", 1900, 0, link)) is None
+            await clock.sleep(5)
+            assert [one.address for one in gateways.there()] == [here]
+        await gateways.close()
+
+    with wired("asks", "farm", addresses=([], [])) as (_, far):
+        far.carries(WIRE)
+        with far.entered():
+            here, link = far.link_local(), socket.if_nametoindex(WIRE)
+            run_stepped(main)
+
+
 @stepped
 async def test_one_that_is_gone_is_forgotten_when_it_is_asked(clock: Clock) -> None:
     """As after a drive from one house to another: what was announced there holds still."""
@@ -90,8 +114,9 @@ async def test_one_that_is_gone_is_forgotten_when_it_is_asked(clock: Clock) -> N
     one = SimulatedAppliance(Identity(UUID.format(9), "laptop"), ground, clock, Place("127.0.45.3"))
     await one.start()
     async with described(ELSEWHERE, UUID.format(1)) as port:
-        gateways.heard(announced(ELSEWHERE, port, 1), (ELSEWHERE, 1900))
         gateways.heard(announced(HOME, 9, 0), (HOME, 1900))
+        gateways.heard(announced(ELSEWHERE, port, 1), (ELSEWHERE, 1900))
+        assert (await gateways.find(one.upnp)).address == HOME  # who comes later does not take its place
         assert await gateways.ask(one.upnp, "WakeUpTime", {"Time": "06:30:00"}) == {"RegID": "5"}
         assert [each.address for each in gateways.there()] == [ELSEWHERE]
     await one.stop()
