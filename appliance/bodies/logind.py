@@ -152,9 +152,9 @@ class LogindBody:
     async def _react(self, bus: Bus, state: PowerState, begins: bool) -> None:
         if begins:
             self._desk.observed(state)  # again: what came of its last waking may have gone on meanwhile
-            self._alarm.set(self._desk.model.must_wake(), self._clock.utc())
             if not await self._network.told(TOLD_WITHIN_S):
                 logger.warning("not everybody was told of %s in time", state)
+            self._alarm.set(self._desk.model.must_wake(), self._clock.utc())
             await self._desk.saved()  # its power may be cut while it sleeps
             self._let_go()
         else:
