@@ -15,6 +15,7 @@ from drivers.upnp.actions import (
     Action,
 )
 from drivers.upnp.client import HttpClient
+from drivers.upnp.interfaces import our_address
 from drivers.upnp.parts import Described
 from drivers.upnp.soap import Answer, Fault, Value
 from heg.model.appliances import PowerState, WakeMethod
@@ -64,7 +65,7 @@ class Calls:
         return await self._call(appliance, appliance.cycle_control_url, GET_CYCLE, {})
 
     async def _of_appliance(self, appliance: Described, action: Action, **values: Value) -> Answer | Fault | Refusal:
-        values |= {"UUID": self._uuid, "Address": appliance.link.address}
+        values |= {"UUID": self._uuid, "Address": our_address(appliance.link, appliance.host)}
         return await self._call(appliance, appliance.control_url, action, values)
 
     async def _call(

@@ -8,6 +8,7 @@ import logging
 import random
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 
 from drivers.upnp.complaints import Complaints
 from drivers.upnp.config import UpnpConfig, target_of
@@ -128,7 +129,8 @@ class Discovery:
                     self._ask(order.place)
                 case Found():
                     assert described is not None  # only an answer finds
-                    self._watcher.found(described)
+                    link = self.network.spoken_by(described.link, described.host)
+                    self._watcher.found(replace(described, link=link))
                 case Gone():
                     self._watcher.gone(order.uuid, order.why)
                 case Refused():

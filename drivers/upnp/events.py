@@ -6,11 +6,12 @@ SUBSCRIBE does: it is believed from the appliance that is just being asked, and 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from drivers.upnp import gena
 from drivers.upnp.client import HttpClient
 from drivers.upnp.gena import Message, Order
+from drivers.upnp.interfaces import our_address
 from drivers.upnp.parts import EVENTS_PATH, Link
 from drivers.upnp.urls import bracketed
 from heg.model.refusals import Refusal, RefusalCode
@@ -136,7 +137,7 @@ class Subscriber:
     ) -> Kept | Refusal:
         subscription.ended()
         subscription.asked()
-        answer = await self._subscribe(event_url, link, gena.subscribing(self._callback(link, place)))
+        answer = await self._subscribe(event_url, link, gena.subscribing(self._callback(event_url, link, place)))
         if not isinstance(answer, gena.Granted):
             subscription.ended()
             return answer if isinstance(answer, Refusal) else _refused(answer)
@@ -153,8 +154,9 @@ class Subscriber:
         wrong = Refusal(RefusalCode.WRONG_TYPE, "an answer to SUBSCRIBE with a SID", "one without")
         return wrong if found is None else found
 
-    def _callback(self, link: Link, place: str) -> str:
-        return f"http://{bracketed(link.address)}:{self._port}{EVENTS_PATH}/{quote(place)}"
+    def _callback(self, event_url: str, link: Link, place: str) -> str:
+        ours = our_address(link, urlsplit(event_url).hostname or "")
+        return f"http://{bracketed(ours)}:{self._port}{EVENTS_PATH}/{quote(place)}"
 
 
 def _refused(status: int) -> Refusal:

@@ -5,12 +5,15 @@ import socket
 from contextlib import suppress
 
 from drivers.upnp import netlink
+from drivers.upnp.exchange import on_loopback
 from drivers.upnp.links import LocalLink, chosen
+from drivers.upnp.parts import Link
 from heg.runtime.clock import Clock
 
 _SETTLED_S = 0.3
 _AGAIN_S = 30.0
 _ANSWER_S = 2.0
+_ANY_PORT = 9
 
 
 class InterfaceError(OSError):
@@ -30,6 +33,19 @@ def read_links(named: frozenset[str]) -> tuple[LocalLink, ...]:
     except OSError as error:
         raise InterfaceError(f"the kernel does not say which network interfaces there are: {error}") from error
     return chosen(interfaces, addresses, named)
+
+
+def our_address(link: Link, host: str) -> str:
+    """Return our address from which the kernel speaks to a host on a link.
+
+    It is another than the link's where two of our interfaces are in the host's network of IPv4 (by cable and by radio,
+    say): then the kernel takes one of them for all of it. On loopback every address is ours.
+    """
+    if ":" not in host and not on_loopback(link.address):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as asker, suppress(OSError):
+            asker.connect((host, _ANY_PORT))  # sends nothing
+            return str(asker.getsockname()[0])
+    return link.address
 
 
 def _take(

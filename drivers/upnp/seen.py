@@ -54,9 +54,9 @@ class SeenTable:
         return tuple(uuid for uuid, record in self._records.items() if record.state is State.PRESENT)
 
     def besides(self, uuid: str) -> tuple[Place, ...]:
-        """Where an appliance is announced besides its home: whoever may have done that."""
+        """Where an appliance is announced besides where it is spoken to: at home, or wherever anybody does that."""
         record = self._records.get(uuid)
-        return () if record is None else tuple(place for place, _ in record.others)
+        return () if record is None else (record.place, *(place for place, _ in record.others))
 
     def remember(self, known: Iterable[str]) -> None:
         """Free the places of those that are neither there nor of the house any more: their owner removed them."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from drivers.upnp.interfaces import our_address
 from drivers.upnp.links import LocalLink
 from drivers.upnp.parts import Announcer, Link
 from drivers.upnp.ssdp.packet import MOST_BYTES, Announcement, is_search, parse
@@ -114,6 +115,11 @@ class SsdpNetwork:
         interface = interface or host.partition("%")[2]
         links = (link for link in self._opened if interface in ("", link.link.name))
         return next((link for link in links if link.neighbour(host) is not None), None)
+
+    def spoken_by(self, link: Link, host: str) -> Link:
+        """Return the link by which the kernel speaks to a host that was heard on one."""
+        ours = our_address(link, host)
+        return link if link.address == ours else next((one for one in self.links() if one.address == ours), link)
 
     def _send(self, link: LocalLink, data: bytes, address: Destination, by: "_Ear | None" = None) -> None:
         opened = self._opened.get(link)
