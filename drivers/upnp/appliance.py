@@ -194,8 +194,8 @@ class Appliance:
         waking_s = min(self.waking.next_s, self.waking.until_s) if self.waking is not None else math.inf
         if not self.there:
             return waking_s
-        todo = self.unread or self.cycle_unread or not self.settled or self.waking is not None
-        return min(waking_s, max(-math.inf if todo else self.renew_s, self.not_before_s))
+        waiting = self.unread or self.cycle_unread or not self.settled or self.waking is not None
+        return min(waking_s, max(-math.inf if waiting else self.renew_s, self.not_before_s))
 
 
 def _sends_alike(before: Described, now: Described) -> bool:
