@@ -29,7 +29,7 @@ class Permission(StrEnum):
 
 MEANINGS: Mapping[Permission, str] = {
     Permission.READ: "see values, history, plan, reasons, savings, devices, health, metrics",
-    Permission.COMMAND: "everyday commands: by hand, hands off, the car, a cycle, plan again",
+    Permission.COMMAND: "everyday commands: by hand, appliances, hands off, the car, a cycle, plan again",
     Permission.COMMISSION: "devices: scan, add, rename, test, remove; the step test",
     Permission.CONFIGURE: "read, change and roll back the configuration",
     Permission.POLICIES: "say which others may see or write what, and how often",
