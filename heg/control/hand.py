@@ -190,8 +190,7 @@ class Hand:
             case Release():
                 refusal = await self._limited(self._actuator.release())
                 if refusal is None and self.switches:
-                    self._switched_utc_s = self._clock.utc().timestamp()
-                    self._gave_back(self._clock.monotonic_s())
+                    self._note_giving_back()
                 self.lease.released(refusal, self._clock.monotonic_s(), self._day())
             case Close():
                 await self._close()
@@ -216,6 +215,10 @@ class Hand:
         standing = self.lease.set_point
         if self.switches and (standing is None or standing.power_state is not wish.set_point.power_state):
             self._switched_utc_s = self._clock.utc().timestamp()
+
+    def _note_giving_back(self) -> None:
+        self._switched_utc_s = self._clock.utc().timestamp()
+        self._gave_back(self._clock.monotonic_s())
 
     async def _journalled(self, writing: Awaitable[None]) -> None:
         try:
@@ -319,6 +322,8 @@ class Hand:
             case Verdict.ADOPT if isinstance(answer, ReadBack):
                 self._adopt(lease, answer)
             case Verdict.NOTHING_HELD:
+                if self.switches:  # it was switched at a time that nobody knows: by its user, or on its way back
+                    self._note_giving_back()
                 self.lease.close_first()
             case _:
                 self.lease.release_first(Reason(ReasonCode.RELEASED, f"Given back after the restart: {recovery.why}."))

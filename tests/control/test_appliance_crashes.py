@@ -41,7 +41,7 @@ class OneAppliance(MortalLease):
     """Its state, its user, the driver's record, a journal file, and a process that can end between any two steps."""
 
     device = "uuid:heater"
-    rules_of = LeaseRules(term_s=120.0, settle_s=90.0, refusals=3, user_first=True)
+    rules_of = LeaseRules(term_s=120.0, settle_s=90.0, refusals=3, user_first=True, min_on_s=200.0, min_off_s=300.0)
 
     @initialize(state=states)
     def begin(self, state: PowerState) -> None:
@@ -57,6 +57,7 @@ class OneAppliance(MortalLease):
     def start(self) -> None:
         super().start()
         self.before: PowerState | None = None  # the driver's record went with its process
+        self.switched_utc_s = 0.0
         self.contradicts: Wish | None = None
         self.pressed_s = self.may_wake_until_s = 0.0
 
@@ -68,6 +69,7 @@ class OneAppliance(MortalLease):
         self.noted = self.lease.returns_to = None if inherited is None else inherited.before
         if inherited is not None:
             self.before = inherited.before
+            self.switched_utc_s = inherited.switched_utc_s
             verdict = recover(inherited, Found(answer, self.utc_s, self.boot, fresh), self.rules_of).verdict
             if doubt:
                 verdict = Verdict.NOTHING_HELD if let_go(inherited, answer) else Verdict.RELEASE
@@ -166,7 +168,15 @@ class OneAppliance(MortalLease):
     def entry(self, wish: Wish) -> HeldLease:
         former = None if self.lease.set_point is None else self.lease.set_point.power_state
         said = super().entry(wish)
-        return replace(said, power_state=wish.set_point.power_state, before=self.noted, former=former)
+        if former is not wish.set_point.power_state:
+            self.switched_utc_s = self.utc_s
+        return replace(
+            said,
+            power_state=wish.set_point.power_state,
+            before=self.noted,
+            former=former,
+            switched_utc_s=self.switched_utc_s,
+        )
 
     def _shows_what_is_wished(self) -> bool:
         """An order that is on its way to be carried out is younger than any hand it finds."""

@@ -95,6 +95,26 @@ def test_one_given_back_stays_so_over_the_end_of_the_process(end: str, tmp_path:
     told()
 
 
+@stepped
+async def test_one_that_woke_only_after_the_process_had_ended_stays_on_too(clock: Clock, tmp_path: Path) -> None:
+    async with one_appliance(clock, tmp_path, min_on_minutes=LEAST_MINUTES, min_off_minutes=0, wakes_after_s=15.0) as (
+        gateway,
+        heater,
+    ):
+        gateway.plan(wish(OFF), "heater")
+        await clock.sleep(60)
+        again = await next_process(gateway, heater, "stopped")
+        assert heater.commands == ["off", "release"]
+        assert heater.state is ON
+        again.plan(wish(OFF), "heater")
+        await clock.sleep(LEAST_S - 60)
+        assert heater.commands == ["off", "release"]
+        await clock.sleep(120)
+        assert heater.commands == ["off", "release", "off"]
+        await again.stop()
+        await clock.sleep(20)
+
+
 @pytest.mark.parametrize("why", ["driver", "hands off"])
 def test_one_given_back_while_its_driver_is_renewed_or_hands_are_off_is_not_taken_at_once(
     why: str, tmp_path: Path
