@@ -7,7 +7,7 @@ wants otherwise. Loss row `appliance-lost`.
 
 import math
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from heg.control.deciding import Outcome, Told
 from heg.control.journal_format import key_of
@@ -82,6 +82,8 @@ class Switcher:
         if before is not None and (kept := _kept(image, before, decision, now_s)) is not None:
             return kept
         if decision.power_state is None or decision.claim is None:
+            if (guarded := _guarded(image, told.get(image.name, Told()).stands, decision)) is not None:
+                return replace(guarded, outvoted=outvoted)
             self._give_back(image, before, now_s)
             return Outcome(None, decision.bound.reason if decision.bound else _NOBODY, outvoted=outvoted)
         if before is None or before.state is not decision.power_state:
@@ -144,6 +146,19 @@ def _kept(image: ApplianceImage, before: _Standing, decision: StateDecision, now
     awaited = now_s < before.awaits_s and decision.claim is None
     reason = before.claim.reason if awaited else Reason(ReasonCode.SWITCHED_LATELY, text)
     return Outcome(_wish(before.state, before.claim), reason, outvoted=outvoted)
+
+
+def _guarded(image: ApplianceImage, stands: Wish | None, decision: StateDecision) -> Outcome | None:
+    """Return how one stays on that is on by our order, which is over: to give it back would put it to standby.
+
+    Somebody who goes before the rest asks that this is not done now. Where its user put it so meanwhile, it is let go.
+    """
+    bound = decision.bound
+    if stands is None or bound is None or stands.set_point.lasting:
+        return None
+    if image.state is not stands.set_point.power_state or image.state not in decision.permitted:
+        return None
+    return Outcome(replace(stands, owner=bound.claimant, reason=bound.reason), bound.reason)
 
 
 def _least_s(image: ApplianceImage, state: PowerState) -> float:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from heg.data.door import CommandAnswer, Door, Outcome
 from heg.model.appliances import ApplianceFault, PowerState, Registration, RequestState
 from heg.model.instance import ANY, Location
-from heg.model.leases import Reason, ReasonCode
+from heg.model.leases import LeaseRecord, Reason, ReasonCode
 from heg.model.local_times import next_occurrence
 from heg.model.records import AlarmRecord, Severity
 from heg.model.refusals import Refusal, RefusalCode
@@ -181,15 +181,25 @@ class Registrations:
     # How it went.
 
     def _fail(self, kept: _Kept, appliance: Appliance | None, why: str) -> None:
-        switch = self._door.latest("hands_off", Location(self._settings.unit))
-        if switch is not None and switch.value == "on":
-            why += " Hands off was on: nothing is commanded then."
-        self._end(kept, RequestState.FAILED, why)
         name = kept.place.device if appliance is None else appliance.name
+        held = self._held_back(name)
+        why = f"{why} {held}".rstrip()
+        self._end(kept, RequestState.FAILED, why)
         text = f"{name} was not woken at {self._clock_time(kept.record.start)}. {why}"
-        mend = "See that it can be woken: its wake-up setting, its cable, the same network."
+        mend = "" if held else "See that it can be woken: its wake-up setting, its cable, the same network."
         alarm = AlarmRecord(active=True, severity=Severity.WARNING, text=text, mend=mend)
         self._door.write("alarm", Location(self._settings.unit, name, ALARM), alarm)
+
+    def _held_back(self, name: str) -> str:
+        """Say who went before what it asked for: then nothing is wrong with it."""
+        switch = self._door.latest("hands_off", Location(self._settings.unit))
+        if switch is not None and switch.value == "on":
+            return "Hands off was on: nothing is commanded then."
+        found = self._door.latest("lease", Location(self._settings.unit, name))
+        lease = None if found is None or found.sequence == 0 else found.value
+        if isinstance(lease, LeaseRecord) and lease.held and lease.power_state not in (None, PowerState.ON):
+            return f"It was told otherwise: {lease.reason.text}"
+        return ""
 
     def _end(self, kept: _Kept, state: RequestState, text: str) -> None:
         kept.record = replace(kept.record, state=state, text=text)

@@ -13,9 +13,10 @@ from typing import Any
 from heg.data.door import CommandAnswer, Outcome
 from heg.model.appliances import CycleOffer, PowerState
 from heg.model.cycles import CycleCurve, CycleRecord, CycleState
-from heg.model.instance import Location
+from heg.model.instance import ANY, Location
 from heg.model.leases import Claim, Claimant
 from heg.model.policy import CUSTOMER
+from heg.model.records import AlarmRecord
 from heg.model.refusals import Refusal
 from heg.model.slots import slot_start
 from heg.model.timings import Timings
@@ -96,6 +97,60 @@ async def test_what_it_asked_for_itself_goes_before_what_its_user_pressed(clock:
         assert pc.state is ON, "its user pressed standby, and had it ask to be woken"
         await clock.sleep(240)
         assert pc.state is ON, "for its least time; who needs longer asks for a period"
+
+
+@stepped
+async def test_who_was_not_woken_because_its_owner_had_it_off_is_not_called_broken(
+    clock: Clock, tmp_path: Path
+) -> None:
+    house, machines = furnished(clock, pc=("flexible", 0.1), dead=("flexible", 0.1))
+    for machine in machines.values():
+        machine.pressed(STANDBY)
+    machines["dead"].ignores = True
+    async with automated(house, tmp_path) as gateway:
+        await asks(gateway, "pc", "manual", power_state="off", valid_s=3600.0)
+        for name in machines:
+            await asks(gateway, name, "register", kind="wake_up", start="01:05:00")
+        await clock.sleep(600)
+        assert machines["pc"].state is PowerState.OFF
+        told = {
+            str(one.location): one.value
+            for one in gateway.owner.latest_all("alarm", Location("home", ANY, "wake-up"))
+            if isinstance(one.value, AlarmRecord)
+        }
+        pc, dead = told["home/pc/wake-up"], told["home/dead/wake-up"]
+        assert pc.text.endswith("but it has not come on. It was told otherwise: By hand: off.")
+        assert pc.mend == ""
+        assert dead.text.endswith("but it has not come on.")
+        assert "its cable" in dead.mend
+
+
+@stepped
+async def test_in_a_period_without_standby_it_is_not_given_back_to_standby_either(clock: Clock, tmp_path: Path) -> None:
+    rules = (ApplianceRule(name="recorder", max_price=0.2, runs=True),)
+    house, machines = furnished(clock, recorder=("optional", 0.1), lamp=("optional", 0.1), radio=("optional", 0.1))
+    for machine in machines.values():
+        machine.pressed(STANDBY)
+    async with automated(house, tmp_path, strategy=Strategy.FULL, rules=rules) as gateway:
+        gateway.owner.write("price.import", Location("home", "spot"), 0.1)
+        for name in ("lamp", "radio"):
+            await asks(gateway, name, "appliance", power_state="on", minutes=5)
+        await clock.sleep(30)
+        for name in machines:
+            await asks(gateway, name, "register", kind="no_standby", start="01:01:00", stop="01:30:00")
+        await clock.sleep(30)
+        gateway.owner.write("price.import", Location("home", "spot"), 0.5)
+        await clock.sleep(400)
+        assert {name: one.commands for name, one in machines.items()} == {name: ["on"] for name in machines}
+        assert "It asked not to be put to standby" in gateway.lease("recorder").reason.text
+        assert gateway.lease("lamp").owner is Claimant.APPLIANCE
+        machines["radio"].pressed(STANDBY)
+        await clock.sleep(60)
+        assert machines["radio"].state is STANDBY, "by its user, who may"
+        assert not gateway.lease("radio").held
+        await clock.sleep(1800)
+        assert {one.state for one in machines.values()} == {STANDBY}, "back to what they were, when they no longer mind"
+        assert "on" not in machines["radio"].commands[1:]
 
 
 @stepped
