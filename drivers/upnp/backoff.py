@@ -24,6 +24,10 @@ class BackOff:
         failing = self._failing.get(name)
         return 0.0 if failing is None else max(0.0, failing.until_s - now_s)
 
+    def is_failing(self, name: str) -> bool:
+        """Tell whether it has failed since it last did well."""
+        return name in self._failing
+
     def failed(self, name: str, now_s: float) -> None:
         """It failed again."""
         before = self._failing.pop(name, None)

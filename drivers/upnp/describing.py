@@ -28,6 +28,8 @@ V = TypeVar("V")
 AT_ONCE = 8
 _FOR_STRANGERS = 6
 """The rest is for appliances that are known: strangers who answer slowly must not keep them waiting."""
+_FOR_SILENT = 4
+"""At most so many at hosts that were silent, whoever they are: each holds its place for as long as it may."""
 _PER_HOST = 2
 _MOST_WAITING = 1024
 _DESCRIBE_S, _VERIFY_S = 5.0, 3.0
@@ -61,7 +63,7 @@ class Describer:
         self._urgent: deque[Describe | Verify] = deque()
         self._strangers: deque[Describe | Verify] = deque()
         self._by_host: dict[str, int] = {}
-        self._strangers_now = self._now = 0
+        self._strangers_now = self._silent_now = self._now = 0
         self._tasks: asyncio.TaskGroup | None = None
         self._silent = BackOff(longest_s=_LONGEST_SILENT_S)
         self._wrong = BackOff()
@@ -110,20 +112,25 @@ class Describer:
                 order = self._next(self._strangers)
             if order is None:
                 return
-            self._by_host[order.place.host] = self._by_host.get(order.place.host, 0) + 1
+            host = order.place.host
+            silent = self._silent.is_failing(host)
+            self._by_host[host] = self._by_host.get(host, 0) + 1
             self._strangers_now += stranger
+            self._silent_now += silent
             self._now += 1
-            self._tasks.create_task(self._work(order, stranger=stranger), name=f"describe {order.place.host}")
+            self._tasks.create_task(self._work(order, stranger=stranger, silent=silent), name=f"describe {host}")
 
     def _next(self, queue: deque[Describe | Verify]) -> Describe | Verify | None:
-        """The first whose host is not at work twice already."""
+        """The first whose host is not at work twice already, nor one too many of those that were silent."""
         for index, order in enumerate(queue):
-            if self._by_host.get(order.place.host, 0) < _PER_HOST:
+            host = order.place.host
+            may_be_silent = self._silent_now < _FOR_SILENT or not self._silent.is_failing(host)
+            if may_be_silent and self._by_host.get(host, 0) < _PER_HOST:
                 del queue[index]
                 return order
         return None
 
-    async def _work(self, order: Describe | Verify, *, stranger: bool) -> None:
+    async def _work(self, order: Describe | Verify, *, stranger: bool, silent: bool) -> None:
         answer = Answer(Outcome.UNREACHABLE)
         try:
             answer = await (self._verify(order) if isinstance(order, Verify) else self._describe(order))
@@ -132,6 +139,7 @@ class Describer:
         finally:
             self._now -= 1
             self._strangers_now -= stranger
+            self._silent_now -= silent
         self._on_answer(order, answer)
         self._pump()
         if stranger and answer.outcome is not Outcome.SOUND:
@@ -148,6 +156,10 @@ class Describer:
     async def _verify(self, order: Verify) -> Answer:
         """There is whoever tells its UUID at its home, whatever else it says."""
         body = await self._fetcher.get(order.place.location, most_bytes=MOST_BYTES, timeout_s=_VERIFY_S)
+        if isinstance(body, Missed) and body.silent:
+            self._silent.failed(order.place.host, self._clock.monotonic_s())
+        else:
+            self._silent.succeeded(order.place.host)
         there = isinstance(body, bytes) and f"uuid:{order.uuid}".encode() in body.lower()
         return Answer(Outcome.SOUND if there else Outcome.UNREACHABLE)
 

@@ -102,3 +102,26 @@ async def test_a_flood_is_read_within_a_budget(clock: Clock) -> None:
         assert 1900 <= await flood() <= 2000
         await clock.sleep(5.0)
         assert await flood() >= 1900
+
+
+@stepped
+async def test_known_ones_that_have_become_slow_keep_nobody_waiting(clock: Clock) -> None:
+    async with a_street(clock, *range(1, 42), search_interval_s=80000.0) as street:
+        *slow, sound = street.appliances
+        await street.until(lambda: street.has(len(street.appliances)))
+        for one in slow:
+            one.trickles = True
+        waits_s = []
+        for boot in range(2, 32):
+            for one in slow:
+                one.say(notify("alive", one.uuid, one.location, boot=boot), street.ours)
+            await clock.sleep(1.0)
+            if boot % 6 == 0:
+                before = len(street.record.words(sound.uuid))
+                sound.say(notify("alive", sound.uuid, sound.location, boot=boot), street.ours)
+                took_s = await street.until(
+                    lambda: len(street.record.words(sound.uuid)) > before,  # noqa: B023
+                )
+                waits_s.append(took_s)
+        assert waits_s[0] < 30.0, "nobody knew it of them yet"
+        assert max(waits_s[1:]) < 0.5
