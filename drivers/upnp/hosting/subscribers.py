@@ -217,7 +217,8 @@ class Subscriptions:
         """See that there is room for one more; who has most gives up what was renewed longest ago.
 
         So whoever starts again and again is heard each time, though nobody took back what it had before; and one
-        address with many keeps out nobody who has fewer.
+        address with many keeps out nobody who has fewer. Where they have but one more, only what did not take its last
+        event gives way: a stranger has as many addresses as it likes, but who subscribes to hear takes what it is told.
         """
         counts = Counter(one.peer for one in self._all.values())
         full = len(self._all) >= MOST_SUBSCRIBERS
@@ -225,10 +226,15 @@ class Subscriptions:
         too_many = counts[peer] >= MOST_OF_ONE and not on_loopback(peer)
         if not full and not too_many:
             return True
-        holder = peer if too_many else max(counts, key=lambda one: counts[one])
-        if not too_many and counts[holder] <= counts[peer] + 1:
+        ours, most = counts[peer], max(counts.values())
+        giving = [
+            one
+            for one in self._all.values()
+            if (one.peer == peer if too_many else counts[one.peer] == most > ours and (most > ours + 1 or one.failures))
+        ]
+        if not giving:
             return False
-        del self._all[min((one for one in self._all.values() if one.peer == holder), key=lambda one: one.until_s).sid]
+        del self._all[min(giving, key=lambda one: one.until_s).sid]
         return True
 
     def _span_s(self, asked: Asked) -> int:

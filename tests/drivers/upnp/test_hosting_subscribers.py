@@ -62,6 +62,19 @@ def test_where_everybody_has_one_there_is_room_for_no_more() -> None:
     assert len(all_) == MOST_SUBSCRIBERS
 
 
+def test_who_has_an_address_for_each_and_takes_no_event_keeps_nobody_out() -> None:
+    all_ = plain({"A": "1"})
+    sids = [subscribed(all_, f"10.1.{number // 256}.{number % 256}") for number in range(MOST_SUBSCRIBERS)]
+    for number, sid in enumerate(sids):
+        all_._all[sid].busy = False
+        event = all_.take(sid)
+        assert event is not None
+        all_.told(event, None if number >= 500 else 200, 1.0)
+    newcomers = [subscribed(all_, f"10.0.0.{number}") for number in range(20)]
+    assert [bool(sid) for sid in newcomers] == [True] * 12 + [False] * 8
+    assert [sid in all_._all for sid in sids] == [True] * 500 + [False] * 12
+
+
 def test_after_the_last_number_comes_one() -> None:
     all_ = plain({"A": "1"})
     answer = all_.subscribe(asked({"NT": "upnp:event", "CALLBACK": "<http://10.0.0.2/>"}), 0.0, lambda: None)
