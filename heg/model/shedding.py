@@ -229,7 +229,7 @@ def _fitting(
     for one in waiting:
         if len(fitting) == rules.most_back:
             break
-        need_kw = _draw_kw(one, rules)
+        need_kw = _need_kw(one, rules)
         if need_kw <= room_kw and _rested_long_enough(one, book, now_s):
             fitting.append(one)
             room_kw -= need_kw
@@ -257,11 +257,11 @@ def _exchange(
     rules: SheddingRules,
 ) -> ShedDecision:
     """Make room for the first in order: others who matter less make way, equals when it has waited for a turn."""
-    first = next((one for one in waiting if _rested_long_enough(one, book, now_s)), None)
+    first = next((one for one in waiting if not one.on and _rested_long_enough(one, book, now_s)), None)
     if first is None:
         return ShedDecision((), (), book)
     waited = now_s - book.turns[first.name].at_s >= rules.turn_s
-    missing_kw = _draw_kw(first, rules) - room_kw
+    missing_kw = _need_kw(first, rules) - room_kw
     ways: list[Sheddable] = []
     for one in _candidates(known.values(), book, now_s, replace(rules, urgent=False)):
         lesser = _RANK[one.importance] < _RANK[first.importance]
@@ -321,6 +321,11 @@ def _on_its_way_kw(
         if now_s < min(ends_s, turn.at_s + one.settle_s + rules.visible_s):
             way_kw += _draw_kw(one, rules)
     return way_kw
+
+
+def _need_kw(one: Sheddable, rules: SheddingRules) -> float:
+    """What it takes to let one come back: one that works all the same, by its user's hand, is in what the meter shows."""
+    return 0.0 if one.on else _draw_kw(one, rules)
 
 
 def _draw_kw(one: Sheddable, rules: SheddingRules) -> float:

@@ -145,6 +145,17 @@ def test_a_small_one_uses_the_room_that_the_first_in_order_has_not_and_makes_way
     assert house.run(600).on == {"tank"}
 
 
+def test_nobody_makes_way_for_one_that_works_although_it_was_shed() -> None:
+    """Somebody pressed its button: what it draws is in what the meter shows already."""
+    house = House.of(one("lamp", OPTIONAL, 2.0, on=False), one("tank", FLEXIBLE, 2.0), limit_kw=0.4).run(400)
+    for name in ("lamp", "tank"):
+        house.appliances[name] = replace(house.appliances[name], on=True, since_s=house.now_s)
+    house.limit_kw, house.told = 4.3, []
+    house.run(4000)
+    assert house.on == {"lamp", "tank"}
+    assert [(name, on) for _, name, on in house.told] == [("tank", True)]
+
+
 def test_turns_go_round_among_equals() -> None:
     house = House.of(one("a"), one("b"), one("c"), limit_kw=2.5)
     out = dict.fromkeys("abc", 0)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from heg.data.door import Door
 from heg.model.appliances import PowerState
 from heg.model.capabilities import ApplianceCapability
-from heg.model.instance import ANY, Location
+from heg.model.instance import ANY, Location, Quality
 from heg.model.leases import Claim, Claimant
 from heg.model.records import DeviceRecord, DeviceStatus
 from heg.runtime.clock import Clock
@@ -61,7 +61,8 @@ class Sight:
             told = states.get(name)
             state, since_s = self._state(name, told.value if told is not None and told.sequence > 0 else None)
             power = powers.get(name)
-            measured = power.value if power is not None and power.sequence > 0 and state is PowerState.ON else None
+            good = power is not None and power.sequence > 0 and power.quality is Quality.GOOD
+            measured = power.value if good and power is not None and state is PowerState.ON else None
             kw = measured if isinstance(measured, float) and measured > _DRAWS_KW else capability.rated_kw
             present = record.status is DeviceStatus.ATTACHED
             found[name] = Appliance(
