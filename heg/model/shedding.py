@@ -324,7 +324,7 @@ def _on_its_way_kw(
 
 
 def _need_kw(one: Sheddable, rules: SheddingRules) -> float:
-    """What it takes to let one come back: one that works all the same, by its user's hand, is in what the meter shows."""
+    """What it takes to let one come back: what one draws that its user switched on is in what the meter shows."""
     return 0.0 if one.on else _draw_kw(one, rules)
 
 
