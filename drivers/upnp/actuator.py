@@ -151,9 +151,11 @@ class ApplianceSwitch:
         described, calls = self._appliance.described, self._means.calls
         if described is None or calls is None:
             return None
+        before = self._appliance.times_told
         answer = await calls.power_state(described)
         if isinstance(answer, PowerState):
-            self._means.tell(self._appliance, answer)
+            if self._appliance.times_told == before:  # else an event overtook the answer
+                self._means.tell(self._appliance, answer)
             return None
         return answer.refusal("GetPowerState") if isinstance(answer, Fault) else answer
 

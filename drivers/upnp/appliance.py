@@ -47,7 +47,8 @@ class Appliance:
 
     `described` is where it was found last, None for one known from earlier runs only; `address` is known of that one,
     too. `unread` tells that its state is to be asked, `cycle_unread` its cycle. `settled` tells that how it is woken
-    and what it draws is known.
+    and what it draws is known. `times_told` counts what it says by itself: an answer is old where that came since it
+    was asked.
     """
 
     __slots__ = (
@@ -71,6 +72,7 @@ class Appliance:
         "state",
         "switch",
         "there",
+        "times_told",
         "unread",
         "uuid",
         "wake",
@@ -84,6 +86,7 @@ class Appliance:
         self.handle: DeviceHandle | None = None
         self.switch: Switch | None = None
         self.there = False
+        self.times_told = 0
         self.state: PowerState | None = None
         self.accepted: PowerState | None = None
         self.before: PowerState | None = None
@@ -167,8 +170,14 @@ class Appliance:
     def told(self, state: PowerState) -> None:
         """It says what state it is in."""
         self.state, self.accepted, self.unread = state, None, False
+        self.times_told += 1
         if self.waking is not None and state is PowerState.ON:
             self.waking = None
+
+    def missed(self) -> None:
+        """Something that it said was not heard: it is asked how things stand, and what was asked before is old."""
+        self.unread = self.cycle_unread = True
+        self.times_told += 1
 
     def begin_waking(self, now_s: float) -> None:
         """It is wanted on and sleeps; while it is being woken already, the time that it has does not begin anew."""

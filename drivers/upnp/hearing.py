@@ -60,7 +60,7 @@ class Hearing:
                 self._read_later(kept)
             return order
         if order is Order.GAP:
-            kept.unread = kept.cycle_unread = True
+            kept.missed()
         if order is not Order.AGAIN:
             self._take(kept, message.values)
         self._keeper.plan(kept)
@@ -68,7 +68,7 @@ class Hearing:
 
     def _read_later(self, kept: Appliance) -> None:
         """What it said was not taken; when it has calmed down it is asked how things stand."""
-        kept.unread = kept.cycle_unread = True
+        kept.missed()
         kept.not_before_s = max(kept.not_before_s, self._clock.monotonic_s() + _CALM_S)
         self._keeper.plan(kept)
 

@@ -122,12 +122,14 @@ class Visit:
     async def _read(self, kept: Appliance, described: Described) -> Refusal | None:
         if not kept.unread:
             return None
+        before = kept.times_told
         state = await self._state(described)
         if kept.described is not described:
             return None
         if isinstance(state, Refusal):
             return state
-        self.host.tell(kept, state)
+        if kept.times_told == before:  # else an event overtook the answer
+            self.host.tell(kept, state)
         return None
 
     async def _wake_up(self, kept: Appliance, described: Described) -> Refusal | None:

@@ -133,8 +133,9 @@ class Peer:
                 await reader.read()
             else:
                 before = self.state
+                said = await self._answer(head, body)
                 await asyncio.sleep(self.slow_s)  # noqa: TID251 - on the test's own loop
-                writer.write(await self._answer(head, body))
+                writer.write(said)
                 await writer.drain()
                 if self.tells_of_orders and self.state != before:
                     await self.become(self.state)

@@ -1,13 +1,15 @@
 """Appliances' events: subscribed to, prolonged, taken, read again after a gap, refused from strangers."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
 from drivers.upnp.parts import Link
+from heg.devices.contract import ReadBack
 from heg.runtime.clock import Clock
-from tests.drivers.upnp.home import a_home, met
-from tests.drivers.upnp.peer import Peer, a_cycle, event_body
+from tests.drivers.upnp.home import ON, a_home, met
+from tests.drivers.upnp.peer import Peer, a_cycle, event_body, http_answer, soap_answer
 from tests.support.stepped import stepped
 
 
@@ -155,3 +157,44 @@ async def test_a_cycle_whose_event_is_lost_or_never_sent_is_read_all_the_same(
         took_s = await home.until(lambda: home.value("cycle.offer", "kettle-1").id == "c2", within_s=200.0)
         assert took_s > 30.0
         assert peer.asked.count("GetCycle") == 2
+
+
+@stepped
+async def test_an_answer_that_an_event_overtook_is_not_believed(clock: Clock) -> None:
+    async with met(clock) as (home, peer):
+        peer.slow_s = 1.0
+        kept = home.appliances._appliances[peer.uuid]
+        kept.unread = True
+        home.appliances.plan(kept)
+        await clock.sleep(0.5)
+        await peer.become("Standby")
+        await clock.sleep(2.0)
+        assert home.value("state.power", "kettle-1") == "standby"
+
+
+@stepped
+async def test_an_answer_during_which_something_was_missed_is_asked_for_again(clock: Clock) -> None:
+    async with met(clock) as (home, peer):
+        peer.slow_s = 1.0
+        kept = home.appliances._appliances[peer.uuid]
+        kept.unread = True
+        home.appliances.plan(kept)
+        await clock.sleep(0.5)
+        peer.state = "OFF"  # and its event is lost
+        await peer.notify("<Other>1</Other>", skip=1)
+        await home.until(lambda: home.value("state.power", "kettle-1") == "off", within_s=5.0)
+
+
+@stepped
+async def test_what_was_read_back_is_older_than_an_event_that_came_meanwhile(clock: Clock) -> None:
+    async with met(clock, Peer(state="Standby")) as (home, peer):
+        peer.raw["OperationOn"] = http_answer(soap_answer("OperationOn", "<RegID>0</RegID>"))
+        assert await home.kettle.apply(ON) is None
+        peer.slow_s = 1.0
+        asked = asyncio.ensure_future(home.kettle.read_back())
+        await clock.sleep(0.5)
+        await peer.become("ON")
+        answer = await asked
+        assert isinstance(answer, ReadBack)
+        assert answer.set_point == ON
+        assert home.value("state.power", "kettle-1") == "on"
