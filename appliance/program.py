@@ -78,6 +78,7 @@ class Program:
         self._supervisor = Supervisor(clock)
         self._said_nowhere = False
         self._on_interface = 0
+        self._looking = asyncio.Lock()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; then say goodbye. Raises OSError where the socket's path cannot be had."""
@@ -126,6 +127,10 @@ class Program:
 
     async def _look_at_network(self) -> None:
         """Be where the machine is now: an address that is gone is left, a new one taken and announced."""
+        async with self._looking:  # whoever wakes looks, too
+            await self._go_where_it_is()
+
+    async def _go_where_it_is(self) -> None:
         network = self._config.network
         address = network.address or own_address(network.interface)
         if address is None:

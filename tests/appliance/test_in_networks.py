@@ -142,6 +142,22 @@ def test_a_card_that_was_drawn_and_put_back_at_once_is_another_one(tmp_path: Pat
             wait_until(joined, "it hears it again", limit_s=15)
 
 
+def test_who_wakes_in_another_network_while_that_is_looked_at_gets_there_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main(clock: Clock) -> None:
+        program = a_program(tmp_path, clock, UUID.format(0), ADDRESS)
+        await asyncio.gather(program._back(), program._look_at_network())
+        assert program.upnp.running
+        await program.upnp.stop()
+        await program.desk.close()
+        program._folder.close()
+
+    with wired("asks", "farm") as (_, far), far.entered():
+        run_stepped(main)
+    assert "not on the network" not in caplog.text
+
+
 def test_on_which_card_an_address_is() -> None:
     with wired("asks", "farm") as (_, far), far.entered():
         card = socket.if_nametoindex("lan0")
