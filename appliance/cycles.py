@@ -54,8 +54,8 @@ class Cycle:
             return self
         return replace(self, since=now, begun=True, before=self.before if self.begun else before)
 
-    def not_begun_yet(self) -> "Cycle":
-        """Return it as it is before it runs: the appliance did not come to that."""
+    def stopped_unseen(self) -> "Cycle":
+        """Return it as it was when it last began to run: nobody knows whether it did since, and for how long."""
         return replace(self, since=None)
 
     def pause(self, now: datetime) -> "Cycle":

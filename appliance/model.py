@@ -80,14 +80,14 @@ class ApplianceModel:
         first, self.state, self.seen = not self.seen, state, True
         if first and self.going not in (None, state):
             if self.cycle is not None and self.going is PowerState.ON:
-                self.cycle = self.cycle.not_begun_yet()
+                self.cycle = self.cycle.stopped_unseen()
             return  # the last run ended on the way: nobody brought it here
         self.going = None
         if state is not PowerState.STANDBY:
             self.registrations.overruled()  # somebody, or the end of a period, brought it elsewhere: it stays there
         if self.cycle is not None and self.cycle.begun and state is not PowerState.ON:
-            # Who cannot pause was stopped by hand: it is over.
-            self.cycle = self.cycle.pause(now) if self.cycle.interruptible else None
+            paused = self.cycle.stopped_unseen() if first else self.cycle.pause(now)
+            self.cycle = paused if self.cycle.interruptible else None  # who cannot pause was stopped by hand
         elif self.cycle is not None and self.cycle.begun:
             self.cycle = self.cycle.begin(now, state)
 

@@ -361,6 +361,23 @@ async def test_a_cycle_that_paused_goes_on_where_a_restart_finds_the_machine_on(
         assert abs(end - clock.utc() - timedelta(minutes=20)) < timedelta(seconds=1)
 
 
+@stepped
+async def test_a_power_cut_is_no_time_in_which_a_cycle_ran(clock: Clock) -> None:
+    machine = Machine(clock)
+    async with machine.running() as desk:
+        await desk.offer(Cycle("c-1", "Cotton", CycleCurve((2.0, 0.5), 15, interruptible=True)))
+        await desk.order(ON)
+        await machine.after(minutes=10)
+    machine.state = OFF
+    await machine.after(hours=1)
+    async with machine.running():
+        machine.pressed(ON)
+        await machine.after(minutes=29)
+        assert machine.state is ON
+        await machine.after(minutes=2)
+        assert machine.state is STANDBY
+
+
 class TestClocksThatAreSet:
     @pytest.mark.parametrize("step_s", [86_400.0, -86_400.0, 3 * 86_400.0 + 3600])
     def test_a_cycle_is_not_cut_short_and_not_drawn_out(self, step_s: float) -> None:
