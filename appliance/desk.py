@@ -215,10 +215,10 @@ class ApplianceDesk:
             self._stuck = moment is not None and moment <= now
             self._arm()
 
-    def _as_it_is(self) -> tuple[Kept, PowerState]:
-        return self.model.kept, self.model.state
+    def _as_it_is(self) -> tuple[Kept, PowerState | None]:
+        return self.model.kept, self.model.known_state
 
-    async def _carry_out(self, before: tuple[Kept, PowerState], target: PowerState | None) -> Fault | None:
+    async def _carry_out(self, before: tuple[Kept, PowerState | None], target: PowerState | None) -> Fault | None:
         """Keep what was agreed, then have the body go there; what cannot be kept or done was never agreed."""
         try:
             await self._save()

@@ -69,6 +69,11 @@ class ApplianceModel:
         return Kept(self.registrations.book, self.cycle, self.going)
 
     @property
+    def known_state(self) -> PowerState | None:
+        """The state that it was seen in; None before that."""
+        return self.state if self.seen else None
+
+    @property
     def offered(self) -> Cycle | None:
         """The cycle that waits for its time."""
         return self.cycle if self.cycle is not None and not self.cycle.begun else None
@@ -95,11 +100,15 @@ class ApplianceModel:
         """Take note that the body did what it was told."""
         self.going = None
 
-    def back_to(self, kept: Kept, state: PowerState, now: datetime) -> None:
-        """Be as at `kept` and `state`: what was agreed since came to nothing; what was observed since holds."""
-        seen, self.state = self.state, state
+    def back_to(self, kept: Kept, state: PowerState | None, now: datetime) -> None:
+        """Be as at `kept` and `state`, None: nobody knew it; what was agreed since came to nothing, what was observed
+        since holds.
+        """
+        came = self.known_state
+        self.state, self.seen = state or PowerState.ON, state is not None
         self.registrations.book, self.cycle, self.going = kept.book, kept.cycle, kept.going
-        self.observed(seen, now)
+        if came is not None:
+            self.observed(came, now)
 
     def clock_stepped(self, step: timedelta, now: datetime) -> None:
         """Take note that the clock was set to `now`, by `step`; what the last run left was by the clock of then."""

@@ -346,6 +346,35 @@ async def test_an_order_is_tried_while_nobody_knows_the_state(clock: Clock) -> N
     await machine.desk.close()
 
 
+@pytest.mark.parametrize("seen_meanwhile", [False, True])
+def test_an_order_that_fails_while_nobody_knows_the_state_tells_nothing_of_it(*, seen_meanwhile: bool) -> None:
+    """The machine cannot be reached, and sleeps in truth: it is woken at the end of its period all the same."""
+
+    @stepped
+    async def test(clock: Clock) -> None:
+        machine = Machine(clock)
+        async with machine.running():
+            await machine.register(HOUR, SPAN)
+            await machine.after(minutes=70)
+        desk = ApplianceDesk(ApplianceModel(Kind(), None, machine.disk), clock, name="machine", keep=machine.keep)
+        machine.desk, machine.jammed, machine.hangs = desk, True, asyncio.Event()
+        desk.join(machine, Deaf())
+        order = asyncio.create_task(desk.order(OFF))
+        await machine.after(seconds=1)
+        if seen_meanwhile:
+            desk.observed(machine.state)
+        machine.hangs.set()
+        assert isinstance(await order, Fault)
+        assert desk.model.known_state is (STANDBY if seen_meanwhile else None)
+        machine.jammed = False
+        desk.observed(machine.state)
+        await machine.after(hours=2)
+        assert machine.switched == [STANDBY, ON]
+        await desk.close()
+
+    test()
+
+
 @stepped
 async def test_a_cycle_that_paused_goes_on_where_a_restart_finds_the_machine_on(clock: Clock) -> None:
     machine = Machine(clock)
