@@ -147,7 +147,7 @@ class ApplianceModel:
         period = self.registrations.withdraw(number, *who)
         if isinstance(period, Fault):
             return period
-        ends = period.state is PeriodState.IN_FORCE and period.before is not self.state
+        ends = period.state is PeriodState.IN_FORCE and period.before is not self.known_state
         self.going = period.before if ends else None
         return Done(switch=self.going)
 
@@ -167,7 +167,12 @@ class ApplianceModel:
         return None
 
     def due(self, now: datetime, holding: Collection[str]) -> PowerState | None:
-        """Do what its time has come for; give the state to go to, None: it stays where it is."""
+        """Do what its time has come for; give the state to go to, None: it stays where it is.
+
+        Nothing before it was seen: nobody knows what would be restored.
+        """
+        if not self.seen:
+            return None
         left_off = self._left_off(now, holding)
         target = self._start_cycle(now, self._end_cycle(now, left_off or self.state))
         ended = (one.before for one in self.registrations.due_ends(now))
@@ -196,9 +201,11 @@ class ApplianceModel:
 
     def next_moment(self) -> datetime | None:
         """Tell when `due` has something to do next; None: not before something happens."""
+        if not self.seen:
+            return None
         cycle = self.cycle
         last = cycle.last_start if cycle is not None and self._starts_itself(cycle) else None
-        left_off = _LONG_AGO if self.going is not None and self.seen else None
+        left_off = _LONG_AGO if self.going is not None else None
         moments = [self.registrations.next_moment(), cycle.end() if cycle is not None else None, last, left_off]
         return min((one for one in moments if one is not None), default=None)
 
@@ -220,7 +227,7 @@ class ApplianceModel:
 
     def _left_off(self, now: datetime, holding: Collection[str]) -> PowerState | None:
         """Where the last run was on its way to, as soon as nothing speaks against it."""
-        if self.going is None or not self.seen or self._objection(self.going, now, holding) is not None:
+        if self.going is None or self._objection(self.going, now, holding) is not None:
             return None
         return self.going
 

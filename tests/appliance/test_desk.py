@@ -346,6 +346,47 @@ async def test_an_order_is_tried_while_nobody_knows_the_state(clock: Clock) -> N
     await machine.desk.close()
 
 
+@pytest.mark.parametrize("withdrawn", [False, True])
+def test_what_ends_while_nobody_knows_the_state_is_restored_when_it_is_seen(*, withdrawn: bool) -> None:
+    @stepped
+    async def test(clock: Clock) -> None:
+        machine = Machine(clock)
+        async with machine.running():
+            number = await machine.register(HOUR, SPAN)
+            await machine.after(minutes=70)
+        machine.desk = ApplianceDesk(
+            ApplianceModel(Kind(), None, machine.disk), clock, name="machine", keep=machine.keep
+        )
+        machine.desk.join(machine, Deaf())
+        if withdrawn:
+            who = {"UUID": GATEWAY, "Address": HERE, "RegID": str(number)}
+            assert not isinstance(await machine.desk.act("Withdraw", who, HERE), Fault)
+        else:
+            await machine.after(hours=3)
+            assert machine.switched == [STANDBY]
+            machine.desk.observed(machine.state)
+            await machine.after(seconds=1)
+        assert machine.switched == [STANDBY, ON]
+        await machine.desk.close()
+
+    test()
+
+
+@stepped
+async def test_nothing_begins_while_nobody_knows_what_it_would_end_with(clock: Clock) -> None:
+    machine = Machine(clock)
+    async with machine.running():
+        await machine.register(HOUR, SPAN)
+    machine.desk = ApplianceDesk(ApplianceModel(Kind(), None, machine.disk), clock, name="machine", keep=machine.keep)
+    machine.desk.join(machine, Deaf())
+    await machine.after(minutes=70)
+    assert machine.switched == []
+    machine.pressed(OFF)
+    await machine.after(hours=3)
+    assert machine.switched == []  # it rests already
+    await machine.desk.close()
+
+
 @pytest.mark.parametrize("seen_meanwhile", [False, True])
 def test_an_order_that_fails_while_nobody_knows_the_state_tells_nothing_of_it(*, seen_meanwhile: bool) -> None:
     """The machine cannot be reached, and sleeps in truth: it is woken at the end of its period all the same."""
