@@ -1,4 +1,4 @@
-"""Whatever comes, in whatever order (full disks, jams, kill -9 at any step), a period is begun and ended once."""
+"""Whatever comes, in whatever order (full disks, jams, broken cables, kill -9 at any step), a period is begun and ended once."""
 
 from __future__ import annotations
 
@@ -37,7 +37,12 @@ class Run:
         self.killed = False
         self.desk = ApplianceDesk(ApplianceModel(Kind(), None, world.disk), world.clock, name="machine", keep=self.keep)
         self.desk.join(self, Deaf())
-        self.desk.observed(world.state)
+        self.sees()
+
+    def sees(self) -> None:
+        """Look at the machine, which may be out of reach."""
+        if not self.world.unreachable:
+            self.desk.observed(self.world.state)
 
     async def kill(self) -> None:
         self.killed = True
@@ -52,7 +57,7 @@ class Run:
 
     async def go(self, target: PowerState) -> None:
         await self.world.clock.sleep(BODY_S)
-        if self.world.jammed:
+        if self.world.jammed or self.world.unreachable:
             raise BodyError(Fault(SoapFault.ACTION_FAILED, "it is jammed"))
         if not self.killed:
             self.world.state = target
@@ -69,6 +74,7 @@ class World:
         self.disk = Kept()
         self.full = False
         self.jammed = False
+        self.unreachable = False
         self.switched: list[PowerState] = []
 
 
@@ -77,7 +83,11 @@ MOMENTS = st.floats(1, 4500) | st.floats(599, 640) | st.floats(599, 604) | st.fl
 """Seconds of the test; the period begins at 600 and ends at 4200."""
 
 
-@given(st.lists(st.tuples(MOMENTS, st.sampled_from(["kill", "kill", "full", "jam", "well"])), max_size=14).map(sorted))
+@given(
+    st.lists(st.tuples(MOMENTS, st.sampled_from(["kill", "kill", "full", "jam", "cut off", "well"])), max_size=14).map(
+        sorted
+    )
+)
 def test_a_period_is_begun_and_ended_once(steps: Sequence[Step]) -> None:
     @stepped
     async def test(clock: Clock) -> None:
@@ -90,11 +100,15 @@ def test_a_period_is_begun_and_ended_once(steps: Sequence[Step]) -> None:
         assert not isinstance(answer, Fault)
         for at_s, what in steps:
             await clock.sleep(max((begin - clock.utc()).total_seconds() - 600 + at_s, 0.0))
+            if what == "cut off" or world.unreachable:
+                world.unreachable = what in ("cut off", "kill")  # a new run does not see it at once
+                run.sees()
             world.full, world.jammed = what == "full", what == "jam"
             if what == "kill":
                 await run.kill()
                 run = Run(world)
-        world.full = world.jammed = False
+        world.full = world.jammed = world.unreachable = False
+        run.sees()
         over = clock.utc() > end - timedelta(minutes=1)
         await clock.sleep(2 * 86_400.0)
         await run.kill()
