@@ -1,4 +1,4 @@
-"""Whatever comes, in whatever order (full disks, jams, broken cables, kill -9 at any step), a period is begun and ended once."""
+"""Whatever comes, in whatever order (full disks, jams, broken cables, kill -9), all is begun and ended once."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.body import BodyError
+from appliance.cycles import Cycle
 from appliance.desk import ApplianceDesk
 from appliance.faults import Fault, SoapFault
 from appliance.model import ApplianceModel, Kept, Kind
 from heg.model.appliances import PowerState
+from heg.model.cycles import CycleCurve
 from heg.runtime.clock import Clock
 from tests.appliance.asker import GATEWAY
 from tests.support.stepped import stepped
@@ -62,20 +64,22 @@ class Run:
         if not self.killed:
             self.world.state = target
             self.world.switched.append(target)
+            self.world.at_s.append(self.world.clock.monotonic_s())
             self.desk.observed(target)
 
 
 class World:
     """What outlives a run."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, state: PowerState = ON) -> None:
         self.clock = clock
-        self.state = ON
+        self.state = state
         self.disk = Kept()
         self.full = False
         self.jammed = False
         self.unreachable = False
         self.switched: list[PowerState] = []
+        self.at_s: list[float] = []
 
 
 Step = tuple[float, str]
@@ -83,11 +87,12 @@ MOMENTS = st.floats(1, 4500) | st.floats(599, 640) | st.floats(599, 604) | st.fl
 """Seconds of the test; the period begins at 600 and ends at 4200."""
 
 
-@given(
-    st.lists(st.tuples(MOMENTS, st.sampled_from(["kill", "kill", "full", "jam", "cut off", "well"])), max_size=14).map(
-        sorted
-    )
-)
+TROUBLES = st.lists(
+    st.tuples(MOMENTS, st.sampled_from(["kill", "kill", "full", "jam", "cut off", "well"])), max_size=14
+).map(sorted)
+
+
+@given(TROUBLES)
 def test_a_period_is_begun_and_ended_once(steps: Sequence[Step]) -> None:
     @stepped
     async def test(clock: Clock) -> None:
@@ -98,17 +103,7 @@ def test_a_period_is_begun_and_ended_once(steps: Sequence[Step]) -> None:
         times = {"StartTime": f"{begin:%H:%M:%S}", "StopTime": f"{end:%H:%M:%S}"}
         answer = await run.desk.act("StandbyPeriod", {"UUID": GATEWAY, "Address": HERE, **times}, HERE)
         assert not isinstance(answer, Fault)
-        for at_s, what in steps:
-            await clock.sleep(max((begin - clock.utc()).total_seconds() - 600 + at_s, 0.0))
-            if what == "cut off" or world.unreachable:
-                world.unreachable = what in ("cut off", "kill")  # a new run does not see it at once
-                run.sees()
-            world.full, world.jammed = what == "full", what == "jam"
-            if what == "kill":
-                await run.kill()
-                run = Run(world)
-        world.full = world.jammed = world.unreachable = False
-        run.sees()
+        run = await troubled(run, steps)
         over = clock.utc() > end - timedelta(minutes=1)
         await clock.sleep(2 * 86_400.0)
         await run.kill()
@@ -119,3 +114,40 @@ def test_a_period_is_begun_and_ended_once(steps: Sequence[Step]) -> None:
         assert not any(one.open for one in world.disk.book.periods)
 
     test()
+
+
+@given(TROUBLES)
+def test_a_cycle_is_begun_and_ended_once_and_not_cut_short(steps: Sequence[Step]) -> None:
+    @stepped
+    async def test(clock: Clock) -> None:
+        world = World(clock, STANDBY)
+        run = Run(world)
+        latest = clock.utc() + timedelta(minutes=70)
+        wash = Cycle("c-1", "Cotton", CycleCurve((2.0, 1.0, 1.0, 0.5)), None, latest)
+        assert await run.desk.offer(wash) is None
+        run = await troubled(run, steps)
+        await clock.sleep(2 * 86_400.0)
+        await run.kill()
+        assert world.switched == [ON, STANDBY]
+        assert world.at_s[1] - world.at_s[0] >= 3600.0 - 2 * BODY_S
+        assert world.disk == Kept()
+
+    test()
+
+
+async def troubled(run: Run, steps: Sequence[Step]) -> Run:
+    """Let all that come, and be over; return the run that is left."""
+    world = run.world
+    begun_s = world.clock.monotonic_s()
+    for at_s, what in steps:
+        await world.clock.sleep(max(begun_s + at_s - world.clock.monotonic_s(), 0.0))
+        if what == "cut off" or world.unreachable:
+            world.unreachable = what in ("cut off", "kill")  # a new run does not see it at once
+            run.sees()
+        world.full, world.jammed = what == "full", what == "jam"
+        if what == "kill":
+            await run.kill()
+            run = Run(world)
+    world.full = world.jammed = world.unreachable = False
+    run.sees()
+    return run

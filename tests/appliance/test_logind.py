@@ -259,7 +259,7 @@ def test_its_alarm_is_set_for_the_end_of_its_standby(logind: MockedLogind, rtc: 
 
             await asyncio.to_thread(logind.says, "PrepareForSleep", begins=False)  # somebody wakes it before
             await one.until(lambda: one.body.holds_lock)
-            assert standing(rtc) == 0  # and ends the program, or puts it to sleep by hand
+            await one.until(lambda: standing(rtc) == 0)  # and ends the program, or puts it to sleep by hand
             await asyncio.to_thread(logind.says, "PrepareForSleep", begins=True)
             await one.until(lambda: not one.body.holds_lock)
             assert standing(rtc) == 0
