@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from appliance.body import BodyError
 from appliance.cycles import Cycle
-from appliance.desk import ApplianceDesk
+from appliance.desk import LOOK_AGAIN_S, ApplianceDesk
 from appliance.faults import Fault, SoapFault
 from appliance.model import ApplianceModel, Kept, Kind
 from heg.model.appliances import PowerState
@@ -131,6 +131,35 @@ def test_a_cycle_is_begun_and_ended_once_and_not_cut_short(steps: Sequence[Step]
         assert world.switched == [ON, STANDBY]
         assert world.at_s[1] - world.at_s[0] >= 3600.0 - 2 * BODY_S
         assert world.disk == Kept()
+
+    test()
+
+
+STEPS_S = (20_000 * 86_400.0, 86_400.0, 3600.0, 7.0)
+JUMPS = st.lists(
+    st.tuples(st.floats(1, 9000), st.sampled_from([*STEPS_S, *(-one for one in STEPS_S)])), max_size=6
+).map(sorted)
+
+
+@given(jumps=JUMPS, ordered=st.booleans())
+def test_whatever_the_clock_shows_a_cycle_is_begun_and_runs_its_time(
+    jumps: Sequence[tuple[float, float]], *, ordered: bool
+) -> None:
+    @stepped
+    async def test(clock: Clock) -> None:
+        world = World(clock, STANDBY)
+        run, begun_s = Run(world), clock.monotonic_s()
+        latest = clock.utc() + timedelta(hours=20)
+        assert await run.desk.offer(Cycle("c-1", "Cotton", CycleCurve((2.0, 1.0, 1.0, 0.5)), None, latest)) is None
+        if ordered:
+            await run.desk.order(ON)
+        for at_s, step_s in jumps:
+            await clock.sleep(max(begun_s + at_s - clock.monotonic_s(), 0.0))
+            clock.jump_utc(step_s)
+        await clock.sleep(3 * 86_400.0)
+        await run.kill()
+        assert world.switched == [ON, STANDBY]
+        assert 3600.0 - 2 * BODY_S <= world.at_s[1] - world.at_s[0] <= 3600.0 + LOOK_AGAIN_S + 2 * BODY_S
 
     test()
 
