@@ -166,12 +166,13 @@ class Visit:
         if not kept.cycle_unread or not described.cycle_control_url:
             kept.cycle_unread = False
             return None
+        kept.cycle_unread = False  # what changes while it is asked is to be read, too
         answer = await self.calls.cycle(described)
         if isinstance(answer, Refusal) and answer.code in _SILENT:
+            kept.cycle_unread = True
             return answer
         if kept.described is not described:
             return None
-        kept.cycle_unread = False
         if isinstance(answer, Fault | Refusal):
             kept.refused(answer.refusal("GetCycle") if isinstance(answer, Fault) else answer)
         else:

@@ -7,6 +7,7 @@ import pytest
 
 from drivers.upnp.parts import Link
 from heg.devices.contract import ReadBack
+from heg.model.appliances import CycleOffer
 from heg.runtime.clock import Clock
 from tests.drivers.upnp.home import ON, a_home, met
 from tests.drivers.upnp.peer import Peer, a_cycle, event_body, http_answer, soap_answer
@@ -198,3 +199,23 @@ async def test_what_was_read_back_is_older_than_an_event_that_came_meanwhile(clo
         assert isinstance(answer, ReadBack)
         assert answer.set_point == ON
         assert home.value("state.power", "kettle-1") == "on"
+
+
+@stepped
+async def test_a_cycle_that_changes_while_it_is_asked_for_is_read_again(clock: Clock) -> None:
+    async with met(clock, Peer(cycle=a_cycle())) as (home, peer):
+        await home.until(lambda: home.value("cycle.offer", "kettle-1") is not None, within_s=5.0)
+        peer.slow_s = 1.0
+        kept = home.appliances._appliances[peer.uuid]
+        kept.cycle_unread = True
+        home.appliances.plan(kept)
+        await clock.sleep(0.5)
+        peer.cycle = a_cycle(CycleId="c2")
+        await peer.notify("<CycleId>c2</CycleId>", path="cycle")
+
+        def offered() -> str:
+            offer = home.value("cycle.offer", "kettle-1")
+            assert isinstance(offer, CycleOffer)
+            return offer.id
+
+        await home.until(lambda: offered() == "c2", within_s=5.0)
