@@ -140,7 +140,7 @@ def _kept(image: ApplianceImage, before: _Standing, decision: StateDecision, now
             return None
         text = f"It was switched only just now: it is left as it is for {minutes} min."
         return Outcome(None, Reason(ReasonCode.SWITCHED_LATELY, text), outvoted=outvoted)
-    if before.state not in decision.permitted or before.claim.claimant is Claimant.MANUAL:
+    if before.state not in decision.permitted or _ended_by_hand(before.claim):
         return None
     text = f"{before.claim.reason.text} It stays {before.state} for {minutes} min: it was switched only just now."
     awaited = now_s < before.awaits_s and decision.claim is None
@@ -159,6 +159,11 @@ def _guarded(image: ApplianceImage, stands: Wish | None, decision: StateDecision
     if image.state is not stands.set_point.power_state or image.state not in decision.permitted:
         return None
     return Outcome(replace(stands, owner=bound.claimant, reason=bound.reason), bound.reason)
+
+
+def _ended_by_hand(before: Claim) -> bool:
+    """An order by hand ends when its owner says so, or at its time; one of a process that ended was not meant to."""
+    return before.claimant is Claimant.MANUAL and before.reason.code is not ReasonCode.RECOVERED
 
 
 def _least_s(image: ApplianceImage, state: PowerState) -> float:

@@ -154,6 +154,21 @@ async def test_its_owners_hand_counts_at_once_after_a_crash_too(clock: Clock, tm
 
 
 @stepped
+async def test_an_order_by_hand_that_ended_with_its_process_does_not_cut_the_time_short(
+    clock: Clock, tmp_path: Path
+) -> None:
+    async with one_appliance(clock, tmp_path) as (gateway, heater):
+        await manual(gateway, power_state="off", valid_s=90.0)
+        await clock.sleep(60)
+        again = await next_process(gateway, heater, "killed", 60.0)
+        await clock.sleep(300)
+        assert heater.commands == ["off"]
+        await clock.sleep(300)
+        assert heater.commands == ["off", "release"]
+        await again.stop()
+
+
+@stepped
 async def test_what_its_user_did_meanwhile_is_not_undone(clock: Clock, tmp_path: Path) -> None:
     async with one_appliance(clock, tmp_path) as (gateway, heater):
         gateway.plan(wish(PowerState.STANDBY), "heater")
