@@ -219,6 +219,7 @@ class Hand:
     def _note_giving_back(self) -> None:
         self._switched_utc_s = self._clock.utc().timestamp()
         self._gave_back(self._clock.monotonic_s())
+        self.want(None)  # what is wished was decided before: the next cycle knows of this
 
     async def _journalled(self, writing: Awaitable[None]) -> None:
         try:

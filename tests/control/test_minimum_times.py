@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import settings as example_settings
 from hypothesis import strategies as st
 
@@ -197,6 +197,7 @@ _spans = st.lists(
 
 
 @example_settings(max_examples=15, deadline=None)
+@example([(PowerState.STANDBY, 30, ""), (ON, 70, ""), (ON, 70, "restarted"), (PowerState.STANDBY, 1, "")])
 @given(_spans)
 def test_whatever_ends_when_nobody_but_an_orderly_end_switches_it_too_soon(
     spans: list[tuple[PowerState | None, int, str]],
