@@ -29,14 +29,13 @@ _LONGEST_S = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    """How an appliance was put last: the state (None: given back), for whom, when, and how long it stays so at least.
+    """How an appliance was put last: the state (None: given back), for whom, and how long it stays so at least.
 
     `awaits_s`: until then it is waited for those who may claim it.
     """
 
     state: PowerState | None
     claim: Claim | None
-    since_s: float
     until_s: float
     awaits_s: float = -math.inf
 
@@ -58,6 +57,8 @@ class Switcher:
         for one in old:
             del self._switched[one]
         self._switched[key] = at_s
+        for identity in [one for one in self._standing if key_of(one) == key]:
+            del self._standing[identity]  # whatever it was to be, decided before
 
     def decide(
         self,
@@ -87,10 +88,10 @@ class Switcher:
             self._give_back(image, before, now_s)
             return Outcome(None, decision.bound.reason if decision.bound else _NOBODY, outvoted=outvoted)
         if before is None or before.state is not decision.power_state:
-            since_s, until_s = now_s, now_s + _least_s(image, decision.power_state)
+            until_s = now_s + _least_s(image, decision.power_state)
         else:
-            since_s, until_s = before.since_s, before.until_s
-        self._standing[image.identity] = _Standing(decision.power_state, decision.claim, since_s, until_s)
+            until_s = before.until_s
+        self._standing[image.identity] = _Standing(decision.power_state, decision.claim, until_s)
         return Outcome(_wish(decision.power_state, decision.claim), decision.claim.reason, outvoted=outvoted)
 
     def _before(self, image: ApplianceImage, told: Mapping[str, Told], now_s: float) -> _Standing | None:
@@ -99,7 +100,7 @@ class Switcher:
         switched_s = self._switched.get(key_of(image.identity))
         if standing is None and stands is not None and stands.reason.code is ReasonCode.RECOVERED:
             standing = self._standing[image.identity] = _inherited(image, stands, switched_s, now_s)
-        elif switched_s is not None and (standing is None or standing.since_s < switched_s):
+        elif standing is None and switched_s is not None:
             return _given_back(image, switched_s)
         return standing
 
@@ -117,13 +118,12 @@ def _inherited(image: ApplianceImage, stands: Wish, switched_s: float | None, no
     """A lease of the process before: it goes on as it is until those who claim have spoken again."""
     state = stands.set_point.power_state
     claim = Claim(stands.owner, stands.reason, _RESUMED_S, power_state=state)
-    since_s = -math.inf if switched_s is None else switched_s
-    least_s = 0.0 if state is None else _least_s(image, state)
-    return _Standing(state, claim, since_s, since_s + least_s, awaits_s=now_s + _RESUMED_S)
+    until_s = -math.inf if switched_s is None or state is None else switched_s + _least_s(image, state)
+    return _Standing(state, claim, until_s, awaits_s=now_s + _RESUMED_S)
 
 
 def _given_back(image: ApplianceImage, at_s: float) -> _Standing:
-    return _Standing(None, None, at_s, at_s + max(image.capability.min_on_s, image.capability.min_off_s))
+    return _Standing(None, None, at_s + max(image.capability.min_on_s, image.capability.min_off_s))
 
 
 def _kept(image: ApplianceImage, before: _Standing, decision: StateDecision, now_s: float) -> Outcome | None:

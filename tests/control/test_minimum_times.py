@@ -198,6 +198,12 @@ _spans = st.lists(
 
 @example_settings(max_examples=15, deadline=None)
 @example([(PowerState.STANDBY, 30, ""), (ON, 70, ""), (ON, 70, "restarted"), (PowerState.STANDBY, 1, "")])
+@example(
+    [
+        *((ON, seconds, "restarted") for seconds in (70, 200, 200)),
+        *((PowerState.STANDBY, seconds, "restarted") for seconds in (200, 30)),
+    ]
+)
 @given(_spans)
 def test_whatever_ends_when_nobody_but_an_orderly_end_switches_it_too_soon(
     spans: list[tuple[PowerState | None, int, str]],
