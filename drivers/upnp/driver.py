@@ -82,7 +82,7 @@ class Whole:
         return self.discovery.network.links()
 
     def _besides(self, uuid: str) -> tuple[Place, ...]:
-        return self.discovery.table.besides(uuid)
+        return self.discovery.table.places(uuid)
 
     def _refusals(self) -> Mapping[str, int]:
         return self._refused + Counter({str(code): count for code, count in self.discovery.complaints.counts.items()})

@@ -53,8 +53,8 @@ class SeenTable:
         """UUIDs of those that are there."""
         return tuple(uuid for uuid, record in self._records.items() if record.state is State.PRESENT)
 
-    def besides(self, uuid: str) -> tuple[Place, ...]:
-        """Where an appliance is announced besides where it is spoken to: at home, or wherever anybody does that."""
+    def places(self, uuid: str) -> tuple[Place, ...]:
+        """Where an appliance is announced: at its home, and wherever else anybody does that."""
         record = self._records.get(uuid)
         return () if record is None else (record.place, *(place for place, _ in record.others))
 

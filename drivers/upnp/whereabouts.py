@@ -16,7 +16,7 @@ CardOf = Callable[[str, Link], str]
 
 
 class Whereabouts:
-    """`besides` tells by UUID where an appliance is announced besides its home."""
+    """`besides` tells by UUID where an appliance is announced, besides where it is spoken to: at its home as well."""
 
     def __init__(self, besides: Callable[[str], Iterable[Place]], card_of: CardOf) -> None:
         self._besides = besides

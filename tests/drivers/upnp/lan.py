@@ -57,7 +57,7 @@ class Lan(Attached):
         return self.appliances.is_at(uuid, Caller("")) is not None
 
     def _besides(self, uuid: str) -> tuple[Place, ...]:
-        return self.discovery.table.besides(uuid)
+        return self.discovery.table.places(uuid)
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:

@@ -67,7 +67,7 @@ def test_an_appliance_is_spoken_to_and_heard_whichever_is_taken(first: str) -> N
             assert here.described is not None
             assert here.described.link == Link(first, ADDRESSES[first])
             await lan.until(lambda: lan.record(name).hardware == street.card())
-            places = lan.discovery.table.besides
+            places = lan.discovery.table.places
             await lan.until(lambda: {place.link.name for place in places(UUID)} == set(ADDRESSES))
             await _ordered(lan, name, PowerState.STANDBY)
             gateway.ip(f"addr del {ADDRESSES[first]}/16 dev {first}")
