@@ -201,6 +201,10 @@ class Door(Protocol):
     def service(self) -> str:
         """Which of the stakeholder's services."""
 
+    @property
+    def ready(self) -> bool:
+        """Whether what the last run left is known; before that, records that are kept would be overwritten unseen."""
+
     def write(
         self,
         variable: str,

@@ -47,6 +47,11 @@ class Handle:
         """Which of the stakeholder's services."""
         return self._who.service
 
+    @property
+    def ready(self) -> bool:
+        """Whether what the last run left is known."""
+        return self._processor.rights.ready
+
     def write(
         self,
         variable: str,

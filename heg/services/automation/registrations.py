@@ -34,6 +34,7 @@ _CONFIRM_MARGIN_S = 60.0
 _READ_EVERY_S = 60.0
 _ATTACHED_WITHIN_S = 120.0
 """So long, and the margin, one may take to be attached after a start of the gateway."""
+_NOT_READY = Refusal(RefusalCode.NOT_READY, "what was asked before the start", "a disk that is slow", "ask again later")
 _DAY = timedelta(hours=25)
 """A day of the longest kind: no time of day lies further ahead."""
 _CLOCK_SET = timedelta(minutes=1)
@@ -57,12 +58,16 @@ class Registrations:
         self._kept: dict[Location, _Kept] = {}
         self._last = 0
         self._read_due_s = float("-inf")
+        self._ready = False
+        """What earlier runs kept was read; a slow disk is opened behind the running gateway."""
 
     # What is asked.
 
     def register(self, appliance: Appliance | None, arguments: Mapping[str, object]) -> CommandAnswer:
         """Take a request of an appliance, or refuse it; exactly one answer."""
         self._read()
+        if not self._ready:
+            return refused(_NOT_READY)
         if appliance is None:
             refusal = Refusal(RefusalCode.DEVICE_LOST, "an appliance that is known here", "another device")
             return refused(refusal, ApplianceFault.NOT_REGISTERED)
@@ -85,6 +90,8 @@ class Registrations:
     def withdraw(self, appliance: Appliance | None, arguments: Mapping[str, object]) -> CommandAnswer:
         """End what an appliance registered; only its own."""
         self._read()
+        if not self._ready:
+            return refused(_NOT_READY)
         number = read_id(arguments)
         if isinstance(number, Refusal):
             return refused(number)
@@ -218,9 +225,10 @@ class Registrations:
     def _read(self) -> None:
         """Take in records of earlier runs, also of a store that was opened late."""
         unit, now_s = self._settings.unit, self._clock.monotonic_s()
-        if now_s < self._read_due_s:
+        if now_s < self._read_due_s and self._ready == self._door.ready:
             return
         self._read_due_s = now_s + _READ_EVERY_S
+        self._ready = self._door.ready
         for instance in self._door.latest_all("registration", Location(unit, ANY, ANY)):
             record, place = instance.value, instance.location
             if not isinstance(record, Registration):

@@ -74,9 +74,10 @@ class Scene:
         self.driver: Door = self.data.admit(CUSTOMER, "devices")
         self.owner: Door = self.data.admit(CUSTOMER, "web")
 
-    async def begin(self) -> None:
-        """Start the door and the service, and attach what was known, as drivers do."""
-        await self.data.open(None)
+    async def begin(self, *, opened: bool = True) -> None:
+        """Start the door and the service, and attach what was known, as drivers do; a slow disk is not open yet."""
+        if opened:
+            await self.data.open(None)
         for name, (capability, state) in self.known.items():
             self._attach(name, capability, state)
         self.door: Door = self.data.admit(CUSTOMER, "automation")
@@ -108,11 +109,11 @@ class Scene:
     def dead(self) -> bool:
         return isinstance(self.door, Mortal) and self.door.writes_left < 0
 
-    async def restart(self, after_s: float = 1.0) -> None:
+    async def restart(self, after_s: float = 1.0, *, opened: bool = True) -> None:
         await self.crash()
         await self.clock.sleep(after_s)
         self._open()
-        await self.begin()
+        await self.begin(opened=opened)
 
     # Devices.
 

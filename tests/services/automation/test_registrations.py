@@ -309,6 +309,27 @@ async def test_what_was_asked_for_survives_a_restart(clock: Clock, tmp_path: Pat
         assert (claim.power_state, claim.states) == (ON, frozenset({ON}))
 
 
+@stepped
+async def test_until_it_is_known_what_was_asked_before_nothing_takes_its_place(clock: Clock, tmp_path: Path) -> None:
+    async with scene(clock, tmp_path / "store.sqlite") as house:
+        house.appliance("pc", STANDBY)
+        await house.asks("pc", "wake_up", "06:00:00")
+        await house.asks("pc", "wake_up", "07:00:00")
+        await house.restart(opened=False)
+        asked = await house.asks("pc", "wake_up", "08:00:00")
+        assert asked.refusal is not None
+        assert asked.refusal.code is RefusalCode.NOT_READY
+        withdrawn = await house.withdraws("pc", 1)
+        assert withdrawn.refusal is not None
+        assert withdrawn.refusal.code is RefusalCode.NOT_READY
+        await house.data.open(None)
+        answer = await house.asks("pc", "wake_up", "08:00:00")
+        assert answer.detail == {"id": 3}
+        assert [one.id for one in house.registrations("pc")] == [1, 2, 3]
+        assert house.states("pc") == ["registered"] * 3
+        assert (await house.withdraws("pc", 1)).outcome is Outcome.DONE
+
+
 @pytest.mark.parametrize(("late_s", "woken"), [(600, True), (1200, False)])
 def test_one_that_was_due_while_nobody_was_here(late_s: float, woken: bool, tmp_path: Path) -> None:
     @stepped
