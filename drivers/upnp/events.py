@@ -19,8 +19,11 @@ from heg.model.refusals import Refusal, RefusalCode
 _RENEW_SHARE = 0.5
 _MOST_AT_ONCE = 20
 _REFILL_PER_S = 5.0
-TOO_MANY = 503
-"""The answer to a message that comes too soon after many others."""
+NOT_NOW = 503
+"""The answer to a message that is not taken: it comes too soon after many others, or before it is known whose it is.
+
+412 would say that there is no subscription, and gupnp ends its own at that word.
+"""
 
 
 class Subscription:
@@ -61,12 +64,17 @@ class Subscription:
         """There is none any more: it was ended, refused, or its appliance restarted."""
         self.sid, self.until_s, self._asking, self._early, self._last = "", 0.0, False, "", None
 
-    def take(self, message: Message, now_s: float) -> Order | int:
-        """Judge a message: how it follows the one before, or the HTTP status that refuses it."""
+    def take(self, message: Message, now_s: float, *, certain: bool = True) -> Order | int:
+        """Judge a message: how it follows the one before, or the HTTP status that refuses it.
+
+        `certain` tells whether it comes from the appliance for sure; if not, the subscription's number tells.
+        """
+        if self._asking and not certain:
+            return NOT_NOW
         if not self._is_ours(message, now_s):
             return gena.PRECONDITION_FAILED
         if not self._has_room(now_s):
-            return TOO_MANY
+            return NOT_NOW
         found = gena.order(self._last, message.seq)
         self._last = message.seq
         return found

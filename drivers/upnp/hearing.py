@@ -6,7 +6,7 @@ from typing import Protocol
 from drivers.upnp import gena
 from drivers.upnp.actions import POWER_WORDS
 from drivers.upnp.appliance import SLEEPING, Appliance
-from drivers.upnp.events import TOO_MANY
+from drivers.upnp.events import NOT_NOW
 from drivers.upnp.gena import Order
 from drivers.upnp.parts import Caller
 from drivers.upnp.soap import shortened
@@ -44,7 +44,10 @@ class Hearing:
         """Take a NOTIFY; returns the HTTP status."""
         uuid, _, which = place.partition("/")
         kept = self._keeper.kept(uuid)
-        if kept is None or not self._whereabouts.is_at(kept, caller):
+        if kept is None:
+            return gena.PRECONDITION_FAILED
+        certain = self._whereabouts.is_at(kept, caller)
+        if not certain and not self._whereabouts.may_be_at(kept, caller):
             return gena.PRECONDITION_FAILED
         if (subscription := kept.cycle_events if which == CYCLE_PLACE else kept.events) is None:
             return gena.PRECONDITION_FAILED
@@ -54,9 +57,9 @@ class Hearing:
                 came = f"{len(body)} bytes of another"
                 kept.refused(Refusal(RefusalCode.WRONG_TYPE, "an event message of GENA", came))
             return message
-        order = subscription.take(message, self._clock.monotonic_s())
+        order = subscription.take(message, self._clock.monotonic_s(), certain=certain)
         if isinstance(order, int):
-            if order == TOO_MANY:
+            if order == NOT_NOW:
                 self._read_later(kept)
             return order
         if order is Order.GAP:

@@ -36,6 +36,10 @@ class Whereabouts:
             for place in self._besides(appliance.uuid)
         )
 
+    def may_be_at(self, appliance: Appliance, caller: Caller) -> bool:
+        """Tell whether who calls has its home's address, by whichever interface: two of ours may be in its network."""
+        return appliance.described is not None and caller.address == appliance.described.host
+
     def owns(self, appliance: Appliance, place: Place) -> bool:
         """Tell whether its own card is there: at another address in its network, or at the same one where two of our
         interfaces are in its network.

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from drivers.upnp.parts import Link
+from drivers.upnp.parts import Caller, Link
 from heg.devices.contract import ReadBack
 from heg.model.appliances import CycleOffer
 from heg.runtime.clock import Clock
@@ -119,6 +119,25 @@ async def test_strangers_events_are_refused_and_kept_nowhere(clock: Clock) -> No
         await clock.sleep(10)
         assert await peer.send_event(subscriber, sid, "31", body) == 200
         assert home.refusals("kettle-1") == {"wrong_type": 2}
+
+
+@stepped
+async def test_an_event_that_comes_by_another_interface_is_taken_by_its_number(clock: Clock) -> None:
+    """As where cable and radio are in one network. Who ends a subscription at 412, as gupnp does, keeps it."""
+    body = event_body("<PowerState>OFF</PowerState>")
+    async with met(clock) as (home, peer):
+        sid, subscriber = next(iter(peer.subscribed.items()))
+
+        def told(sid: str, seq: int, host: str = peer.described.host) -> int:
+            headers = {"NT": "upnp:event", "NTS": "upnp:propchange", "SID": sid, "SEQ": str(seq)}
+            place = subscriber.path.removeprefix("/events/")
+            return home.appliances.hearing.notified(place, headers, body, Caller(host, "wlan0"))
+
+        assert told("uuid:other", 1) == 412
+        assert told(sid, 1, "127.0.0.99") == 412
+        assert home.value("state.power", "kettle-1") == "on"
+        assert told(sid, 1) == 200
+        assert home.value("state.power", "kettle-1") == "off"
 
 
 @stepped

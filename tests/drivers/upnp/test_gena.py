@@ -103,6 +103,15 @@ def test_a_first_event_that_overtakes_the_answer_is_believed() -> None:
     assert subscription.take(Message("uuid:1", 1, {}), 1.0) is Order.NEXT
 
 
+def test_a_first_message_of_an_unsure_sender_is_not_believed_and_ends_no_subscription() -> None:
+    subscription = Subscription()
+    subscription.asked()
+    assert subscription.take(Message("uuid:1", 0, {}), 0.0, certain=False) == 503
+    assert subscription.granted("uuid:1", 60.0)
+    assert subscription.take(Message("uuid:1", 1, {}), 1.0, certain=False) is Order.GAP
+    assert subscription.take(Message("uuid:2", 2, {}), 1.0, certain=False) == 412
+
+
 def test_a_first_event_of_a_liar_has_the_state_read() -> None:
     subscription = Subscription()
     subscription.asked()
