@@ -27,7 +27,6 @@ from heg.unit.versions import Versions
 
 logger = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 2.0
 _ANSWERED_S = 1.0
 """Real seconds until an answer is out, and the page it came through may restart."""
 
@@ -108,7 +107,7 @@ class Configuration:
 
     async def _pause(self) -> None:
         """Until the next look, or until somebody asks for one."""
-        left_s = LOOK_EVERY_S * self._pace()
+        left_s = self._source.look_every_s * self._pace()
         if self._finish_at_s is not None:
             left_s = min(left_s, max(0.0, self._finish_at_s - self._clock.monotonic_s()))
         asked = True

@@ -17,7 +17,8 @@ class Site:
 
     `on_page` is told the page's address once it can be visited, `on_log` how loud to be from now on. A `listener` that
     is handed in is used instead of the configured port. Folder and listener belong to the caller. `planner` makes what
-    answers the slot loop in place of the planner's own process.
+    answers the slot loop in place of the planner's own process. Every `look_every_s` somebody looks whether the
+    configuration's file was changed by hand.
     """
 
     state_dir: Path
@@ -27,3 +28,4 @@ class Site:
     listener: socket.socket | None = None
     planner: Callable[[], Planner] | None = None
     on_log: Callable[[LogSection], None] | None = None
+    look_every_s: float = 2.0

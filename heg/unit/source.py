@@ -14,10 +14,13 @@ _Stamp = tuple[int, int, int]
 
 
 class Source:
-    """One file. `drivers` are those that are installed."""
+    """One file. `drivers` are those that are installed; `look_every_s` is between two looks for changes by hand."""
 
-    def __init__(self, path: Path, drivers: Mapping[str, DriverSection], state_dir: Path) -> None:
+    def __init__(
+        self, path: Path, drivers: Mapping[str, DriverSection], state_dir: Path, look_every_s: float = 2.0
+    ) -> None:
         self.path = path
+        self.look_every_s = look_every_s
         self._drivers = drivers
         self._copy = state_dir / IN_FORCE
         self._seen: _Stamp | None = None

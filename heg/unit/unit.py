@@ -83,7 +83,7 @@ class Unit:
         self._drivers = DriverParts(self.devices, site.drivers)
         self._services = ServiceParts(self._admit, clock, site.planner)
         self._web = WebParts(self.data, clock, site, self._here, config.path.name)
-        source = Source(config.path, site.drivers, site.state_dir)
+        source = Source(config.path, site.drivers, site.state_dir, site.look_every_s)
         self._force = InForce(config, self.parts, self.supervisor, self.devices, self.control, site)
         self.configuration = Configuration(self._admit("configuration"), clock, self._here, config, source, self._force)
         self._device_desk = DeviceDesk(

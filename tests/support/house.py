@@ -158,7 +158,15 @@ async def a_gateway(
         path.write_text(gateway_config(rig, state_dir=state_dir, port=port, sections=said))
         drivers = installed_drivers()
         config = load(path, drivers.specs)
-        site = Site(state_dir, drivers.specs, ServiceManager(None), listener=listener, planner=planner)
+        cycle_s = said.get("control", {}).get("cycle_s", 0.0)
+        site = Site(
+            state_dir,
+            drivers.specs,
+            ServiceManager(None),
+            listener=listener,
+            planner=planner,
+            look_every_s=max(2.0, cycle_s),  # where days pass quickly nobody writes the file every two seconds
+        )
         unit = Unit(config, clock, site)
         stop = asyncio.Event()
         running = asyncio.ensure_future(unit.run(stop))

@@ -234,8 +234,7 @@ async def test_without_descriptors_it_rests_and_goes_on(clock: Clock, tmp_path: 
                 await clock.sleep(0.1)
             finally:
                 resource.setrlimit(resource.RLIMIT_NOFILE, before)
-            assert "no connection could be taken" in caplog.text
-            assert len(caplog.records) < 3
+            assert caplog.text.count("no connection could be taken") == 1
         await clock.sleep(2.0)
         assert (await shake(served))[0] == "TLSv1.3"
 
